@@ -1,0 +1,31 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_address).
+
+-include("../include/barnacle_doc.hrl").
+
+?MODULEDOC("IP addresses as the host part of a node name.").
+
+-export([to_text/1, parse/1, family/1]).
+
+-export_type([family/0]).
+
+-type family() :: inet | inet6.
+
+?DOC("An address as text: dotted decimal, or the canonical form of RFC 5952 for IPv6.").
+-spec to_text(inet:ip_address()) -> binary().
+to_text(Address) ->
+    list_to_binary(string:lowercase(inet:ntoa(Address))).
+
+?DOC("The address that a host part is, or error where it is a host name.").
+-spec parse(binary()) -> {ok, inet:ip_address()} | error.
+parse(Host) ->
+    %% Strict: inet:parse_address/1 takes 127.1 for an address, which no peer would be called.
+    case inet:parse_strict_address(binary_to_list(Host)) of
+        {ok, Address} -> {ok, Address};
+        {error, einval} -> error
+    end.
+
+?DOC("The family of an address.").
+-spec family(inet:ip_address()) -> family().
+family(Address) when tuple_size(Address) =:= 4 -> inet;
+family(Address) when tuple_size(Address) =:= 8 -> inet6.

@@ -1,0 +1,134 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_options).
+
+-include("../include/barnacle_doc.hrl").
+
+?MODULEDOC("The options of a barnacle: the table of them, and their check.").
+
+-export([new/1, table/0, format_error/1]).
+
+-export_type([options/0, checked/0, listener/0]).
+
+?DOC("""
+Who hears of refreshes, pause and shutdown. A process receives {barnacle, ServerPid, Event}; a
+module's notify(Arg, Event) is called in the server and must not wait. Event is {refresh, Result},
+pause or shutdown.
+""").
+-type listener() :: pid() | atom() | {module(), Arg :: term()}.
+
+?DOC("What start_link and run_once take; the meaning of each stands in table/0.").
+-type options() ::
+    #{
+        strategy := barnacle_strategy:strategy(),
+        name => atom(),
+        poll_interval => pos_integer(),
+        eager_poll_interval => pos_integer(),
+        listener => listener(),
+        disconnect => barnacle_plan:mode(),
+        departed_after => non_neg_integer(),
+        connect_timeout => pos_integer(),
+        max_connects => pos_integer(),
+        strategy_timeout => pos_integer()
+    }
+    | [{atom(), term()}].
+
+?DOC("Options as the server has them: all checked, defaults filled in, the strategy ready.").
+-type checked() :: #{
+    strategy := barnacle_strategy:t(),
+    name => atom(),
+    poll_interval := pos_integer(),
+    eager_poll_interval => pos_integer(),
+    listener => listener(),
+    disconnect := barnacle_plan:mode(),
+    departed_after := non_neg_integer(),
+    connect_timeout := pos_integer(),
+    max_connects := pos_integer(),
+    strategy_timeout := pos_integer()
+}.
+
+-define(DAY_MS, 86400000).
+
+?DOC("Checks options. bad_options carries every problem at once.").
+-spec new(term()) -> {ok, checked()} | {error, {bad_options, [barnacle_settings:problem()]}}.
+new(Options) ->
+    case barnacle_settings:check(table(), Options) of
+        {ok, Checked} -> {ok, with_disconnect(Checked)};
+        {error, Problems} -> {error, {bad_options, Problems}}
+    end.
+
+?DOC("Every option: its name, type, default and meaning.").
+-spec table() -> barnacle_settings:table().
+table() ->
+    [
+        {strategy, {term, <<"a strategy">>, fun barnacle_strategy:new/1}, required,
+            <<"where the peers are learnt from">>},
+        {name, {term, <<"an atom">>, fun check_name/1}, optional,
+            <<"the name that the server registers">>},
+        {poll_interval, {integer, ms, 1, ?DAY_MS}, {default, 5000},
+            <<"from the end of a round to the next, up to 10 % sooner">>},
+        {eager_poll_interval, {integer, ms, 1, ?DAY_MS}, optional,
+            <<"the interval during the first minute and after a round that failed">>},
+        {listener, {term, <<"a pid, a registered name or {Module, Arg}">>, fun check_listener/1},
+            optional, <<"who is told of every refresh, pause and shutdown">>},
+        {disconnect, {one_of, [departed, undiscovered, never, report]}, optional,
+            <<
+                "what becomes of nodes that discovery names no longer; departed, or undiscovered "
+                "for a strategy with a list function of its own"
+            >>},
+        {departed_after, {integer, ms, 0, 30 * ?DAY_MS}, {default, 60000},
+            <<"how long complete answers must have missed a name until it is departed">>},
+        {connect_timeout, {integer, ms, 1, ?DAY_MS}, {default, 5000},
+            <<"the deadline of all connects of a round together">>},
+        {max_connects, {integer, nodes, 1, 10000}, {default, 64},
+            <<"how many nodes are dialled at a time">>},
+        {strategy_timeout, {integer, ms, 1, ?DAY_MS}, {default, 30000},
+            <<"the deadline of each call of a strategy's own function">>}
+    ].
+
+?DOC("Why a barnacle did not start, and what to do, as a text for people.").
+-spec format_error(term()) -> binary().
+format_error({bad_options, Problems}) ->
+    <<"bad options:\n", (barnacle_settings:format(Problems))/binary>>;
+format_error({already_started, Pid}) ->
+    text("the name is taken by ~p (~0tp); stop that process or choose another name", [
+        Pid, registered_name(Pid)
+    ]);
+format_error({native_library, Text}) ->
+    unicode:characters_to_binary(Text);
+format_error(Reason) ->
+    text("~0tp", [Reason]).
+
+%% A strategy that lists what it manages is told exactly what to let go; links of distributed
+%% Erlang may have been made by anybody, so there only a node itself can say that it leaves.
+with_disconnect(#{disconnect := _} = Options) ->
+    Options;
+with_disconnect(#{strategy := Strategy} = Options) ->
+    case barnacle_strategy:has(list, Strategy) of
+        true -> Options#{disconnect => undiscovered};
+        false -> Options#{disconnect => departed}
+    end.
+
+check_name(undefined) -> {error, <<"undefined cannot be registered; choose another name">>};
+check_name(Name) when is_atom(Name) -> ok;
+check_name(_) -> {error, <<"must be an atom, for register/2">>}.
+
+check_listener(Listener) when is_pid(Listener); is_atom(Listener) ->
+    ok;
+check_listener({Module, _Arg}) when is_atom(Module) ->
+    case code:ensure_loaded(Module) =:= {module, Module} andalso
+        erlang:function_exported(Module, notify, 2)
+    of
+        true -> ok;
+        false -> {error, <<"the module must export notify/2">>}
+    end;
+check_listener(_) ->
+    {error, <<"must be a pid, a registered name or {Module, Arg}">>}.
+
+registered_name(Pid) ->
+    case node(Pid) =:= node() andalso process_info(Pid, registered_name) of
+        {registered_name, Name} -> Name;
+        _ -> no_name
+    end.
+
+text(Format, Args) ->
+    unicode:characters_to_binary(io_lib:format(Format, Args)).

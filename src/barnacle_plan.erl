@@ -1,0 +1,145 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_plan).
+
+-include("../include/barnacle_doc.hrl").
+
+?MODULEDOC("""
+What a barnacle knows of its peers, and what follows from it. Pure: no process, clock or network.
+
+Knowledge is a map from names to what answers said of them. Only a complete answer can make a name
+missing; a partial one adds names and brings missing ones back; an error changes nothing. An empty
+complete answer is no evidence against anybody.
+""").
+
+-export([new/0, observe/3, wanted/1, departed/3, forget/2, cut/1, result/3]).
+
+-export_type([plan/0, answer/0, mode/0, departed/0, result/0]).
+
+-type name() :: binary().
+-type answer() ::
+    {complete, [barnacle_names:name()]}
+    | {partial, [barnacle_names:name()], term()}
+    | {error, term()}.
+-type mode() :: departed | undiscovered | never | report.
+-type departed() :: {ok | suspect, [name()]}.
+-type failures() :: [{node(), term()}].
+-type result() ::
+    {ok, [node()]}
+    | {error,
+        {strategy_error, term()} | {connect_error, failures()} | {disconnect_error, failures()}}.
+
+%% Absence counts from the first complete answer without the name.
+-record(absence, {since_ms :: integer(), rounds :: pos_integer()}).
+
+%% confirmed: a complete answer has named it, so that its absence from one means something.
+-record(peer, {confirmed :: boolean(), absence :: undefined | #absence{}}).
+
+-opaque plan() :: #{name() => #peer{}}.
+
+%% A name is departed after as many complete rounds without it, whatever the poll interval.
+-define(DEPARTED_ROUNDS, 3).
+
+?DOC("Knows nobody.").
+-spec new() -> plan().
+new() ->
+    #{}.
+
+?DOC("Knowledge after an answer that came at NowMs (monotonic).").
+-spec observe(answer(), integer(), plan()) -> plan().
+observe({complete, []}, _NowMs, Plan) ->
+    Plan;
+observe({complete, Names}, NowMs, Plan) ->
+    Named = named(Names, #peer{confirmed = true}),
+    Absent = maps:filtermap(
+        fun(_, Peer) -> absent(Peer, NowMs) end, maps:without(maps:keys(Named), Plan)
+    ),
+    maps:merge(Absent, Named);
+observe({partial, Names, _Why}, _NowMs, Plan) ->
+    maps:merge_with(
+        fun(_, #peer{confirmed = Confirmed}, Seen) -> Seen#peer{confirmed = Confirmed} end,
+        Plan,
+        named(Names, #peer{confirmed = false})
+    );
+observe({error, _}, _NowMs, Plan) ->
+    Plan.
+
+?DOC("The names that are known and not missing.").
+-spec wanted(plan()) -> #{name() => present}.
+wanted(Plan) ->
+    maps:filtermap(
+        fun
+            (_, #peer{absence = undefined}) -> {true, present};
+            (_, _) -> false
+        end,
+        Plan
+    ).
+
+?DOC("""
+The names that are gone: missing for AfterMs and for three complete rounds. A hasty question, which
+an explicit refresh asks, wants one complete round only. The source is suspect where more than one
+name and more than a third of the known ones are missing: then nobody is to be sent away.
+""").
+-spec departed(plan(), integer(), #{after_ms := non_neg_integer(), hasty := boolean()}) ->
+    departed().
+departed(Plan, NowMs, #{after_ms := AfterMs, hasty := Hasty}) ->
+    Missing = maps:filter(fun(_, Peer) -> Peer#peer.absence =/= undefined end, Plan),
+    Gone = maps:filter(
+        fun(_, #peer{absence = Absence}) -> Hasty orelse is_over(Absence, NowMs, AfterMs) end,
+        Missing
+    ),
+    Count = map_size(Missing),
+    Verdict =
+        case Count > 1 andalso 3 * Count > map_size(Plan) of
+            true -> suspect;
+            false -> ok
+        end,
+    {Verdict, lists:sort(maps:keys(Gone))}.
+
+?DOC("Knowledge without some names: they are gone and no longer connected.").
+-spec forget([name()], plan()) -> plan().
+forget(Names, Plan) ->
+    maps:without(Names, Plan).
+
+?DOC("""
+The nodes to cut at once, of those that are listed and not named (extra). Only the mode
+undiscovered cuts, only after a complete answer, and never what another barnacle of this VM wants.
+An empty answer cuts only for a strategy that lists what it manages itself (own_list).
+""").
+-spec cut(#{
+    mode := mode(),
+    answer := answer(),
+    own_list := boolean(),
+    extra := [node()],
+    wanted_by_others := fun((node()) -> boolean())
+}) -> [node()].
+cut(#{mode := undiscovered, answer := {complete, []}, own_list := false}) ->
+    [];
+cut(#{mode := undiscovered, answer := {complete, _}, extra := Extra, wanted_by_others := Wanted}) ->
+    [Node || Node <- Extra, not Wanted(Node)];
+cut(#{}) ->
+    [].
+
+?DOC("""
+What a round reports: an error of the strategy before one of connecting before one of
+disconnecting, else the list.
+""").
+-spec result(ok | {error, term()}, #{connect := failures(), disconnect := failures()}, [node()]) ->
+    result().
+result({error, Reason}, _Failed, _Listed) -> {error, {strategy_error, Reason}};
+result(ok, #{connect := [_ | _] = Failed}, _Listed) -> {error, {connect_error, Failed}};
+result(ok, #{disconnect := [_ | _] = Failed}, _Listed) -> {error, {disconnect_error, Failed}};
+result(ok, _, Listed) -> {ok, Listed}.
+
+named(Names, Peer) ->
+    maps:from_list([{barnacle_names:to_binary(Name), Peer} || Name <- Names]).
+
+%% A name that only partial answers brought has no claim to be missed.
+absent(#peer{confirmed = false}, _NowMs) ->
+    false;
+absent(#peer{absence = undefined} = Peer, NowMs) ->
+    {true, Peer#peer{absence = #absence{since_ms = NowMs, rounds = 1}}};
+absent(#peer{absence = #absence{rounds = Rounds} = Absence} = Peer, _NowMs) ->
+    {true, Peer#peer{absence = Absence#absence{rounds = Rounds + 1}}}.
+
+is_over(#absence{since_ms = SinceMs, rounds = Rounds}, NowMs, AfterMs) ->
+    Rounds >= ?DEPARTED_ROUNDS andalso NowMs - SinceMs >= AfterMs.

@@ -1,0 +1,100 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_settings).
+
+-include("../include/barnacle_doc.hrl").
+
+?MODULEDOC("""
+Settings against a table of them: one row says a setting's name, type, default and meaning, and the
+check, the defaults and the documentation all come from it. All that is wrong is told at once.
+""").
+
+-export([check/2, format/1]).
+
+-export_type([table/0, row/0, type/0, problem/0]).
+
+-type table() :: [row()].
+-type row() :: {
+    Key :: atom(), type(), required | optional | {default, term()}, Meaning :: binary()
+}.
+-type type() ::
+    {integer, Unit :: ms | nodes | addresses | port, Min :: integer(), Max :: integer()}
+    | {one_of, [atom()]}
+    | {term, Description :: binary(), fun((term()) -> ok | {ok, term()} | {error, binary()})}.
+-type problem() :: {Key :: term(), Value :: term(), Text :: binary()}.
+
+?DOC("""
+Checks a map or property list. Gives the settings with defaults filled in and optional ones left
+out, or every problem with its value and what would be right.
+""").
+-spec check(table(), term()) -> {ok, map()} | {error, [problem()]}.
+check(Table, Settings) when is_map(Settings) ->
+    Keys = [Key || {Key, _, _, _} <- Table],
+    Unknown = [
+        {Key, Value, text("no such setting; there are ~ts", [join(Keys)])}
+     || {Key, Value} <- lists:sort(maps:to_list(Settings)), not lists:member(Key, Keys)
+    ],
+    {Checked, Problems} = lists:foldr(
+        fun(Row, Acc) -> check_row(Row, Settings, Acc) end, {#{}, Unknown}, Table
+    ),
+    case Problems of
+        [] -> {ok, Checked};
+        _ -> {error, Problems}
+    end;
+check(Table, Settings) when is_list(Settings) ->
+    try
+        check(Table, maps:from_list(proplists:unfold(Settings)))
+    catch
+        error:_ -> not_settings(Settings)
+    end;
+check(_Table, Settings) ->
+    not_settings(Settings).
+
+?DOC("Problems as a text for people, one a line.").
+-spec format([problem()]) -> binary().
+format(Problems) ->
+    iolist_to_binary(
+        lists:join($\n, [text("~tp => ~0tp: ~ts", [Key, V, Why]) || {Key, V, Why} <- Problems])
+    ).
+
+check_row({Key, Type, Default, _}, Settings, {Checked, Problems}) ->
+    case {Settings, Default} of
+        {#{Key := Value}, _} ->
+            case check_value(Type, Value) of
+                ok -> {Checked#{Key => Value}, Problems};
+                {ok, Value1} -> {Checked#{Key => Value1}, Problems};
+                {error, Text} -> {Checked, [{Key, Value, Text} | Problems]}
+            end;
+        {_, {default, Value}} ->
+            {Checked#{Key => Value}, Problems};
+        {_, optional} ->
+            {Checked, Problems};
+        {_, required} ->
+            {Checked, [{Key, missing, text("must be given: ~ts", [describe(Type)])} | Problems]}
+    end.
+
+check_value({integer, _, Min, Max}, Value) when is_integer(Value), Value >= Min, Value =< Max ->
+    ok;
+check_value({one_of, Atoms} = Type, Value) ->
+    case lists:member(Value, Atoms) of
+        true -> ok;
+        false -> {error, text("must be ~ts", [describe(Type)])}
+    end;
+check_value({term, _, Check}, Value) ->
+    Check(Value);
+check_value(Type, _Value) ->
+    {error, text("must be ~ts", [describe(Type)])}.
+
+describe({integer, ms, Min, Max}) -> text("a whole number of ms from ~b to ~b", [Min, Max]);
+describe({integer, port, Min, Max}) -> text("a port from ~b to ~b", [Min, Max]);
+describe({integer, Unit, Min, Max}) -> text("a number of ~p from ~b to ~b", [Unit, Min, Max]);
+describe({one_of, Atoms}) -> text("one of ~ts", [join(Atoms)]);
+describe({term, Description, _}) -> Description.
+
+not_settings(Settings) ->
+    {error, [{settings, Settings, <<"must be a map or a list of {Key, Value}">>}]}.
+
+join(Atoms) ->
+    lists:join(", ", [atom_to_list(Atom) || Atom <- Atoms]).
+
+text(Format, Args) ->
+    unicode:characters_to_binary(io_lib:format(Format, Args)).

@@ -1,0 +1,179 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_strategy).
+
+-include("../include/barnacle_doc.hrl").
+
+?MODULEDOC("""
+Where a barnacle learns of its peers, and how it links to them.
+
+A strategy is a module with a state. It must discover; it may connect, disconnect and list too, for
+clusters that are not made of distributed Erlang links. All its functions run in the worker process
+of a round, never in the server: they may wait, and one that crashes or overstays its time fails
+its round only.
+
+The built-in ones are chosen by the forms of strategy/0; {Module, Arg} is a module of one's own.
+""").
+
+-export([new/1, discover/1, has/2, call/3, timeout/2, describe/1]).
+
+-export_type([strategy/0, t/0, answer/0]).
+
+-type name() :: barnacle_names:name().
+-type failures() :: [{node(), Reason :: term()}].
+
+?DOC("How a strategy is named in the options of a barnacle.").
+-type strategy() ::
+    {dns, barnacle_strategy_dns:options()}
+    | {epmd, [node()]}
+    | local_epmd
+    | {hosts, barnacle_strategy_hosts:options()}
+    | {custom, barnacle_strategy_custom:functions()}
+    | {module(), Arg :: term()}.
+
+?DOC("""
+What one discovery brought: complete, every source answered; partial, some did, and names that are
+not named may exist all the same; error, nothing is known.
+""").
+-type answer() :: {complete, [name()]} | {partial, [name()], Why :: term()} | {error, term()}.
+
+-opaque t() :: {module(), State :: term()}.
+
+?DOC("Checks the argument and gives the first state; Text says what is wrong and what is right.").
+-callback init(Arg :: term()) -> {ok, State :: term()} | {error, Text :: binary()}.
+
+?DOC("Looks for peers. The state that it gives is the one of the next call.").
+-callback discover(State :: term()) -> {answer(), State :: term()}.
+
+?DOC("Links to nodes, instead of distributed Erlang. Gives all of them, or those that failed.").
+-callback connect([node()], State :: term()) -> {ok, [node()]} | {error, failures()}.
+
+?DOC("Unlinks nodes, instead of distributed Erlang. Gives all of them, or those that failed.").
+-callback disconnect([node()], State :: term()) -> {ok, [node()]} | {error, failures()}.
+
+?DOC("Lists the linked nodes, instead of distributed Erlang.").
+-callback list(State :: term()) -> {ok, [node()]} | {error, term()}.
+
+?DOC("""
+How long discover/1 may take, in ms. A module without it has the option strategy_timeout.
+""").
+-callback timeout(State :: term()) -> pos_integer().
+
+?DOC("Which of connect, disconnect and list this state has; without it, those that are exported.").
+-callback functions(State :: term()) -> [connect | disconnect | list].
+
+-optional_callbacks([connect/2, disconnect/2, list/1, timeout/1, functions/1]).
+
+?DOC("The strategy that an option names, or a text that says what is wrong with it.").
+-spec new(term()) -> {ok, t()} | {error, binary()}.
+new({dns, Arg}) -> init(barnacle_strategy_dns, Arg);
+new({epmd, Arg}) -> init(barnacle_strategy_epmd, Arg);
+new(local_epmd) -> init(barnacle_strategy_local_epmd, []);
+new({hosts, Arg}) -> init(barnacle_strategy_hosts, Arg);
+new({custom, Arg}) -> init(barnacle_strategy_custom, Arg);
+new({Module, Arg}) when is_atom(Module) -> own(Module, Arg);
+new(_) -> {error, forms()}.
+
+?DOC("Discovers, and checks that what came is an answer.").
+-spec discover(t()) -> {answer(), t()}.
+discover({Module, State}) ->
+    case Module:discover(State) of
+        {Answer, State1} ->
+            is_answer(Answer) orelse error({bad_return, {Module, discover, Answer}}),
+            {Answer, {Module, State1}};
+        Other ->
+            error({bad_return, {Module, discover, Other}})
+    end.
+
+?DOC("Whether the strategy has a connect, disconnect or list function of its own.").
+-spec has(connect | disconnect | list, t()) -> boolean().
+has(Function, {Module, State}) ->
+    case erlang:function_exported(Module, functions, 1) of
+        true -> lists:member(Function, Module:functions(State));
+        false -> erlang:function_exported(Module, Function, arity(Function))
+    end.
+
+?DOC("Calls the strategy's own connect, disconnect or list, and checks what it gives.").
+-spec call(connect | disconnect | list, [node()], t()) ->
+    {ok, [node()]} | {error, failures() | term()}.
+call(Function, Nodes, {Module, State}) ->
+    Result =
+        case Function of
+            connect -> Module:connect(Nodes, State);
+            disconnect -> Module:disconnect(Nodes, State);
+            list -> Module:list(State)
+        end,
+    is_result(Function, Result) orelse error({bad_return, {Module, Function, Result}}),
+    Result.
+
+?DOC("How long a discovery may take; Default for a strategy that does not say.").
+-spec timeout(t(), pos_integer()) -> pos_integer().
+timeout({Module, State}, Default) ->
+    case erlang:function_exported(Module, timeout, 1) of
+        true -> Module:timeout(State);
+        false -> Default
+    end.
+
+?DOC("The strategy's module, for logs and status.").
+-spec describe(t()) -> module().
+describe({Module, _State}) ->
+    Module.
+
+own(Module, Arg) ->
+    case code:ensure_loaded(Module) of
+        {module, Module} ->
+            case erlang:function_exported(Module, discover, 1) of
+                true -> init(Module, Arg);
+                false -> {error, text("the module ~p exports no discover/1", [Module])}
+            end;
+        {error, Reason} ->
+            {error, text("no module ~p (~p); ~ts", [Module, Reason, forms()])}
+    end.
+
+init(Module, Arg) ->
+    {module, Module} = code:ensure_loaded(Module),
+    try Module:init(Arg) of
+        {ok, State} -> {ok, {Module, State}};
+        {error, Text} -> {error, unicode:characters_to_binary(Text)};
+        Other -> {error, text("~p:init/1 gave ~0p, not {ok, State} or {error, Text}", [Module, Other])}
+    catch
+        Class:Reason -> {error, text("~p:init/1 ended with ~p ~0p", [Module, Class, Reason])}
+    end.
+
+forms() ->
+    <<
+        "a strategy is {dns, Options}, {epmd, Nodes}, local_epmd, {hosts, Options}, "
+        "{custom, Functions} or {Module, Arg}"
+    >>.
+
+arity(list) -> 1;
+arity(_) -> 2.
+
+is_answer({complete, Names}) -> are_names(Names);
+is_answer({partial, Names, _Why}) -> are_names(Names);
+is_answer({error, _}) -> true;
+is_answer(_) -> false.
+
+are_names(Names) ->
+    is_proper_list(Names) andalso
+        lists:all(fun(Name) -> is_atom(Name) orelse is_binary(Name) end, Names).
+
+is_result(_, {ok, Nodes}) -> is_proper_list(Nodes) andalso lists:all(fun is_atom/1, Nodes);
+is_result(list, {error, _}) -> true;
+is_result(_, {error, Failures}) -> is_proper_list(Failures) andalso lists:all(fun is_failure/1, Failures);
+is_result(_, _) -> false.
+
+is_failure({Node, _Reason}) -> is_atom(Node);
+is_failure(_) -> false.
+
+is_proper_list(List) ->
+    is_list(List) andalso length_or_none(List) =/= none.
+
+length_or_none(List) ->
+    try
+        length(List)
+    catch
+        error:badarg -> none
+    end.
+
+text(Format, Args) ->
+    unicode:characters_to_binary(io_lib:format(Format, Args)).

@@ -1,0 +1,82 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_strategy_custom).
+
+-include("../include/barnacle_doc.hrl").
+
+?MODULEDOC("The strategy {custom, Functions}: functions of one's own in the place of a module.").
+
+-behaviour(barnacle_strategy).
+
+-export([init/1, discover/1, connect/2, disconnect/2, list/1, functions/1]).
+
+-export_type([functions/0]).
+
+-type failures() :: [{node(), Reason :: term()}].
+
+?DOC("""
+discover must be there. connect, disconnect and list stand in for distributed Erlang, for example
+for Partisan.
+""").
+-type functions() :: #{
+    discover :=
+        fun(() -> {ok, [node()]} | {partial, [node()], Why :: term()} | {error, term()}),
+    connect => fun(([node()]) -> {ok, [node()]} | {error, failures()}),
+    disconnect => fun(([node()]) -> {ok, [node()]} | {error, failures()}),
+    list => fun(() -> {ok, [node()]} | {error, term()})
+}.
+
+-spec init(term()) -> {ok, functions()} | {error, binary()}.
+init(#{discover := _} = Functions) ->
+    case [Key || {Key, Fun} <- maps:to_list(Functions), not is_function(Fun, arity(Key))] of
+        [] -> {ok, Functions};
+        Bad -> {error, wrong(Bad)}
+    end;
+init(Functions) when is_list(Functions) ->
+    try
+        init(maps:from_list(Functions))
+    catch
+        error:badarg -> {error, wrong(Functions)}
+    end;
+init(_) ->
+    {error, <<"{custom, Functions} takes a map with at least discover => fun(() -> {ok, Nodes})">>}.
+
+-spec functions(functions()) -> [connect | disconnect | list].
+functions(Functions) ->
+    [Key || Key <- [connect, disconnect, list], is_map_key(Key, Functions)].
+
+-spec discover(functions()) -> {barnacle_strategy:answer(), functions()}.
+discover(#{discover := Discover} = Functions) ->
+    case Discover() of
+        {ok, Nodes} -> {{complete, Nodes}, Functions};
+        {partial, _, _} = Partial -> {Partial, Functions};
+        {error, _} = Error -> {Error, Functions};
+        Other -> error({bad_return, {discover, Other}})
+    end.
+
+-spec connect([node()], functions()) -> {ok, [node()]} | {error, failures()}.
+connect(Nodes, #{connect := Connect}) ->
+    Connect(Nodes).
+
+-spec disconnect([node()], functions()) -> {ok, [node()]} | {error, failures()}.
+disconnect(Nodes, #{disconnect := Disconnect}) ->
+    Disconnect(Nodes).
+
+-spec list(functions()) -> {ok, [node()]} | {error, term()}.
+list(#{list := List}) ->
+    List().
+
+%% A key that is not known is wrong whatever stands there: nobody writes 255 arguments.
+arity(discover) -> 0;
+arity(list) -> 0;
+arity(connect) -> 1;
+arity(disconnect) -> 1;
+arity(_) -> 255.
+
+wrong(Keys) ->
+    unicode:characters_to_binary(
+        io_lib:format(
+            "~0p: {custom, Functions} has discover and list, functions of no argument, and connect "
+            "and disconnect, functions of a list of nodes",
+            [Keys]
+        )
+    ).

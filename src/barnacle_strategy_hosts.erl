@@ -1,0 +1,85 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_strategy_hosts).
+
+-include("../include/barnacle_doc.hrl").
+
+?MODULEDOC("""
+The strategy {hosts, Options}: the nodes that the EPMDs of many hosts know, all asked at once.
+
+The answer is complete where every host answered, partial where some did, and an error,
+[{Host, Reason}], where none did.
+""").
+
+-behaviour(barnacle_strategy).
+
+-export([init/1, discover/1, timeout/1]).
+
+-export_type([options/0]).
+
+?DOC("""
+hosts: names or addresses, as the host parts of the node names say them. basename: only nodes of
+this basename. port: of the EPMDs (ERL_EPMD_PORT, or 4369). timeout: for all hosts together, in ms
+(5000).
+""").
+-type options() :: #{
+    hosts := [binary(), ...],
+    basename => binary(),
+    port => 1..65535,
+    timeout => pos_integer()
+}.
+
+-define(MARGIN_MS, 2000).
+
+-spec init(term()) -> {ok, map()} | {error, binary()}.
+init(Arg) ->
+    case barnacle_settings:check(table(), Arg) of
+        {ok, Options} -> {ok, Options};
+        {error, Problems} -> {error, barnacle_settings:format(Problems)}
+    end.
+
+-spec timeout(map()) -> pos_integer().
+timeout(#{timeout := TimeoutMs}) ->
+    TimeoutMs + ?MARGIN_MS.
+
+-spec discover(map()) -> {barnacle_strategy:answer(), map()}.
+discover(#{hosts := Hosts} = Options) ->
+    case barnacle_native:epmd_names(Hosts, maps:with([timeout, port], Options)) of
+        {ok, Results} -> {answer(Results, Options), Options};
+        {error, Reason} -> {{error, [{Host, Reason} || Host <- Hosts]}, Options}
+    end.
+
+answer(Results, Options) ->
+    Names = [
+        barnacle_names:join(Name, Host)
+     || {Host, {ok, Registered}} <- Results, {Name, _Port} <- Registered, is_wanted(Name, Options)
+    ],
+    case [{Host, Reason} || {Host, {error, Reason}} <- Results] of
+        [] -> {complete, Names};
+        Failed when length(Failed) =:= length(Results) -> {error, Failed};
+        Failed -> {partial, Names, Failed}
+    end.
+
+is_wanted(Name, #{basename := Basename}) -> Name =:= Basename;
+is_wanted(_Name, _) -> true.
+
+table() ->
+    [
+        {hosts, {term, <<"a list of host names or addresses">>, fun check_hosts/1}, required,
+            <<"whose EPMDs are asked">>},
+        {basename, {term, <<"the part of a node name before the '@'">>, fun barnacle_names:check_basename/1},
+            optional, <<"takes only nodes of this basename">>},
+        {port, {integer, port, 1, 65535}, optional, <<"of the EPMDs">>},
+        {timeout, {integer, ms, 1, 86400000}, {default, 5000}, <<"for all hosts together">>}
+    ].
+
+check_hosts([_ | _] = Hosts) ->
+    case [Host || Host <- Hosts, not is_host(Host)] of
+        [] -> ok;
+        Bad -> {error, unicode:characters_to_binary(io_lib:format("not hosts: ~0p", [Bad]))}
+    end;
+check_hosts(_) ->
+    {error, <<"must be a list of one host or more, each a binary">>}.
+
+is_host(Host) ->
+    barnacle_names:check_host(Host) =:= ok orelse
+        (is_binary(Host) andalso barnacle_address:parse(Host) =/= error).
