@@ -5,11 +5,7 @@
 
 ?MODULEDOC("""
 The strategy {dns, Options}: a node Basename@Address for each address of one name.
-
-An answer is complete where every question got its answer: a name with A records only is complete.
-It is partial where one family failed while the other answered, where a family that had addresses
-has none now, and where another candidate of the search list answers than before; the last two
-become the new normal after ten equal answers in a row.
+barnacle_dns_answer says which answers are complete.
 """).
 
 -behaviour(barnacle_strategy).
@@ -31,23 +27,18 @@ address. max_addresses: of a family (4096).
     timeout => pos_integer(),
     grace => non_neg_integer(),
     nameservers => [binary()],
-    families => own | both | inet | inet6,
+    families => barnacle_dns_answer:families(),
     max_addresses => pos_integer()
 }.
 
 -record(state, {
     basename :: binary(),
     query :: binary(),
-    families :: own | both | inet | inet6,
+    families :: barnacle_dns_answer:families(),
     lookup :: map(),
-    shape = undefined :: undefined | shape(),
-    other = {undefined, 0} :: {undefined | shape(), non_neg_integer()}
+    memory :: barnacle_dns_answer:memory()
 }).
 
-%% Who answered, and in which families.
--type shape() :: {Candidate :: binary(), [barnacle_address:family()]}.
-
--define(NEW_NORMAL, 10).
 -define(MARGIN_MS, 2000).
 
 -spec init(term()) -> {ok, #state{}} | {error, binary()}.
@@ -58,7 +49,8 @@ init(Arg) ->
                 basename = maps:get(basename, Options),
                 query = maps:get(query, Options),
                 families = maps:get(families, Options),
-                lookup = maps:with([timeout, grace, nameservers, max_addresses], Options)
+                lookup = maps:with([timeout, grace, nameservers, max_addresses], Options),
+                memory = barnacle_dns_answer:new()
             }};
         {error, Errors} ->
             {error, barnacle_settings:format(Errors)}
@@ -75,58 +67,17 @@ discover(#state{query = Query, lookup = Lookup} = State) ->
         {error, _} = Error -> {Error, State}
     end.
 
-answer(#{addresses := Addresses, candidate := Candidate, failed := Failed}, State) ->
-    Shape = {Candidate, lists:sort(maps:keys(Addresses))},
-    {Change, State1} = compare(Shape, State),
-    Names = names(Addresses, State),
-    case Failed ++ Change of
-        [] -> {{complete, Names}, State1};
-        Why -> {{partial, Names, Why}, State1}
-    end.
-
-%% A family or candidate that is new brings names and takes none away, unless the candidate is
-%% another one: then it is another name's answer.
-compare(Shape, #state{shape = undefined} = State) ->
-    {[], State#state{shape = Shape}};
-compare({Candidate, Families} = Shape, #state{shape = {Candidate, Before}} = State) ->
-    case Before -- Families of
-        [] -> {[], State#state{shape = Shape, other = {undefined, 0}}};
-        Gone -> other(Shape, [{Family, no_longer} || Family <- Gone], State)
-    end;
-compare({Candidate, _} = Shape, #state{shape = {Before, _}} = State) ->
-    other(Shape, [{candidate, Candidate, instead_of, Before}], State).
-
-other(Shape, _Why, #state{other = {Shape, Count}} = State) when Count + 1 >= ?NEW_NORMAL ->
-    {[], State#state{shape = Shape, other = {undefined, 0}}};
-other(Shape, Why, #state{other = {Shape, Count}} = State) ->
-    {Why, State#state{other = {Shape, Count + 1}}};
-other(Shape, Why, State) ->
-    {Why, State#state{other = {Shape, 1}}}.
-
-names(Addresses, #state{basename = Basename, families = Families}) ->
-    Own = barnacle_address:parse(barnacle_names:host(node())),
-    Wanted = lists:append([
-        maps:get(Family, Addresses, [])
-     || Family <- families(Families, Own, maps:keys(Addresses))
-    ]),
-    barnacle_dns:to_names(Basename, Wanted -- self_by_another_text(Basename, Own)).
-
-families(own, {ok, Own}, [_, _]) -> [barnacle_address:family(Own)];
-families(inet, _, _) -> [inet];
-families(inet6, _, _) -> [inet6];
-families(_, _, _) -> [inet, inet6].
-
-%% This node may be called by its address in another form than RFC 5952's. The name that we would
-%% make of it names nobody.
-self_by_another_text(Basename, {ok, Own}) ->
-    Canonical = barnacle_names:join(Basename, barnacle_address:to_text(Own)),
-    Self = barnacle_names:self(),
-    case Self =/= Canonical andalso hd(binary:split(Self, <<"@">>)) =:= Basename of
-        true -> [Own];
-        false -> []
-    end;
-self_by_another_text(_Basename, error) ->
-    [].
+answer(#{addresses := Addresses} = Found, #state{memory = Memory} = State) ->
+    {Why, Memory1} = barnacle_dns_answer:judge(Found, Memory),
+    Names = barnacle_dns_answer:names(
+        Addresses, State#state.basename, State#state.families, barnacle_names:self()
+    ),
+    Answer =
+        case Why of
+            [] -> {complete, Names};
+            _ -> {partial, Names, Why}
+        end,
+    {Answer, State#state{memory = Memory1}}.
 
 table() ->
     [

@@ -1,0 +1,96 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_names_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+check_test_() ->
+    Good = [<<"a@b">>, <<"app-1_x@host.example">>, <<"app@10.0.0.1">>, <<"app@fd00::1">>],
+    Bad = [
+        <<>>,
+        <<"app">>,
+        <<"@host">>,
+        <<"app@">>,
+        <<"a@b@c">>,
+        <<"a b@c">>,
+        <<"a.b@c">>,
+        <<"a@b c">>,
+        <<"a@b\0">>,
+        <<"a@b/c">>,
+        <<"ä@b"/utf8>>,
+        <<"a@fe80::1%eth0">>,
+        <<"a@", (binary:copy(<<"h">>, 254))/binary>>
+    ],
+    [?_assertEqual(ok, barnacle_names:check(Name)) || Name <- Good] ++
+        [?_assertEqual({error, invalid_node_name}, barnacle_names:check(Name)) || Name <- Bad].
+
+longest_name_is_an_atom_test() ->
+    Name = <<"a@", (binary:copy(<<"h">>, 253))/binary>>,
+    ?assertMatch({ok, Node} when is_atom(Node), barnacle_names:to_node(Name)).
+
+check_host_test_() ->
+    Label63 = binary:copy(<<"a">>, 63),
+    Name253 = <<Label63/binary, ".", Label63/binary, ".", Label63/binary, ".",
+        (binary:copy(<<"a">>, 61))/binary>>,
+    Good = [<<"a">>, <<"a.b.">>, <<"_sip.a">>, Label63, Name253, <<Name253/binary, ".">>],
+    Bad = [
+        <<>>,
+        <<".">>,
+        <<"a..b">>,
+        <<".a">>,
+        <<"a@b">>,
+        <<"a b">>,
+        <<"a\0b">>,
+        <<"\303\244.b">>,
+        <<Label63/binary, "a">>,
+        <<Name253/binary, "aa">>,
+        undefined,
+        "a"
+    ],
+    [?_assertEqual(ok, barnacle_names:check_host(Host)) || Host <- Good] ++
+        [?_assertMatch({error, <<_, _/binary>>}, barnacle_names:check_host(H)) || H <- Bad].
+
+check_basename_test_() ->
+    [?_assertEqual(ok, barnacle_names:check_basename(B)) || B <- [<<"a">>, <<"A_b-1">>]] ++
+        [
+            ?_assertMatch({error, <<_, _/binary>>}, barnacle_names:check_basename(B))
+         || B <- [<<>>, <<"a@b">>, <<"a b">>, <<"a\0">>, <<"é"/utf8>>, <<"a.b">>, a, "a"]
+        ].
+
+host_test() ->
+    ?assertEqual(<<"h">>, barnacle_names:host(a@h)),
+    ?assertEqual(<<>>, barnacle_names:host(<<"a">>)).
+
+atoms_are_bounded_test() ->
+    {Made, _} = barnacle_names:new_atoms(),
+    Before = application:get_env(barnacle, max_new_atoms),
+    Name = fun(N) -> iolist_to_binary(io_lib:format("bounded~b@~b", [N, Made])) end,
+    application:set_env(barnacle, max_new_atoms, Made + 2),
+    try
+        ?assertMatch({ok, _}, barnacle_names:to_node(Name(1))),
+        ?assertMatch({ok, _}, barnacle_names:to_node(Name(2))),
+        ?assertEqual({error, atom_limit}, barnacle_names:to_node(Name(3))),
+        ?assertEqual({error, atom_limit}, barnacle_names:to_node(Name(3))),
+        ?assertError(badarg, binary_to_existing_atom(Name(3))),
+        %% What is an atom already passes.
+        ?assertMatch({ok, _}, barnacle_names:to_node(Name(1))),
+        ?assertEqual({Made + 2, Made + 2}, barnacle_names:new_atoms())
+    after
+        case Before of
+            undefined -> application:unset_env(barnacle, max_new_atoms);
+            {ok, Max} -> application:set_env(barnacle, max_new_atoms, Max)
+        end
+    end.
+
+addresses_are_written_as_rfc_5952_says_test_() ->
+    [
+        ?_assertEqual(Text, barnacle_address:to_text(Address))
+     || {Address, Text} <- [
+            {{10, 0, 0, 1}, <<"10.0.0.1">>},
+            {{0, 0, 0, 0, 0, 0, 0, 1}, <<"::1">>},
+            {{16#2001, 16#DB8, 0, 0, 1, 0, 0, 1}, <<"2001:db8::1:0:0:1">>},
+            {{16#2001, 16#DB8, 0, 1, 1, 1, 1, 1}, <<"2001:db8:0:1:1:1:1:1">>},
+            {{1, 0, 0, 2, 0, 0, 0, 3}, <<"1:0:0:2::3">>},
+            {{16#FD00, 16#ABC, 0, 0, 0, 0, 0, 16#F}, <<"fd00:abc::f">>},
+            {{0, 0, 0, 0, 0, 16#FFFF, 16#0A00, 1}, <<"::ffff:10.0.0.1">>}
+        ]
+    ].

@@ -1,0 +1,102 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_options_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+defaults_test() ->
+    {ok, Options} = barnacle_options:new(#{strategy => {epmd, []}}),
+    ?assertMatch(
+        #{
+            poll_interval := 5000,
+            departed_after := 60000,
+            connect_timeout := 5000,
+            max_connects := 64,
+            strategy_timeout := 30000,
+            disconnect := departed
+        },
+        Options
+    ),
+    [?assertNot(is_map_key(Key, Options)) || Key <- [name, listener, eager_poll_interval]].
+
+property_list_test() ->
+    ?assertMatch(
+        {ok, #{poll_interval := 7}}, barnacle_options:new([{strategy, {epmd, []}}, {poll_interval, 7}])
+    ).
+
+own_list_function_means_undiscovered_test() ->
+    Discover = fun() -> {ok, []} end,
+    Custom = fun(Functions) ->
+        {ok, Options} = barnacle_options:new(#{strategy => {custom, Functions}}),
+        maps:get(disconnect, Options)
+    end,
+    ?assertEqual(departed, Custom(#{discover => Discover})),
+    ?assertEqual(undiscovered, Custom(#{discover => Discover, list => Discover})).
+
+every_problem_is_told_test() ->
+    {error, {bad_options, Problems}} = barnacle_options:new(#{
+        strategy => {epmd, [x]}, poll_interval => 0, listener => 1, name => "n", nonsense => 2
+    }),
+    ?assertEqual(
+        [listener, name, nonsense, poll_interval, strategy],
+        lists:sort([Key || {Key, _, _} <- Problems])
+    ),
+    Text = barnacle_options:format_error({bad_options, Problems}),
+    [
+        ?assertNotEqual(nomatch, string:find(Text, Word))
+     || Word <- ["poll_interval => 0", "from 1 to", "nonsense", "[x]", "listener"]
+    ].
+
+bad_test_() ->
+    Dns = fun(More) -> {dns, maps:merge(#{basename => <<"a">>, query => <<"b">>}, More)} end,
+    Hosts = fun(More) -> {hosts, maps:merge(#{hosts => [<<"h">>]}, More)} end,
+    Strategies = [
+        Dns(#{basename => <<"a@b">>}),
+        Dns(#{basename => a}),
+        Dns(#{query => <<"a b">>}),
+        Dns(#{query => <<>>}),
+        Dns(#{timeout => 0}),
+        Dns(#{families => all}),
+        Dns(#{nameservers => <<"10.0.0.1">>}),
+        Dns(#{nameservers => ["10.0.0.1"]}),
+        Dns(#{typo => 1}),
+        {dns, #{basename => <<"a">>}},
+        {dns, nonsense},
+        Hosts(#{hosts => []}),
+        Hosts(#{hosts => [h]}),
+        Hosts(#{port => 65536}),
+        {epmd, nodes},
+        {custom, #{}},
+        {custom, #{discover => fun(_) -> ok end}},
+        {custom, #{discover => fun() -> ok end, conect => fun(_) -> ok end}},
+        {no_such_module_at_all, []},
+        {lists, []},
+        nonsense
+    ],
+    [
+        ?_assertMatch(
+            {error, {bad_options, [{strategy, Strategy, <<_, _/binary>>}]}},
+            barnacle_options:new(#{strategy => Strategy})
+        )
+     || Strategy <- Strategies
+    ] ++
+        [
+            ?_assertMatch({error, {bad_options, [{Key, Value, <<_, _/binary>>}]}},
+                barnacle_options:new(#{strategy => {epmd, []}, Key => Value})
+            )
+         || {Key, Value} <- [
+                {name, undefined},
+                {listener, {lists, x}},
+                {disconnect, cut},
+                {departed_after, -1},
+                {connect_timeout, infinity},
+                {max_connects, 0},
+                {strategy_timeout, 1.5},
+                {eager_poll_interval, 0}
+            ]
+        ].
+
+not_options_test_() ->
+    [
+        ?_assertMatch({error, {bad_options, [_ | _]}}, barnacle_options:new(Options))
+     || Options <- [nonsense, 1, [1, 2], [{strategy, {epmd, []}} | tail], #{}]
+    ].

@@ -1,0 +1,112 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_plan_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(A, <<"app@10.0.0.1">>).
+-define(B, <<"app@10.0.0.2">>).
+-define(C, <<"app@10.0.0.3">>).
+-define(D, <<"app@10.0.0.4">>).
+-define(PATIENT, #{after_ms => 60000, hasty => false}).
+-define(HASTY, #{after_ms => 60000, hasty => true}).
+
+complete_answer_is_wanted_test() ->
+    ?assertEqual([?A, ?B], wanted([{complete, [?A, ?B]}])).
+
+names_may_be_atoms_test() ->
+    ?assertEqual([?A], wanted([{complete, ['app@10.0.0.1']}])).
+
+missing_name_is_not_wanted_test() ->
+    ?assertEqual([?A], wanted([{complete, [?A, ?B]}, {complete, [?A]}])).
+
+error_changes_nothing_test() ->
+    ?assertEqual([?A, ?B], wanted([{complete, [?A, ?B]}, {error, timeout}])).
+
+empty_answer_changes_nothing_test() ->
+    Plan = plan([{complete, [?A, ?B]}, {complete, []}, {complete, []}, {complete, []}]),
+    ?assertEqual([?A, ?B], lists:sort(maps:keys(barnacle_plan:wanted(Plan)))),
+    ?assertEqual({ok, []}, barnacle_plan:departed(Plan, 1000000, ?PATIENT)).
+
+partial_answer_adds_and_takes_nothing_test() ->
+    ?assertEqual([?A, ?B, ?C], wanted([{complete, [?A, ?B]}, {partial, [?C], why}])).
+
+partial_answer_brings_a_missing_name_back_test() ->
+    Answers = [{complete, [?A, ?B]}, {complete, [?A]}, {partial, [?B], why}],
+    ?assertEqual([?A, ?B], wanted(Answers)).
+
+name_of_partial_answers_only_is_not_missed_test() ->
+    Answers = [{complete, [?A]}, {partial, [?B], why}, {complete, [?A]}],
+    ?assertEqual([?A], wanted(Answers)),
+    ?assertEqual({ok, []}, barnacle_plan:departed(plan(Answers), 0, ?HASTY)).
+
+departed_needs_three_rounds_and_the_time_test() ->
+    All = [?A, ?B, ?C, ?D],
+    Plan1 = observe([{complete, All}, {complete, All -- [?D]}], 1000, barnacle_plan:new()),
+    Plan2 = observe([{complete, All -- [?D]}], 30000, Plan1),
+    ?assertEqual({ok, []}, barnacle_plan:departed(Plan2, 61000, ?PATIENT)),
+    Plan3 = observe([{complete, All -- [?D]}], 31000, Plan2),
+    ?assertEqual({ok, []}, barnacle_plan:departed(Plan3, 60999, ?PATIENT)),
+    ?assertEqual({ok, [?D]}, barnacle_plan:departed(Plan3, 61000, ?PATIENT)).
+
+hasty_question_wants_one_complete_round_test() ->
+    Plan = plan([{complete, [?A, ?B, ?C]}, {complete, [?A, ?B]}]),
+    ?assertEqual({ok, [?C]}, barnacle_plan:departed(Plan, 0, ?HASTY)).
+
+return_starts_the_count_again_test() ->
+    All = [?A, ?B, ?C],
+    Less = {complete, [?A, ?B]},
+    Plan = plan([{complete, All}, Less, Less, {complete, All}, Less, Less]),
+    ?assertEqual({ok, []}, barnacle_plan:departed(Plan, 1000000, ?PATIENT)).
+
+more_than_a_third_missing_is_suspect_test() ->
+    Plan = plan([{complete, [?A, ?B, ?C, ?D]}, {complete, [?A, ?B]}]),
+    ?assertMatch({suspect, [?C, ?D]}, barnacle_plan:departed(Plan, 0, ?HASTY)).
+
+one_of_two_missing_is_not_suspect_test() ->
+    Plan = plan([{complete, [?A, ?B]}, {complete, [?A]}]),
+    ?assertEqual({ok, [?B]}, barnacle_plan:departed(Plan, 0, ?HASTY)).
+
+forgotten_names_are_missing_no_longer_test() ->
+    Plan = plan([{complete, [?A, ?B, ?C, ?D]}, {complete, [?A, ?B]}]),
+    Plan1 = barnacle_plan:forget([?C, ?D], Plan),
+    ?assertEqual({ok, []}, barnacle_plan:departed(Plan1, 0, ?HASTY)).
+
+cut_test_() ->
+    Cut = fun(Mode, Answer, OwnList) ->
+        barnacle_plan:cut(#{
+            mode => Mode,
+            answer => Answer,
+            own_list => OwnList,
+            extra => [x@h, y@h],
+            wanted_by_others => fun(Node) -> Node =:= y@h end
+        })
+    end,
+    [
+        ?_assertEqual([x@h], Cut(undiscovered, {complete, [?A]}, false)),
+        ?_assertEqual([], Cut(undiscovered, {partial, [?A], why}, true)),
+        ?_assertEqual([], Cut(undiscovered, {error, why}, true)),
+        ?_assertEqual([], Cut(undiscovered, {complete, []}, false)),
+        ?_assertEqual([x@h], Cut(undiscovered, {complete, []}, true)),
+        [?_assertEqual([], Cut(Mode, {complete, [?A]}, true)) || Mode <- [never, departed, report]]
+    ].
+
+result_test_() ->
+    Result = fun(Strategy, Connect, Disconnect) ->
+        barnacle_plan:result(Strategy, #{connect => Connect, disconnect => Disconnect}, [n@h])
+    end,
+    F = [{x@h, failed}],
+    [
+        ?_assertEqual({ok, [n@h]}, Result(ok, [], [])),
+        ?_assertEqual({error, {strategy_error, why}}, Result({error, why}, F, F)),
+        ?_assertEqual({error, {connect_error, F}}, Result(ok, F, F)),
+        ?_assertEqual({error, {disconnect_error, F}}, Result(ok, [], F))
+    ].
+
+wanted(Answers) ->
+    lists:sort(maps:keys(barnacle_plan:wanted(plan(Answers)))).
+
+plan(Answers) ->
+    observe(Answers, 0, barnacle_plan:new()).
+
+observe(Answers, NowMs, Plan) ->
+    lists:foldl(fun(Answer, P) -> barnacle_plan:observe(Answer, NowMs, P) end, Plan, Answers).

@@ -1,0 +1,39 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_trouble_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+said_once_when_it_begins_test() ->
+    ?assertEqual([[{began, dns, timeout}], [], []], said([{0, #{dns => timeout}} || _ <- "123"])).
+
+said_when_it_changes_test() ->
+    ?assertEqual(
+        [[{began, dns, timeout}], [{changed, dns, refused}]],
+        said([{0, #{dns => timeout}}, {1, #{dns => refused}}])
+    ).
+
+said_when_it_is_over_test() ->
+    ?assertEqual(
+        [[{began, dns, timeout}], [], [{over, dns, timeout, 2, 900}], []],
+        said([{100, #{dns => timeout}}, {200, #{dns => timeout}}, {1000, #{}}, {1100, #{}}])
+    ).
+
+two_kinds_are_apart_test() ->
+    [_, Said] = said([{0, #{dns => timeout, connect => a}}, {1, #{connect => b}}]),
+    ?assertEqual([{changed, connect, b}, {over, dns, timeout, 1, 1}], lists:sort(Said)).
+
+an_hour_of_trouble_is_a_few_lines_test() ->
+    Hour = [{Second * 1000, #{dns => timeout}} || Second <- lists:seq(0, 3600, 5)],
+    Lasting = [Words || {lasts, dns, timeout, _, _} = Words <- lists:append(said(Hour))],
+    ?assert(length(Lasting) >= 3),
+    ?assert(length(Lasting) =< 8),
+    {lasts, _, _, Rounds, SinceMs} = lists:last(Lasting),
+    ?assertEqual(Rounds - 1, SinceMs div 5000).
+
+said(Steps) ->
+    {Said, _} = lists:mapfoldl(
+        fun({NowMs, Troubles}, State) -> barnacle_trouble:update(Troubles, NowMs, State) end,
+        barnacle_trouble:new(),
+        Steps
+    ),
+    Said.
