@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "ip_address.hpp"
+#include "lookup_error.hpp"
+
+namespace barnacle {
+
+// Addresses of one family, at least one, in the order of the answer.
+using Addresses = std::vector<IpAddress>;
+
+// The name exists and has no record of the type asked for (RFC 2308 section 2.2, NODATA).
+struct NoData {
+    friend bool operator==(const NoData&, const NoData&) = default;
+};
+
+// What came of asking for the addresses of one family.
+using Outcome = std::variant<Addresses, NoData, LookupError>;
+
+[[nodiscard]] inline bool has_addresses(const Outcome& outcome) {
+    return std::holds_alternative<Addresses>(outcome);
+}
+
+// NXDOMAIN and no data are answers; every other error leaves open what the answer would have been.
+[[nodiscard]] inline bool is_answer(const Outcome& outcome) {
+    const auto* const error = std::get_if<LookupError>(&outcome);
+    return error == nullptr || error->code == LookupErrorCode::nxdomain;
+}
+
+}  // namespace barnacle

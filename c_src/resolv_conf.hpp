@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "search.hpp"
+
+namespace barnacle {
+
+inline constexpr std::string_view default_resolv_conf = "/etc/resolv.conf";
+
+// The search list of the system, as resolv.conf(5) defines it: `domain` and `search` (the later
+// line wins), `options ndots:N`; the environment's LOCALDOMAIN replaces the search list and
+// RES_OPTIONS amends the options. With neither, what follows the first dot of the local host's name
+// is searched. A file that cannot be read counts as empty, an option that makes no sense as absent.
+//
+// It is read here and not through c-ares because ares_save_options(3) of c-ares 1.20 and later only
+// returns what its caller had set, not what c-ares read from the system.
+[[nodiscard]] SearchList system_search_list(const std::string& resolv_conf_path);
+
+// The search list in the text of a resolv.conf alone, without environment and host name.
+[[nodiscard]] SearchList parse_resolv_conf(std::string_view text);
+
+}  // namespace barnacle

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "resolver.hpp"
+
+#include <ares.h>
+
+#include <array>
+#include <cerrno>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace barnacle {
+
+namespace {
+
+constexpr int edns_payload_bytes = 1232;  // fits an IPv6 packet of minimal MTU: no fragments
+
+struct StatusError {
+    int status;
+    LookupError error;
+};
+
+// Statuses that have no row are ARES_SUCCESS and ARES_ENODATA, which are no errors, and those that
+// only wrong use of c-ares brings about; they are `unknown`.
+constexpr std::array<StatusError, 18> status_errors{{
+    {ARES_EFORMERR, {LookupErrorCode::formerr}},
+    {ARES_ESERVFAIL, {LookupErrorCode::servfail}},
+    {ARES_ENOTFOUND, {LookupErrorCode::nxdomain}},
+    {ARES_ENOTIMP, {LookupErrorCode::notimp}},
+    {ARES_EREFUSED, {LookupErrorCode::refused}},
+    {ARES_EBADQUERY, {LookupErrorCode::qfmterror}},
+    {ARES_EBADNAME, {LookupErrorCode::qfmterror}},
+    {ARES_EBADSTR, {LookupErrorCode::qfmterror}},
+    {ARES_EBADFAMILY, posix_error(EAFNOSUPPORT)},
+    {ARES_EBADRESP, {LookupErrorCode::formerr}},
+    {ARES_ECONNREFUSED, posix_error(ECONNREFUSED)},
+    {ARES_ETIMEOUT, {LookupErrorCode::timeout}},
+    {ARES_EOF, posix_error(ECONNRESET)},
+    {ARES_EFILE, posix_error(EIO)},
+    {ARES_ENOMEM, posix_error(ENOMEM)},
+    {ARES_EDESTRUCTION, posix_error(ECANCELED)},
+    {ARES_ECANCELLED, posix_error(ECANCELED)},
+    {ARES_ENONAME, {LookupErrorCode::nxdomain}},
+}};
+
+LookupError error_of(int status) {
+    for (const StatusError& row : status_errors) {
+        if (row.status == status) {
+            return row.error;
+        }
+    }
+    return {LookupErrorCode::unknown};
+}
+
+void check(int status, const char* what) {
+    if (status == ARES_SUCCESS) {
+        return;
+    }
+    const LookupError error = error_of(status);
+    const int code = error.code == LookupErrorCode::posix ? error.posix_errno : EINVAL;
+    throw std::system_error(code, std::generic_category(),
+                            std::string{what} + ": " + ares_strerror(status));
+}
+
+struct FreeAddrinfo {
+    void operator()(ares_addrinfo* result) const noexcept { ares_freeaddrinfo(result); }
+};
+using Addrinfo = std::unique_ptr<ares_addrinfo, FreeAddrinfo>;
+
+// An answer may hold records of other types than the one asked for.
+Addresses addresses_of(const ares_addrinfo& result, int family) {
+    Addresses addresses;
+    for (const ares_addrinfo_node* node = result.nodes; node != nullptr; node = node->ai_next) {
+        if (node->ai_family == family) {
+            if (auto address = ip_address_from_sockaddr(*node->ai_addr)) {
+                addresses.push_back(*address);
+            }
+        }
+    }
+    return addresses;
+}
+
+Outcome outcome_of(int status, const ares_addrinfo* result, const QueryOptions& options) {
+    if (status == ARES_ENODATA) {
+        return NoData{};
+    }
+    if (status != ARES_SUCCESS || result == nullptr) {
+        return error_of(status);
+    }
+    Addresses addresses = addresses_of(*result, options.family);
+    if (addresses.empty()) {
+        return NoData{};
+    }
+    if (addresses.size() > options.max_addresses) {
+        return posix_error(EMSGSIZE);
+    }
+    return addresses;
+}
+
+ares_addrinfo_hints hints_for(int family, int flags) {
+    ares_addrinfo_hints hints{};
+    hints.ai_family = family;
+    hints.ai_flags = ARES_AI_NOSORT | flags;
+    return hints;
+}
+
+// A channel's options with everything set that c-ares would otherwise read from the system: 1.18
+// takes the options for it, later ones read the files all the same, so they get an empty one.
+struct ChannelOptions {
+    explicit ChannelOptions(char lookup) : lookups{lookup, '\0'} {
+        options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
+        options.tries = 1;
+        options.timeout = 1;
+        options.lookups = lookups.data();
+        options.resolvconf_path = no_resolv_conf.data();
+    }
+    ChannelOptions(const ChannelOptions&) = delete;  // options points into this object
+    ChannelOptions& operator=(const ChannelOptions&) = delete;
+
+    Channel open() {
+        ares_channeldata* channel = nullptr;
+        check(ares_init_options(&channel, &options, mask), "ares_init_options");
+        return Channel{channel};
+    }
+
+    std::array<char, 2> lookups;
+    std::string no_resolv_conf{"/dev/null"};
+    ares_options options{};
+    int mask = ARES_OPT_FLAGS | ARES_OPT_TRIES | ARES_OPT_TIMEOUTMS | ARES_OPT_NDOTS |
+               ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SORTLIST |
+               ARES_OPT_NOROTATE | ARES_OPT_RESOLVCONF;
+};
+
+#if ARES_VERSION < 0x011800  // the first with ares_get_servers_csv
+
+std::string server_text(const ares_addr_port_node& server) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    ares_inet_ntop(server.family, &server.addr, text.data(), text.size());
+    const std::string port = std::to_string(server.udp_port == 0 ? 53 : server.udp_port);
+    return (server.family == AF_INET6 ? '[' + std::string{text.data()} + ']' : text.data()) + ':' +
+           port;
+}
+
+std::vector<std::string> servers_of(ares_channeldata* channel) {
+    ares_addr_port_node* first = nullptr;
+    check(ares_get_servers_ports(channel, &first), "ares_get_servers_ports");
+    std::vector<std::string> servers;
+    for (const ares_addr_port_node* server = first; server != nullptr; server = server->next) {
+        servers.push_back(server_text(*server));
+    }
+    ares_free_data(first);
+    return servers;
+}
+
+#else
+
+std::vector<std::string> servers_of(ares_channeldata* channel) {
+    char* const csv = ares_get_servers_csv(channel);
+    if (csv == nullptr) {
+        check(ARES_ENOMEM, "ares_get_servers_csv");
+    }
+    std::istringstream stream{csv};
+    ares_free_string(csv);
+    std::vector<std::string> servers;
+    for (std::string server; std::getline(stream, server, ',');) {
+        servers.push_back(server);
+    }
+    return servers;
+}
+
+#endif
+
+}  // namespace
+
+void DestroyChannel::operator()(ares_channeldata* channel) const noexcept {
+    ares_destroy(channel);
+}
+
+std::string cares_version() {
+    return ares_version(nullptr);
+}
+
+std::vector<std::string> system_nameservers(const std::string& resolv_conf_path) {
+    std::string path = resolv_conf_path;
+    ares_options options{};
+    options.resolvconf_path = path.data();
+    ares_channeldata* channel = nullptr;
+    check(ares_init_options(&channel, &options, ARES_OPT_RESOLVCONF), "ares_init_options");
+    const Channel owner{channel};
+    return servers_of(channel);
+}
+
+HostsFile::HostsFile() : channel_(ChannelOptions{'f'}.open()) {}
+
+Addresses HostsFile::lookup(const std::string& name, int family) const {
+    struct Found {
+        int family;
+        Addresses addresses;
+    } found{family, {}};
+    const ares_addrinfo_hints hints = hints_for(family, ARES_AI_ENVHOSTS);
+    ares_getaddrinfo(
+        channel_.get(), name.c_str(), nullptr, &hints,
+        [](void* argument, int /*status*/, int /*timeouts*/, ares_addrinfo* result) {
+            const Addrinfo owner{result};
+            auto* const into = static_cast<Found*>(argument);
+            if (result != nullptr) {
+                into->addresses = addresses_of(*result, into->family);
+            }
+        },
+        &found);
+    return std::move(found.addresses);
+}
+
+Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome)
+    : loop_(loop),
+      options_(std::move(options)),
+      on_outcome_(std::move(on_outcome)),
+      timer_(loop, [this] { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }) {
+    ChannelOptions channel{'b'};
+    // NOCHECKRESP: else 1.18 reports SERVFAIL, NOTIMP and REFUSED all as "connection refused".
+    channel.options.flags |= ARES_FLAG_EDNS | ARES_FLAG_NOCHECKRESP;
+    channel.options.ednspsz = edns_payload_bytes;
+    channel.options.timeout = static_cast<int>(options_.timeout_ms);
+    channel.options.sock_state_cb = on_socket_state;
+    channel.options.sock_state_cb_data = this;
+    channel.mask |= ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB;
+#ifdef ARES_OPT_MAXTIMEOUTMS  // from 1.20 on; without it, timeouts end after 5 s
+    channel.options.maxtimeout = channel.options.timeout;
+    channel.mask |= ARES_OPT_MAXTIMEOUTMS;
+#endif
+    channel_ = channel.open();
+    check(ares_set_servers_ports_csv(channel_.get(), options_.nameserver.c_str()),
+          "ares_set_servers_ports_csv");
+    // The trailing dot keeps c-ares from completing the name.
+    if (!options_.name.ends_with('.')) {
+        options_.name += '.';
+    }
+}
+
+void Query::send() {
+    const ares_addrinfo_hints hints = hints_for(options_.family, 0);
+    ares_getaddrinfo(channel_.get(), options_.name.c_str(), nullptr, &hints, on_addrinfo, this);
+    if (outcome_) {
+        timer_.start(0);
+    } else {
+        settle();
+    }
+}
+
+void Query::process(int readable_fd, int writable_fd) {
+    ares_process_fd(channel_.get(), readable_fd, writable_fd);
+    settle();
+}
+
+// Runs after every call into c-ares, and so never inside one of its callbacks.
+void Query::settle() {
+    if (outcome_) {
+        if (auto report = std::exchange(on_outcome_, nullptr)) {
+            report(*std::move(outcome_));  // may end this object
+        }
+        return;
+    }
+    timeval buffer{};
+    const timeval* const next = ares_timeout(channel_.get(), nullptr, &buffer);
+    if (next == nullptr) {
+        timer_.stop();
+        return;
+    }
+    timer_.start(static_cast<std::uint64_t>(next->tv_sec) * 1000 +
+                 (static_cast<std::uint64_t>(next->tv_usec) + 999) / 1000);
+}
+
+void Query::on_socket_state(void* query, int fd, int readable, int writable) {
+    auto* const self = static_cast<Query*>(query);
+    self->loop_.guard([=] { self->watch(fd, {readable != 0, writable != 0}); });
+}
+
+void Query::watch(int fd, Readiness wanted) {
+    if (!wanted.readable && !wanted.writable) {
+        polls_.erase(fd);
+        return;
+    }
+    auto [entry, is_new] = polls_.try_emplace(fd, loop_, fd, [this, fd](Readiness ready) {
+        process(ready.readable ? fd : ARES_SOCKET_BAD, ready.writable ? fd : ARES_SOCKET_BAD);
+    });
+    entry->second.watch(wanted);
+}
+
+void Query::on_addrinfo(void* query, int status, int /*timeouts*/, ares_addrinfo* result) {
+    const Addrinfo owner{result};
+    auto* const self = static_cast<Query*>(query);
+    if (self->outcome_ || status == ARES_EDESTRUCTION) {
+        return;
+    }
+    self->loop_.guard([=] { self->outcome_ = outcome_of(status, result, self->options_); });
+}
+
+}  // namespace barnacle

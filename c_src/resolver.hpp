@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything that calls c-ares (https://c-ares.org), versions 1.18 to 1.34.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loop.hpp"
+#include "outcome.hpp"
+
+struct ares_addrinfo;
+struct ares_channeldata;
+
+namespace barnacle {
+
+struct DestroyChannel {
+    void operator()(ares_channeldata* channel) const noexcept;
+};
+using Channel = std::unique_ptr<ares_channeldata, DestroyChannel>;
+
+// The version of the c-ares in use, such as "1.18.1".
+[[nodiscard]] std::string cares_version();
+
+// The name servers that c-ares reads from resolv.conf, "127.0.0.1:53" if there are none, each as
+// QueryOptions takes it. Throws std::system_error when c-ares cannot be set up.
+[[nodiscard]] std::vector<std::string> system_nameservers(const std::string& resolv_conf_path);
+
+// The addresses that the hosts file has for names: /etc/hosts, or the file that the environment's
+// CARES_HOSTS names (ares_getaddrinfo(3), ARES_AI_ENVHOSTS).
+class HostsFile {
+ public:
+    // Throws std::system_error when c-ares cannot be set up.
+    HostsFile();
+
+    // Reads the file at once. `family` is AF_INET or AF_INET6. A missing file has no names.
+    [[nodiscard]] Addresses lookup(const std::string& name, int family) const;
+
+ private:
+    Channel channel_;
+};
+
+struct QueryOptions {
+    std::string nameserver;         // "10.0.0.2:53", "[::1]:53"
+    std::string name;               // fully qualified, with or without a trailing dot
+    int family = 0;                 // AF_INET asks for A records, AF_INET6 for AAAA
+    std::uint64_t timeout_ms = 0;   // from each send() on, how long an answer is waited for
+    std::size_t max_addresses = 0;  // an answer with more is the error {posix, EMSGSIZE}
+};
+
+// One question to one name server: over UDP with EDNS (RFC 6891), over TCP when the answer was
+// truncated, without EDNS when the server does not know it.
+//
+//  1. Nothing is sent before send(); calling it again sends the question once more, while answers
+//     to the earlier ones still count.
+//  2. `on_outcome` is called once, by the loop, never from within send(); with the first outcome of
+//     all questions sent. The Query may be destroyed in it.
+//  3. Destroying a Query ends it at any other time too; `on_outcome` is then not called any more.
+//
+// Each Query has a c-ares channel and so a source port of its own. One channel for both families
+// would not do: c-ares 1.18 loses the second one when the server does not know EDNS, and from 1.32
+// on it shortens its timeouts to a multiple of the earlier answers' times.
+class Query {
+ public:
+    using OnOutcome = std::function<void(Outcome)>;
+
+    // Throws std::system_error when c-ares cannot be set up.
+    Query(Loop& loop, QueryOptions options, OnOutcome on_outcome);
+
+    void send();
+
+ private:
+    static void on_socket_state(void* query, int fd, int readable, int writable);
+    static void on_addrinfo(void* query, int status, int timeouts, ares_addrinfo* result);
+
+    void process(int readable_fd, int writable_fd);
+    void settle();
+    void watch(int fd, Readiness wanted);
+
+    Loop& loop_;
+    QueryOptions options_;
+    OnOutcome on_outcome_;
+    std::optional<Outcome> outcome_;
+    std::map<int, Poll> polls_;
+    Timer timer_;
+    Channel channel_;  // last, for its end calls on_socket_state
+};
+
+}  // namespace barnacle
