@@ -141,10 +141,14 @@ wait for a refresh exit. Exits as gen_server:call/3 does.
 -spec shutdown(server(), timeout()) -> ok.
 shutdown(Server, TimeoutMs) ->
     Monitor = monitor(process, Server),
-    ok = gen_server:call(Server, shutdown, TimeoutMs),
-    %% The server stops right after its reply; who waits for that can use its name again at once.
-    receive
-        {'DOWN', Monitor, process, _, _} -> ok
+    try
+        ok = gen_server:call(Server, shutdown, TimeoutMs),
+        %% The server stops right after its reply; who waits for that can use its name again at once.
+        receive
+            {'DOWN', Monitor, process, _, _} -> ok
+        end
+    after
+        demonitor(Monitor, [flush])
     end.
 
 ?DOC("What the barnacle knows and does, at once, whatever a round is doing.").

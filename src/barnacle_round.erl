@@ -58,8 +58,11 @@ go(#{pid := Pid, ref := Ref}, Trigger) ->
 cancel(#{pid := Pid, monitor := Monitor} = Worker) ->
     unlink(Pid),
     exit(Pid, kill),
+    %% The owner may have had the first monitor's message already.
+    demonitor(Monitor, [flush]),
+    Gone = monitor(process, Pid),
     receive
-        {'DOWN', Monitor, process, _, _} -> ok
+        {'DOWN', Gone, process, _, _} -> ok
     end,
     flush(Worker).
 
