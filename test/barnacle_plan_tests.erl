@@ -62,6 +62,11 @@ more_than_a_third_missing_is_suspect_test() ->
     Plan = plan([{complete, [?A, ?B, ?C, ?D]}, {complete, [?A, ?B]}]),
     ?assertMatch({suspect, [?C, ?D]}, barnacle_plan:departed(Plan, 0, ?HASTY)).
 
+a_third_missing_is_not_suspect_test() ->
+    All = [?A, ?B, ?C, ?D, <<"app@10.0.0.5">>, <<"app@10.0.0.6">>],
+    Plan = plan([{complete, All}, {complete, All -- [?C, ?D]}]),
+    ?assertEqual({ok, [?C, ?D]}, barnacle_plan:departed(Plan, 0, ?HASTY)).
+
 one_of_two_missing_is_not_suspect_test() ->
     Plan = plan([{complete, [?A, ?B]}, {complete, [?A]}]),
     ?assertEqual({ok, [?B]}, barnacle_plan:departed(Plan, 0, ?HASTY)).
