@@ -43,13 +43,14 @@ connect(Nodes, #{timeout := TimeoutMs, max := Max, gate := Gate}) ->
         false ->
             [{Node, local_node_is_not_alive} || Node <- Nodes];
         true ->
-            DeadlineMs = now_ms() + TimeoutMs,
-            {Dialable, Unresolved} = resolved(Nodes, DeadlineMs),
-            Reasons = barnacle_dial:all(Dialable, #{
-                deadline_ms => DeadlineMs, max => Max, gate => Gate
+            Failed = barnacle_dial:all(by_host(Nodes), #{
+                deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
+                max => Max,
+                gate => Gate,
+                resolve => resolve(family(), barnacle_names:host(node()))
             }),
             Connected = maps:from_keys(connected(), true),
-            [F || {Node, _} = F <- Unresolved ++ Reasons, not is_map_key(Node, Connected)]
+            [Failure || {Node, _} = Failure <- Failed, not is_map_key(Node, Connected)]
     end.
 
 ?DOC("""
@@ -72,55 +73,31 @@ disconnect(Nodes, Gate) ->
 
 %% A module of one's own in the place of erl_epmd gives host parts a meaning of its own, so nothing
 %% can be said about them here.
-resolved(Nodes, DeadlineMs) ->
+by_host(Nodes) ->
     case net_kernel:epmd_module() of
-        erl_epmd -> resolved_by_name(Nodes, DeadlineMs);
-        _ -> {Nodes, []}
-    end.
-
-resolved_by_name(Nodes, DeadlineMs) ->
-    {Named, Literal} = lists:partition(
-        fun(Node) -> barnacle_address:parse(barnacle_names:host(Node)) =:= error end, Nodes
-    ),
-    Hosts = lists:usort([barnacle_names:host(Node) || Node <- Named]),
-    Outcomes = outcomes(Hosts, DeadlineMs),
-    lists:foldl(
-        fun(Node, {Dialable, Unresolved}) ->
-            case maps:get(barnacle_names:host(Node), Outcomes) of
-                {ok, _} -> {[Node | Dialable], Unresolved};
-                {error, Reason} -> {Dialable, [{Node, Reason} | Unresolved]}
-            end
-        end,
-        {Literal, []},
-        Named
-    ).
-
-outcomes([], _DeadlineMs) ->
-    #{};
-outcomes(Hosts, DeadlineMs) ->
-    Options = #{timeout => max(1, DeadlineMs - now_ms()), family => family()},
-    case barnacle_native:resolve(Hosts, Options) of
-        {ok, Results} ->
-            maps:from_list([own_host(Result) || Result <- Results]);
-        {error, Reason} ->
-            maps:from_list([{Host, {error, Reason}} || Host <- Hosts])
+        erl_epmd ->
+            {Named, Literal} = lists:partition(
+                fun(Node) -> barnacle_address:parse(barnacle_names:host(Node)) =:= error end, Nodes
+            ),
+            #{literal => Literal, named => Named};
+        _ ->
+            #{literal => Nodes, named => []}
     end.
 
 %% The operating system may know its own name from neither the hosts file nor DNS (nss-myhostname),
 %% so a clear no for it is not believed; silence is, since net_kernel would wait for it too.
-own_host({Host, {error, nxdomain}} = Result) ->
-    case barnacle_names:host(node()) of
-        Host -> {Host, {ok, []}};
-        _ -> Result
-    end;
-own_host(Result) ->
-    Result.
+resolve(Family, OwnHost) ->
+    fun(Host, TimeoutMs) ->
+        case barnacle_native:resolve([Host], #{timeout => TimeoutMs, family => Family}) of
+            {ok, [{Host, {ok, _}}]} -> ok;
+            {ok, [{Host, {error, nxdomain}}]} when Host =:= OwnHost -> ok;
+            {ok, [{Host, {error, Reason}}]} -> {error, Reason};
+            {error, Reason} -> {error, Reason}
+        end
+    end.
 
 family() ->
     case init:get_argument(proto_dist) of
         {ok, [["inet6_" ++ _ | _] | _]} -> inet6;
         _ -> inet
     end.
-
-now_ms() ->
-    erlang:monotonic_time(millisecond).

@@ -1,0 +1,96 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_registry_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(A, <<"app@10.0.0.1">>).
+-define(LIMIT_MS, 10000).
+
+wanted_by_others_but_not_by_oneself_test() ->
+    {Owner, Monitor} = owner(),
+    ok = barnacle_registry:want(Owner, #{?A => present}),
+    ?assert(is_wanted('app@10.0.0.1', self())),
+    ?assert(is_wanted(?A, self())),
+    ?assertNot(is_wanted(?A, Owner)),
+    ?assertNot(is_wanted(<<"app@10.0.0.2">>, self())),
+    gone(Owner, Monitor).
+
+last_word_counts_test() ->
+    {Owner, Monitor} = owner(),
+    ok = barnacle_registry:want(Owner, #{?A => present}),
+    ok = barnacle_registry:want(Owner, #{}),
+    ?assertNot(is_wanted(?A, self())),
+    gone(Owner, Monitor).
+
+dead_owner_wants_nothing_test() ->
+    {Owner, Monitor} = owner(),
+    ok = barnacle_registry:want(Owner, #{?A => present}),
+    gone(Owner, Monitor),
+    until(fun() -> not is_wanted(?A, self()) end, erlang:monotonic_time(millisecond) + ?LIMIT_MS).
+
+killed_registry_is_told_again_test() ->
+    {Owner, Monitor} = owner(),
+    ok = barnacle_registry:want(Owner, #{?A => present}),
+    Registry = whereis(barnacle_registry),
+    Down = monitor(process, Registry),
+    exit(Registry, kill),
+    receive
+        {'DOWN', Down, process, _, _} -> ok
+    after ?LIMIT_MS -> error(not_killed)
+    end,
+    ok = barnacle_registry:want(Owner, #{?A => present}),
+    ?assert(is_wanted(?A, self())),
+    gone(Owner, Monitor).
+
+application_takes_over_a_registry_that_runs_test() ->
+    ok = barnacle_registry:ensure(),
+    Registry = whereis(barnacle_registry),
+    {ok, Sup} = barnacle_app:start(normal, []),
+    ?assertMatch([{_, Registry, worker, _}], supervisor:which_children(Sup)),
+    unlink(Sup),
+    ok = gen_server:stop(Sup).
+
+atom_counter_outlives_the_registry_test() ->
+    {ok, _} = barnacle_names:to_node(<<"counted_", (unique())/binary, "@h">>),
+    {Before, _} = barnacle_names:new_atoms(),
+    ?assert(Before >= 1),
+    ok = barnacle_registry:ensure(),
+    ok = gen_server:stop(barnacle_registry),
+    ok = barnacle_registry:ensure(),
+    ?assertMatch({Before, _}, barnacle_names:new_atoms()).
+
+gate_lets_through_while_it_is_open_test() ->
+    Gate = barnacle_gate:new(),
+    Pass = fun() -> barnacle_gate:pass(Gate, fun() -> passed end) end,
+    ?assertEqual(passed, Pass()),
+    ok = barnacle_gate:close(Gate),
+    ?assertEqual(closed, Pass()),
+    ok = barnacle_gate:open(Gate),
+    ?assertEqual(passed, Pass()).
+
+is_wanted(Name, Asker) ->
+    (barnacle_registry:wanted_by_others(Asker))(Name).
+
+owner() ->
+    spawn_monitor(fun() -> receive stop -> ok end end).
+
+gone(Owner, Monitor) ->
+    Owner ! stop,
+    receive
+        {'DOWN', Monitor, process, _, _} -> ok
+    after ?LIMIT_MS -> error(not_gone)
+    end.
+
+%% The news of a death reaches the registry and this process in no certain order.
+until(Condition, DeadlineMs) ->
+    case Condition() of
+        true ->
+            ok;
+        false ->
+            ?assert(erlang:monotonic_time(millisecond) < DeadlineMs),
+            erlang:yield(),
+            until(Condition, DeadlineMs)
+    end.
+
+unique() ->
+    integer_to_binary(erlang:unique_integer([positive])).
