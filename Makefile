@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# For people working on barnacle; `make help` says what there is. Where barnacle is a dependency,
+# rebar3 and Mix run c_src/Makefile by the hooks in rebar.config and nothing here is used.
+#
+# Every target that needs something installs it first (scripts/deps): the Debian packages that are
+# missing, and nothing where none is.
+
+SHELL := bash
+.DEFAULT_GOAL := all
+.PHONY: all help deps deps-build deps-demo deps-test demo test check format tidy asan clean distclean
+
+# Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
+app := _build/make/lib/barnacle
+beams := $(app)/ebin
+
+all: deps-build ## Build the native core and the Erlang modules
+	@$(MAKE) --no-print-directory -C c_src
+	@$(MAKE) --no-print-directory $(beams)/barnacle.app
+
+$(beams)/barnacle.app: $(wildcard src/*.erl) src/barnacle.app.src $(wildcard include/*.hrl)
+	@mkdir -p $(beams)
+	@rm -f $(beams)/*
+	@ln -sfn ../../../../priv $(app)/priv
+	@ln -sfn ../../../../include $(app)/include
+	erlc +debug_info -I include -pa $(beams) -o $(beams) src/barnacle_strategy.erl
+	erlc +debug_info -I include -pa $(beams) -o $(beams) src/*.erl
+	@cp src/barnacle.app.src $@
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+deps: deps-test ## Install every Debian package that building, demo and tests need and that is missing
+deps-build:
+	@scripts/deps build
+deps-demo:
+	@scripts/deps demo
+deps-test:
+	@scripts/deps test
+
+demo: deps-demo all ## Watch five real nodes find each other by DNS, lose one, and heal
+	@examples/demo/run
+
+test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/run --list names them
+	@test/run $(STEPS)
+
+check: test ## What CI runs: the same as make test
+
+format: ## Reformat the C++ code, and the Gleam code where gleam is installed
+	@scripts/format
+
+tidy: deps-test ## Run clang-tidy over the core
+	@test/run tidy
+
+asan: deps-test ## Run the core's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@test/run doctest-sanitized
+
+clean: ## Remove what was built; keeps the dialyzer's tables and downloads, which take minutes
+	@rm -rf _build build
+	@if [ -f c_src/Makefile ]; then $(MAKE) --no-print-directory -C c_src clean; fi
+
+distclean: clean ## Remove everything that isn't in git's keeping
+	@rm -rf .plt .cache

@@ -1,0 +1,162 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(bed_totals).
+
+%% Runs EUnit, PropEr or Common Test over what is compiled and prints the totals that test/run adds
+%% up. Started by the scripts in test/step as
+%%
+%%     erl -noshell -pa ... -s bed_totals eunit DIR
+%%
+%% where DIR holds the compiled tests. The VM's exit status is 0 if nothing failed.
+
+-include("../include/barnacle_doc.hrl").
+
+?MODULEDOC("Test runner of the project's own make; counts alike for three frameworks.").
+
+-behaviour(eunit_listener).
+
+-export([eunit/1, property/1, ct/1]).
+-export([start/0, start/1, init/1, handle_begin/3, handle_end/3, handle_cancel/3, terminate/2]).
+
+-record(count, {passed = 0, failed = 0, skipped = 0}).
+
+-define(default_numtests, 200).
+
+%% ---------------------------------------------------------------------------------------------
+%% EUnit: every module *_tests
+
+-spec eunit([atom()]) -> no_return().
+eunit([Dir]) ->
+    Modules = modules(Dir, "*_tests"),
+    _ = eunit:test(Modules, [{report, {?MODULE, [self()]}}]),
+    %% The listener is a process of its own and reports when it ends.
+    receive
+        {eunit_total, Count} -> finish(Count)
+    end.
+
+-spec start() -> pid().
+start() -> start([]).
+
+-spec start(list()) -> pid().
+start(Options) -> eunit_listener:start(?MODULE, Options).
+
+-spec init(list()) -> pid().
+init([Caller | _]) -> Caller.
+
+-spec handle_begin(group | test, proplists:proplist(), pid()) -> pid().
+handle_begin(_Kind, _Data, Caller) -> Caller.
+
+-spec handle_end(group | test, proplists:proplist(), pid()) -> pid().
+handle_end(test, Data, Caller) ->
+    case proplists:get_value(status, Data) of
+        ok -> say("ok      ~ts~n", [test_name(Data)]);
+        {skipped, Why} -> say("skipped: ~ts: ~tp~n", [test_name(Data), Why]);
+        {error, Reason} -> failure(Data, Reason)
+    end,
+    Caller;
+handle_end(group, _Data, Caller) ->
+    Caller.
+
+-spec handle_cancel(group | test, proplists:proplist(), pid()) -> pid().
+handle_cancel(_Kind, Data, Caller) ->
+    case proplists:get_value(reason, Data) of
+        undefined -> ok;
+        Reason -> say("FAILED  ~ts: cancelled: ~tp~n", [test_name(Data), Reason])
+    end,
+    Caller.
+
+-spec terminate({ok, proplists:proplist()} | {error, term()}, pid()) -> pid().
+terminate({ok, Data}, Caller) ->
+    Of = fun(Key) -> proplists:get_value(Key, Data, 0) end,
+    Caller ! {eunit_total, #count{
+        passed = Of(pass),
+        failed = Of(fail) + Of(cancel),
+        skipped = Of(skip)
+    }};
+terminate({error, Reason}, Caller) ->
+    say("FAILED  EUnit ended early: ~tp~n", [Reason]),
+    Caller ! {eunit_total, #count{failed = 1}}.
+
+test_name(Data) ->
+    Source =
+        case proplists:get_value(source, Data) of
+            {M, F, _} -> io_lib:format("~s:~s", [M, F]);
+            _ -> "group"
+        end,
+    case proplists:get_value(desc, Data) of
+        Text when Text =:= undefined; Text =:= "" -> Source;
+        Text -> [Source, " ", Text]
+    end.
+
+failure(Data, {Class, Reason, Stack}) ->
+    Text = erl_error:format_exception(Class, Reason, Stack),
+    say("FAILED  ~ts~n~ts~n~ts~n", [test_name(Data), Text, proplists:get_value(output, Data, "")]).
+
+%% ---------------------------------------------------------------------------------------------
+%% PropEr: every prop_*/0 of every module prop_*; PROPER_NUMTESTS sets how many cases each runs
+
+-spec property([atom()]) -> no_return().
+property([Dir]) ->
+    Number = list_to_integer(os:getenv("PROPER_NUMTESTS", integer_to_list(?default_numtests))),
+    Properties = [
+        {Module, Name}
+     || Module <- modules(Dir, "prop_*"),
+        {Name, 0} <- Module:module_info(exports),
+        lists:prefix("prop_", atom_to_list(Name))
+    ],
+    Results = [run_property(Module, Name, Number) || {Module, Name} <- Properties],
+    finish(#count{
+        passed = length([true || true <- Results]),
+        failed = length([false || false <- Results])
+    }).
+
+run_property(Module, Name, Number) ->
+    %% A call by name: PropEr is there only where this runs.
+    Result = apply(proper, quickcheck, [Module:Name(), [{numtests, Number}, {max_shrinks, 500}]]),
+    Passed = Result =:= true,
+    Verdict = case Passed of true -> "ok     "; false -> "FAILED " end,
+    say("~s ~s:~s~n", [Verdict, Module, Name]),
+    Passed.
+
+%% ---------------------------------------------------------------------------------------------
+%% Common Test: every module *_SUITE; SUITE=name1,name2 picks some
+
+-spec ct([atom()]) -> no_return().
+ct([Dir]) ->
+    Suites = [Suite || Suite <- modules(Dir, "*_SUITE"), is_wanted(Suite)],
+    LogDir = filename:absname("_build/test-logs/ct"),
+    ok = filelib:ensure_dir(filename:join(LogDir, "any")),
+    Options = [
+        {dir, atom_to_list(Dir)},
+        {suite, Suites},
+        {auto_compile, false},
+        {logdir, LogDir},
+        {abort_if_missing_suites, true},
+        {verbosity, 0}
+    ],
+    case ct:run_test(Options) of
+        {Passed, Failed, {UserSkipped, AutoSkipped}} ->
+            %% A case that Common Test skipped of its own accord had a failing init: no pass, no skip.
+            finish(#count{passed = Passed, failed = Failed + AutoSkipped, skipped = UserSkipped});
+        {error, Reason} ->
+            say("FAILED  Common Test: ~tp~n", [Reason]),
+            finish(#count{failed = 1})
+    end.
+
+is_wanted(Suite) ->
+    case os:getenv("SUITE", "") of
+        "" -> true;
+        Names -> lists:member(atom_to_list(Suite), string:lexemes(Names, ","))
+    end.
+
+%% ---------------------------------------------------------------------------------------------
+
+modules(Dir, Pattern) ->
+    Files = filelib:wildcard(Pattern ++ ".beam", atom_to_list(Dir)),
+    [list_to_atom(filename:basename(File, ".beam")) || File <- lists:sort(Files)].
+
+finish(#count{passed = Passed, failed = Failed, skipped = Skipped}) ->
+    say("~b passed, ~b failed, ~b skipped~n", [Passed, Failed, Skipped]),
+    halt(min(Failed, 1)).
+
+say(Format, Arguments) ->
+    io:format(Format, Arguments).
