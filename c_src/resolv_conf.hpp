@@ -15,7 +15,7 @@ inline constexpr std::string_view default_resolv_conf = "/etc/resolv.conf";
 // RES_OPTIONS amends the options. With neither, what follows the first dot of the local host's name
 // is searched. A file that cannot be read counts as empty, an option that makes no sense as absent.
 //
-// It is read here and not through c-ares because ares_save_options(3) of c-ares 1.20 and later only
+// It is read here and not through c-ares because ares_save_options(3) of c-ares 1.22 and later only
 // returns what its caller had set, not what c-ares read from the system.
 [[nodiscard]] SearchList system_search_list(const std::string& resolv_conf_path);
 

@@ -110,7 +110,7 @@ ares_addrinfo_hints hints_for(int family, int flags) {
 struct ChannelOptions {
     explicit ChannelOptions(char lookup) : lookups{lookup, '\0'} {
         options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
-        options.tries = 1;
+        options.tries = 2;  // c-ares 1.34 counts an undecodable datagram as one
         options.timeout = 1;
         options.lookups = lookups.data();
         options.resolvconf_path = no_resolv_conf.data();
@@ -225,7 +225,7 @@ Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome)
     channel.options.sock_state_cb = on_socket_state;
     channel.options.sock_state_cb_data = this;
     channel.mask |= ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB;
-#ifdef ARES_OPT_MAXTIMEOUTMS  // from 1.20 on; without it, timeouts end after 5 s
+#ifdef ARES_OPT_MAXTIMEOUTMS  // from 1.22 on; without it, waiting ends after 5 s
     channel.options.maxtimeout = channel.options.timeout;
     channel.mask |= ARES_OPT_MAXTIMEOUTMS;
 #endif

@@ -72,6 +72,8 @@ class Query {
 
     // Throws std::system_error when c-ares cannot be set up.
     Query(Loop& loop, QueryOptions options, OnOutcome on_outcome);
+    Query(const Query&) = delete;
+    Query& operator=(const Query&) = delete;
 
     void send();
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "candidate.hpp"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace barnacle {
+
+Candidate::Candidate(Loop& loop, CandidateOptions options, OnDone on_done)
+    : name_(options.name),
+      on_done_(std::move(on_done)),
+      grace_ms_(options.grace_ms),
+      grace_(loop, [this] { finish(); }) {
+    if (options.families == Families::ipv6) {
+        a_.outcome = NoData{};
+    } else {
+        ask(loop, a_, options, AF_INET);
+    }
+    if (options.families == Families::ipv4) {
+        aaaa_.outcome = NoData{};
+    } else {
+        ask(loop, aaaa_, options, AF_INET6);
+    }
+}
+
+void Candidate::ask(Loop& loop, Family& family, const CandidateOptions& options,
+                    int address_family) {
+    QuestionOptions question{.name = options.name,
+                             .family = address_family,
+                             .nameservers = options.nameservers,
+                             .timeout_ms = options.timeout_ms,
+                             .max_addresses = options.max_addresses};
+    family.question.emplace(loop, std::move(question), [this, &family](Outcome outcome) {
+        on_outcome(family, std::move(outcome));
+    });
+}
+
+void Candidate::start() {
+    for (Family* const family : {&a_, &aaaa_}) {
+        if (family->question) {
+            family->question->start();
+        }
+    }
+}
+
+FamilyOutcomes Candidate::outcomes_now() const {
+    const Outcome timeout = LookupError{LookupErrorCode::timeout};
+    return {a_.outcome.value_or(timeout), aaaa_.outcome.value_or(timeout)};
+}
+
+void Candidate::on_outcome(Family& family, Outcome outcome) {
+    const bool found = has_addresses(outcome);
+    family.outcome = std::move(outcome);
+    if (a_.outcome && aaaa_.outcome) {
+        finish();
+    } else if (found) {
+        grace_.start(grace_ms_);
+    }
+}
+
+void Candidate::finish() {
+    done_ = true;
+    grace_.stop();
+    a_.question.reset();
+    aaaa_.question.reset();
+    if (auto report = std::exchange(on_done_, nullptr)) {
+        report();  // may end this object
+    }
+}
+
+}  // namespace barnacle

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lookup.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "host_name.hpp"
+#include "search.hpp"
+
+namespace barnacle {
+
+namespace {
+
+bool has_error(const Outcome& outcome) {
+    return !is_answer(outcome);
+}
+
+bool has_error(const FamilyOutcomes& outcomes) {
+    return has_error(outcomes.a) || has_error(outcomes.aaaa);
+}
+
+void add(FamilyOutcomes& outcomes, Families families, const std::optional<IpAddress>& address) {
+    if (address && address->family == AF_INET && families != Families::ipv6) {
+        outcomes.a = Addresses{*address};
+    }
+    if (address && address->family == AF_INET6 && families != Families::ipv4) {
+        outcomes.aaaa = Addresses{*address};
+    }
+}
+
+}  // namespace
+
+std::optional<LookupResult> known_addresses(std::string_view name, Families families) {
+    LookupResult result{std::string{without_trailing_dot(name)}, {}};
+    if (const auto literal = parse_ip_address(name)) {
+        add(result.outcomes, families, literal);
+        return result;
+    }
+    if (is_localhost(name)) {
+        add(result.outcomes, families, parse_ip_address("127.0.0.1"));
+        add(result.outcomes, families, parse_ip_address("::1"));
+        return result;
+    }
+    return std::nullopt;
+}
+
+Lookup::Lookup(Loop& loop, LookupOptions options, OnResult on_result)
+    : loop_(loop),
+      options_(std::move(options)),
+      on_result_(std::move(on_result)),
+      patience_(loop, [this] { ask_next_candidate(); }),
+      deadline_(loop, [this] { on_deadline(); }) {}
+
+void Lookup::start() {
+    if (!known_addresses(options_.name, options_.families)) {
+        names_ = search_candidates(options_.name, options_.configuration.search);
+    }
+    if (names_.empty()) {
+        deadline_.start(0);
+        return;
+    }
+    deadline_ms_ = loop_.now_ms() + options_.timeout_ms;
+    deadline_.start(options_.timeout_ms);
+    ask_next_candidate();
+}
+
+void Lookup::ask_next_candidate() {
+    const std::size_t position = candidates_.size();
+    const std::uint64_t now_ms = loop_.now_ms();
+    const std::uint64_t left_ms = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 0;
+    CandidateOptions options{.name = names_[position],
+                             .families = options_.families,
+                             .nameservers = options_.configuration.nameservers,
+                             .timeout_ms = std::max<std::uint64_t>(left_ms, 1),
+                             .grace_ms = options_.grace_ms,
+                             .max_addresses = options_.max_addresses};
+    candidates_.push_back(std::make_unique<Candidate>(loop_, std::move(options), [this, position] {
+        on_candidate_done(*candidates_[position]);
+    }));
+    if (candidates_.size() < names_.size()) {
+        patience_.start(left_ms / 2);
+    } else {
+        patience_.stop();
+    }
+    candidates_.back()->start();
+}
+
+void Lookup::on_candidate_done(const Candidate& candidate) {
+    FamilyOutcomes outcomes = candidate.outcomes_now();
+    if (outcomes.have_addresses()) {
+        finish({candidate.name(), std::move(outcomes)});
+        return;
+    }
+    if (candidates_.size() < names_.size()) {
+        if (&candidate == candidates_.back().get()) {
+            ask_next_candidate();
+        }
+    } else if (std::ranges::all_of(candidates_, [](const auto& asked) { return asked->done(); })) {
+        finish_without_addresses();
+    }
+}
+
+void Lookup::on_deadline() {
+    if (auto known = known_addresses(options_.name, options_.families)) {
+        finish(*std::move(known));
+        return;
+    }
+    if (names_.empty()) {
+        const Outcome error = LookupError{LookupErrorCode::qfmterror};
+        finish({options_.name, {error, error}});
+        return;
+    }
+    for (const auto& candidate : candidates_) {
+        FamilyOutcomes outcomes = candidate->outcomes_now();
+        if (outcomes.have_addresses()) {
+            finish({candidate->name(), std::move(outcomes)});
+            return;
+        }
+    }
+    finish_without_addresses();
+}
+
+void Lookup::finish_without_addresses() {
+    auto chosen = std::ranges::find_if(
+        candidates_, [](const auto& asked) { return has_error(asked->outcomes_now()); });
+    if (chosen == candidates_.end()) {
+        --chosen;
+    }
+    finish({(*chosen)->name(), (*chosen)->outcomes_now()});
+}
+
+void Lookup::finish(LookupResult result) {
+    patience_.stop();
+    deadline_.stop();
+    candidates_.clear();
+    if (auto report = std::exchange(on_result_, nullptr)) {
+        report(std::move(result));  // may end this object
+    }
+}
+
+}  // namespace barnacle

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loop.hpp"
+#include "outcome.hpp"
+#include "resolver.hpp"
+
+namespace barnacle {
+
+inline constexpr std::uint64_t next_nameserver_after_ms = 250;
+inline constexpr std::uint64_t first_retransmission_after_ms = 1000;
+
+struct QuestionOptions {
+    std::string name;                      // fully qualified
+    int family = 0;                        // AF_INET or AF_INET6
+    std::vector<std::string> nameservers;  // as QueryOptions takes them, at least one
+    std::uint64_t timeout_ms = 0;          // no answer is waited for longer than this
+    std::size_t max_addresses = 0;
+};
+
+// One question to all name servers, until the first answer.
+//
+//  1. The first name server is asked at once, each further one as soon as an earlier one fails, or
+//     250 ms after the one before it was asked. With all of them asked, those that have not failed
+//     are asked again after 1 s, then after 2 s, 4 s and so on (RFC 1035 section 4.2.1 leaves the
+//     interval to the client).
+//  2. Nobody is given up by being asked again or by another one being asked: an answer counts
+//     whenever it comes. So a dead first server costs 250 ms, and a slow sole server is heard.
+//  3. A server fails when it cannot be reached or says something that is not an answer (SERVFAIL,
+//     REFUSED, ...). When all have failed, the outcome is the first error that a server sent, or
+//     else the first one of any kind.
+//  4. `on_outcome` is called once, by the loop, never from within start(). The Question may be
+//     destroyed in it, and at any other time.
+class Question {
+ public:
+    using OnOutcome = std::function<void(Outcome)>;
+
+    Question(Loop& loop, QuestionOptions options, OnOutcome on_outcome);
+    Question(const Question&) = delete;
+    Question& operator=(const Question&) = delete;
+
+    void start();
+
+ private:
+    void ask_next();
+    void ask(std::size_t nameserver);
+    [[nodiscard]] std::optional<std::size_t> next_nameserver() const;
+    void on_query_outcome(std::size_t nameserver, Outcome outcome);
+    void finish(Outcome outcome);
+
+    Loop& loop_;
+    QuestionOptions options_;
+    OnOutcome on_outcome_;
+    std::vector<std::unique_ptr<Query>> queries_;       // of each name server, once asked
+    std::vector<std::optional<LookupError>> failures_;  // of each name server
+    std::size_t next_ = 0;                              // name server to ask in this round
+    std::uint64_t next_round_after_ms_ = first_retransmission_after_ms;
+    Timer timer_;
+};
+
+}  // namespace barnacle

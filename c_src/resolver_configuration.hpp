@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "resolv_conf.hpp"
+#include "search.hpp"
+
+namespace barnacle {
+
+// Whom to ask, and how to complete names that are not fully qualified.
+struct ResolverConfiguration {
+    std::vector<std::string> nameservers;  // "10.0.0.2:53", "[::1]:53"; at least one
+    SearchList search;
+};
+
+// The system's configuration, read now, with the name servers that check_nameserver() accepted in
+// place of the system's own if there are any. Throws std::system_error when c-ares cannot be set
+// up.
+[[nodiscard]] ResolverConfiguration resolver_configuration(
+    const std::vector<std::string>& nameservers,
+    const std::string& resolv_conf_path = std::string{default_resolv_conf});
+
+}  // namespace barnacle
