@@ -27,7 +27,7 @@
 -spec eunit([atom()]) -> no_return().
 eunit([Dir]) ->
     Modules = modules(Dir, "*_tests"),
-    _ = eunit:test(Modules, [{report, {?MODULE, [self()]}}]),
+    _ = eunit:test(Modules, [no_tty, {report, {?MODULE, [self()]}}]),
     %% The listener is a process of its own and reports when it ends.
     receive
         {eunit_total, Count} -> finish(Count)
@@ -135,7 +135,7 @@ ct([Dir]) ->
     ],
     case ct:run_test(Options) of
         {Passed, Failed, {UserSkipped, AutoSkipped}} ->
-            %% A case that Common Test skipped of its own accord had a failing init: no pass, no skip.
+            %% Common Test skips by itself where an init failed: that is a failure here.
             finish(#count{passed = Passed, failed = Failed + AutoSkipped, skipped = UserSkipped});
         {error, Reason} ->
             say("FAILED  Common Test: ~tp~n", [Reason]),
