@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the tests of the core share.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+
+#include <poll.h>
+
+#include "../loop.hpp"
+
+namespace barnacle::test {
+
+/// No event that a test waits for takes this long, also under sanitizers on a busy machine.
+inline constexpr int generous_ms = 20'000;
+
+/// How many descriptors this process has open.
+inline std::size_t open_descriptors() {
+    // The iterator's own descriptor is in both counts that a test compares.
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
+
+/// Runs the loop, sleeping on its descriptor as a shell would, until `done()` holds. False if it
+/// doesn't within the limit.
+inline bool run_until(Loop& loop, const std::function<bool()>& done, int limit_ms = generous_ms) {
+    using Clock = std::chrono::steady_clock;
+    const auto end = Clock::now() + std::chrono::milliseconds(limit_ms);
+    while (!done()) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+        if (left <= 0) {
+            return false;
+        }
+        loop.run_nowait();
+        const int next = loop.next_timeout_ms();
+        const int wait = next < 0 || next > left ? static_cast<int>(left) : next;
+        if (wait > 0 && !done()) {
+            pollfd descriptor{.fd = loop.fd(), .events = POLLIN, .revents = 0};
+            ::poll(&descriptor, 1, wait);
+        }
+    }
+    return true;
+}
+
+}  // namespace barnacle::test
