@@ -84,6 +84,8 @@ fill(#dials{resolves = Resolves, dials = Queue, running = Running} = Dials, Opti
 is_resolve({_Pid, Job}) ->
     element(1, Job) =:= resolve.
 
+%% A job hands over its result as its exit reason.
+-dialyzer({no_return, start/4}).
 start([Job | Jobs], Free, Running, Options) when Free > 0 ->
     {Pid, Monitor} = spawn_monitor(fun() -> exit({result, do(Job, Options)}) end),
     start(Jobs, Free - 1, Running#{Monitor => {Pid, Job}}, Options);

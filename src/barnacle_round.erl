@@ -111,8 +111,11 @@ flush(#{pid := Pid, ref := Ref} = Worker) ->
     end.
 
 worker(Owner, Ref, Work) ->
-    Tell = fun(Event) -> Owner ! {barnacle_round, Ref, Event} end,
-    Tell(ready),
+    Tell = fun(Event) ->
+        Owner ! {barnacle_round, Ref, Event},
+        ok
+    end,
+    ok = Tell(ready),
     Trigger =
         receive
             {Ref, go, Asked} -> Asked
@@ -125,7 +128,7 @@ worker(Owner, Ref, Work) ->
             error:Reason:Stacktrace -> {crashed, {Reason, Stacktrace}, Stacktrace};
             exit:Reason:Stacktrace -> {crashed, Reason, Stacktrace}
         end,
-    Tell(Event).
+    ok = Tell(Event).
 
 run(#{options := Options, owner := Owner} = Work0) ->
     {Answer, Work} = discover(Work0),
@@ -304,9 +307,9 @@ intersection(Names, Visible) ->
     [Name || Name <- Names, is_map_key(Name, Linked)].
 
 calling(Function, TimeoutMs, #{tell := Tell}, Call) ->
-    Tell({calling, Function, now_ms() + TimeoutMs}),
+    ok = Tell({calling, Function, now_ms() + TimeoutMs}),
     Result = Call(),
-    Tell(returned),
+    ok = Tell(returned),
     Result.
 
 now_ms() ->
