@@ -85,7 +85,7 @@ is_resolve({_Pid, Job}) ->
     element(1, Job) =:= resolve.
 
 %% A job hands over its result as its exit reason.
--dialyzer({no_return, start/4}).
+-dialyzer({nowarn_function, start/4}).
 start([Job | Jobs], Free, Running, Options) when Free > 0 ->
     {Pid, Monitor} = spawn_monitor(fun() -> exit({result, do(Job, Options)}) end),
     start(Jobs, Free - 1, Running#{Monitor => {Pid, Job}}, Options);
