@@ -1,0 +1,75 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(bed_epmd).
+
+%% An EPMD of one's own: the program of OTP on a port of 127.0.0.1 that nobody else uses.
+
+-export([start/0, start_link/0, port/1, stop/1]).
+
+-export_type([epmd/0]).
+
+-opaque epmd() :: {Server :: pid(), inet:port_number()}.
+
+-define(ATTEMPTS, 20).
+
+%% Starts it and waits until it answers; start/0 doesn't link it to the caller.
+-spec start() -> epmd().
+start() ->
+    start(fun bed_os:start/1, ?ATTEMPTS).
+
+-spec start_link() -> epmd().
+start_link() ->
+    start(fun bed_os:start_link/1, ?ATTEMPTS).
+
+%% For ERL_EPMD_PORT.
+-spec port(epmd()) -> inet:port_number().
+port({_, Port}) ->
+    Port.
+
+-spec stop(epmd()) -> ok.
+stop({Server, _}) ->
+    bed_os:stop(Server).
+
+%% The port may be taken between our look and its start: then it ends at once, and another one is
+%% tried.
+start(Start, Attempts) when Attempts > 0 ->
+    Port = bed_ports:port(),
+    {ok, Server} = Start(#{
+        program => program(),
+        args => ["-port", integer_to_list(Port), "-address", "127.0.0.1"]
+    }),
+    case bed_wait:until({epmd, Port}, fun() -> answers(Server, Port) end) of
+        yes ->
+            {Server, Port};
+        no ->
+            ok = bed_os:stop(Server),
+            start(Start, Attempts - 1)
+    end.
+
+answers(Server, Port) ->
+    case gen_tcp:connect({127, 0, 0, 1}, Port, []) of
+        {ok, Socket} ->
+            ok = gen_tcp:close(Socket),
+            %% Another's EPMD may be the one that answered.
+            {true, running(Server)};
+        {error, _} ->
+            case running(Server) of
+                yes -> not_yet;
+                no -> {true, no}
+            end
+    end.
+
+running(Server) ->
+    case bed_os:output(Server) of
+        {running, _} -> yes;
+        {{exited, _}, _} -> no
+    end.
+
+%% Debian has it in PATH; an OTP built by hand keeps it with the emulator.
+program() ->
+    case bed_os:find("epmd") of
+        false ->
+            [Program | _] = filelib:wildcard(filename:join(code:root_dir(), "erts-*/bin/epmd")),
+            Program;
+        Program ->
+            Program
+    end.
