@@ -143,7 +143,7 @@ shutdown(Server, TimeoutMs) ->
     Monitor = monitor(process, Server),
     try
         ok = gen_server:call(Server, shutdown, TimeoutMs),
-        %% The server stops right after its reply; who waits for that can use its name again at once.
+        %% The server stops right after its reply; who waits for that can reuse its name at once.
         receive
             {'DOWN', Monitor, process, _, _} -> ok
         end

@@ -3,7 +3,7 @@
 
 -include("../include/barnacle_doc.hrl").
 
-?MODULEDOC("How long a barnacle waits from the end of a round to the next. Pure but for the jitter.").
+?MODULEDOC("How long a barnacle waits between two rounds. Pure but for the jitter.").
 
 -export([next_ms/2]).
 

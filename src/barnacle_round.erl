@@ -216,7 +216,10 @@ to_any_node(Name) -> barnacle_names:to_node(Name).
 
 list(Work) ->
     case own(list, [], Work) of
-        none -> {ok, #{connected => barnacle_links:connected(), visible => barnacle_links:visible()}};
+        none ->
+            {ok, #{
+                connected => barnacle_links:connected(), visible => barnacle_links:visible()
+            }};
         {ok, Nodes} -> {ok, #{connected => Nodes, visible => Nodes}};
         {error, _} = Error -> Error
     end.
@@ -261,8 +264,10 @@ has(Function, #{strategy := Strategy}) ->
 
 finish(Answer, Work, Done) ->
     case list(Work) of
-        {ok, #{visible := Visible}} -> outcome(strategy_result(Answer), Answer, Visible, Work, Done);
-        {error, _} = Error -> outcome(Error, Answer, [], Work, Done)
+        {ok, #{visible := Visible}} ->
+            outcome(strategy_result(Answer), Answer, Visible, Work, Done);
+        {error, _} = Error ->
+            outcome(Error, Answer, [], Work, Done)
     end.
 
 strategy_result({error, _} = Error) -> Error;

@@ -3,7 +3,7 @@
 
 -include("../include/barnacle_doc.hrl").
 
-?MODULEDOC("What a barnacle knows, as a map for people and programs. Built without asking anybody.").
+?MODULEDOC("What a barnacle knows, as a map for people and programs.").
 
 -export([new/0, observe/3, crashed/3, map/2]).
 

@@ -132,9 +132,12 @@ own(Module, Arg) ->
 init(Module, Arg) ->
     {module, Module} = code:ensure_loaded(Module),
     try Module:init(Arg) of
-        {ok, State} -> {ok, {Module, State}};
-        {error, Text} -> {error, unicode:characters_to_binary(Text)};
-        Other -> {error, text("~p:init/1 gave ~0p, not {ok, State} or {error, Text}", [Module, Other])}
+        {ok, State} ->
+            {ok, {Module, State}};
+        {error, Text} ->
+            {error, unicode:characters_to_binary(Text)};
+        Other ->
+            {error, text("~p:init/1 gave ~0p, neither {ok, _} nor {error, _}", [Module, Other])}
     catch
         Class:Reason -> {error, text("~p:init/1 ended with ~p ~0p", [Module, Class, Reason])}
     end.
@@ -148,32 +151,25 @@ forms() ->
 arity(list) -> 1;
 arity(_) -> 2.
 
-is_answer({complete, Names}) -> are_names(Names);
-is_answer({partial, Names, _Why}) -> are_names(Names);
+is_answer({complete, Names}) -> is_list_of(fun is_name/1, Names);
+is_answer({partial, Names, _Why}) -> is_list_of(fun is_name/1, Names);
 is_answer({error, _}) -> true;
 is_answer(_) -> false.
 
-are_names(Names) ->
-    is_proper_list(Names) andalso
-        lists:all(fun(Name) -> is_atom(Name) orelse is_binary(Name) end, Names).
-
-is_result(_, {ok, Nodes}) -> is_proper_list(Nodes) andalso lists:all(fun is_atom/1, Nodes);
+is_result(_, {ok, Nodes}) -> is_list_of(fun is_atom/1, Nodes);
 is_result(list, {error, _}) -> true;
-is_result(_, {error, Failures}) -> is_proper_list(Failures) andalso lists:all(fun is_failure/1, Failures);
+is_result(_, {error, Failures}) -> is_list_of(fun is_failure/1, Failures);
 is_result(_, _) -> false.
 
 is_failure({Node, _Reason}) -> is_atom(Node);
 is_failure(_) -> false.
 
-is_proper_list(List) ->
-    is_list(List) andalso length_or_none(List) =/= none.
+is_name(Name) ->
+    is_atom(Name) orelse is_binary(Name).
 
-length_or_none(List) ->
-    try
-        length(List)
-    catch
-        error:badarg -> none
-    end.
+%% An improper list is not one, so lists:all/2 will not do.
+is_list_of(Is, [Element | Rest]) -> Is(Element) andalso is_list_of(Is, Rest);
+is_list_of(_Is, Rest) -> Rest =:= [].
 
 text(Format, Args) ->
     unicode:characters_to_binary(io_lib:format(Format, Args)).

@@ -81,7 +81,9 @@ answer(#{addresses := Addresses} = Found, #state{memory = Memory} = State) ->
 
 table() ->
     [
-        {basename, {term, <<"the part of a node name before the '@'">>, fun barnacle_names:check_basename/1},
+        {basename,
+            {term, <<"the part of a node name before the '@'">>,
+                fun barnacle_names:check_basename/1},
             required, <<"the basename of all peers">>},
         {query, {term, <<"a host name">>, fun barnacle_names:check_host/1}, required,
             <<"the name whose A and AAAA records name the peers">>},

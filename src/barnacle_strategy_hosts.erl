@@ -66,7 +66,9 @@ table() ->
     [
         {hosts, {term, <<"a list of host names or addresses">>, fun check_hosts/1}, required,
             <<"whose EPMDs are asked">>},
-        {basename, {term, <<"the part of a node name before the '@'">>, fun barnacle_names:check_basename/1},
+        {basename,
+            {term, <<"the part of a node name before the '@'">>,
+                fun barnacle_names:check_basename/1},
             optional, <<"takes only nodes of this basename">>},
         {port, {integer, port, 1, 65535}, optional, <<"of the EPMDs">>},
         {timeout, {integer, ms, 1, 86400000}, {default, 5000}, <<"for all hosts together">>}

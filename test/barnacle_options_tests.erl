@@ -20,7 +20,8 @@ defaults_test() ->
 
 property_list_test() ->
     ?assertMatch(
-        {ok, #{poll_interval := 7}}, barnacle_options:new([{strategy, {epmd, []}}, {poll_interval, 7}])
+        {ok, #{poll_interval := 7}},
+        barnacle_options:new([{strategy, {epmd, []}}, {poll_interval, 7}])
     ).
 
 own_list_function_means_undiscovered_test() ->
