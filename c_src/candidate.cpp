@@ -29,7 +29,6 @@ void Candidate::ask(Loop& loop, Family& family, const CandidateOptions& options,
     QuestionOptions question{.name = options.name,
                              .family = address_family,
                              .nameservers = options.nameservers,
-                             .timeout_ms = options.timeout_ms,
                              .max_addresses = options.max_addresses};
     family.question.emplace(loop, std::move(question), [this, &family](Outcome outcome) {
         on_outcome(family, std::move(outcome));

@@ -28,7 +28,6 @@ struct CandidateOptions {
     std::string name;  // fully qualified
     Families families = Families::both;
     std::vector<std::string> nameservers;
-    std::uint64_t timeout_ms = 0;
     std::uint64_t grace_ms = 0;
     std::size_t max_addresses = 0;
 };

@@ -71,7 +71,6 @@ void Lookup::ask_next_candidate() {
     CandidateOptions options{.name = names_[position],
                              .families = options_.families,
                              .nameservers = options_.configuration.nameservers,
-                             .timeout_ms = std::max<std::uint64_t>(left_ms, 1),
                              .grace_ms = options_.grace_ms,
                              .max_addresses = options_.max_addresses};
     candidates_.push_back(std::make_unique<Candidate>(loop_, std::move(options), [this, position] {

@@ -60,7 +60,6 @@ void Question::ask(std::size_t nameserver) {
         QueryOptions options{.nameserver = options_.nameservers[nameserver],
                              .name = options_.name,
                              .family = options_.family,
-                             .timeout_ms = options_.timeout_ms,
                              .max_addresses = options_.max_addresses};
         query =
             std::make_unique<Query>(loop_, std::move(options), [this, nameserver](Outcome outcome) {

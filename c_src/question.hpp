@@ -22,7 +22,6 @@ struct QuestionOptions {
     std::string name;                      // fully qualified
     int family = 0;                        // AF_INET or AF_INET6
     std::vector<std::string> nameservers;  // as QueryOptions takes them, at least one
-    std::uint64_t timeout_ms = 0;          // no answer is waited for longer than this
     std::size_t max_addresses = 0;
 };
 
@@ -38,7 +37,7 @@ struct QuestionOptions {
 //     REFUSED, ...). When all have failed, the outcome is the first error that a server sent, or
 //     else the first one of any kind.
 //  4. `on_outcome` is called once, by the loop, never from within start(). The Question may be
-//     destroyed in it, and at any other time.
+//     destroyed in it, and at any other time: that ends it. It has no deadline.
 class Question {
  public:
     using OnOutcome = std::function<void(Outcome)>;

@@ -14,7 +14,8 @@ namespace barnacle {
 
 namespace {
 
-constexpr int edns_payload_bytes = 1232;  // fits an IPv6 packet of minimal MTU: no fragments
+constexpr int edns_payload_bytes = 1232;      // fits an IPv6 packet of minimal MTU: no fragments
+constexpr int no_timeout_ms = 2'000'000'000;  // 23 days: when to ask again is not left to c-ares
 
 struct StatusError {
     int status;
@@ -221,7 +222,7 @@ Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome)
     // NOCHECKRESP: else 1.18 reports SERVFAIL, NOTIMP and REFUSED all as "connection refused".
     channel.options.flags |= ARES_FLAG_EDNS | ARES_FLAG_NOCHECKRESP;
     channel.options.ednspsz = edns_payload_bytes;
-    channel.options.timeout = static_cast<int>(options_.timeout_ms);
+    channel.options.timeout = no_timeout_ms;
     channel.options.sock_state_cb = on_socket_state;
     channel.options.sock_state_cb_data = this;
     channel.mask |= ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB;

@@ -50,7 +50,6 @@ struct QueryOptions {
     std::string nameserver;         // "10.0.0.2:53", "[::1]:53"
     std::string name;               // fully qualified, with or without a trailing dot
     int family = 0;                 // AF_INET asks for A records, AF_INET6 for AAAA
-    std::uint64_t timeout_ms = 0;   // from each send() on, how long an answer is waited for
     std::size_t max_addresses = 0;  // an answer with more is the error {posix, EMSGSIZE}
 };
 
@@ -61,7 +60,7 @@ struct QueryOptions {
 //     to the earlier ones still count.
 //  2. `on_outcome` is called once, by the loop, never from within send(); with the first outcome of
 //     all questions sent. The Query may be destroyed in it.
-//  3. Destroying a Query ends it at any other time too; `on_outcome` is then not called any more.
+//  3. It has no deadline. Destroying it ends it at any time; `on_outcome` is then not called any more.
 //
 // Each Query has a c-ares channel and so a source port of its own. One channel for both families
 // would not do: c-ares 1.18 loses the second one when the server does not know EDNS, and from 1.32
