@@ -161,7 +161,7 @@ TEST_CASE("a reply with a wrong id, or to another question, is passed over") {
     CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
 }
 
-TEST_CASE("an undecodable reply is an error, with an answer to a repeated question it is not") {
+TEST_CASE("an answer that cannot be decoded is an error") {
     const DnsScript garbage = [](const DnsRequest& request) -> std::vector<DnsReply> {
         Bytes cut = encode_reply(request, {}, {address_record("app.example", "10.0.0.1")});
         cut.resize(cut.size() - 3);
@@ -175,10 +175,13 @@ TEST_CASE("an undecodable reply is an error, with an answer to a repeated questi
 TEST_CASE("datagrams that are no DNS messages are passed over") {
     for (const Bytes& junk : {Bytes{}, Bytes{0xff, 0x00}, Bytes(11, 0xaa), Bytes(500, 0x5c)}) {
         CAPTURE(junk.size());
+        int junk_sent = 0;  // with the first answer of each family
         const auto result = look_up_with([&](const DnsRequest& request) {
             auto replies = both_families()(request);
-            replies.front().after_ms = 20;
-            replies.insert(replies.begin(), {junk});
+            if (junk_sent++ < 2) {
+                replies.front().after_ms = 20;
+                replies.insert(replies.begin(), {junk});
+            }
             return replies;
         });
         CHECK(texts(result.outcomes.a) == Texts{"10.0.0.1", "10.0.0.2"});

@@ -90,8 +90,13 @@ TEST_CASE("at the deadline the family that has addresses keeps them") {
 
 TEST_CASE("a sole server that takes 0.4, 2 or 4 s is heard") {
     Loop loop;
+    // Only the first question of each family is answered, so repeating it must not give it up.
     struct Slow {
-        Slow(Loop& loop, std::uint64_t after_ms) : server(loop, late(both_families(), after_ms)) {}
+        Slow(Loop& loop, std::uint64_t after_ms)
+            : server(loop, [after_ms, answers = 0](const DnsRequest& request) mutable {
+                  return answers++ < 2 ? late(both_families(), after_ms)(request)
+                                       : std::vector<DnsReply>{};
+              }) {}
         DnsServer server;
         std::optional<LookupResult> result;
         std::unique_ptr<Lookup> lookup;
@@ -111,7 +116,6 @@ TEST_CASE("a sole server that takes 0.4, 2 or 4 s is heard") {
         CHECK(texts(one.result->outcomes.a) == Texts{"10.0.0.1"});
         CHECK(texts(one.result->outcomes.aaaa) == Texts{"fd00::1"});
     }
-    // The slowest was asked again, and its answer to the first question was the one that counted.
     CHECK(slow.back().server.requests_for("app.example", type_a) > 1);
 }
 
