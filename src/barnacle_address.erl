@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_address).
 
--include("../include/barnacle_doc.hrl").
+-include("barnacle_doc.hrl").
 
 ?MODULEDOC("IP addresses as the host part of a node name.").
 

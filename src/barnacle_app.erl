@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_app).
 
--include("../include/barnacle_doc.hrl").
+-include("barnacle_doc.hrl").
 
 ?MODULEDOC("The application barnacle: what all barnacles of a VM share, under one supervisor.").
 

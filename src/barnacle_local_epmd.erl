@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_local_epmd).
 
--include("../include/barnacle_doc.hrl").
+-include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
 The nodes of this host, from its EPMD (Erlang Port Mapper Daemon, NAMES_REQ of its protocol).

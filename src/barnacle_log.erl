@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_log).
 
--include("../include/barnacle_doc.hrl").
+-include("barnacle_doc.hrl").
 -include_lib("kernel/include/logger.hrl").
 
 ?MODULEDOC("""

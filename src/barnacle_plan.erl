@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_plan).
 
--include("../include/barnacle_doc.hrl").
+-include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
 What a barnacle knows of its peers, and what follows from it. Pure: no process, clock or network.

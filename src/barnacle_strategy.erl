@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_strategy).
 
--include("../include/barnacle_doc.hrl").
+-include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
 Where a barnacle learns of its peers, and how it links to them.
@@ -54,14 +54,18 @@ not named may exist all the same; error, nothing is known.
 -callback list(State :: term()) -> {ok, [node()]} | {error, term()}.
 
 ?DOC("""
-How long discover/1 may take, in ms. A module without it has the option strategy_timeout.
+How long discover/1 may take, in ms. A module without it has the option strategy_timeout; so has one
+that gives default.
 """).
--callback timeout(State :: term()) -> pos_integer().
+-callback timeout(State :: term()) -> pos_integer() | default.
 
 ?DOC("Which of connect, disconnect and list this state has; without it, those that are exported.").
 -callback functions(State :: term()) -> [connect | disconnect | list].
 
--optional_callbacks([connect/2, disconnect/2, list/1, timeout/1, functions/1]).
+?DOC("The module to name in logs and status, where a strategy wraps another one.").
+-callback describe(State :: term()) -> module().
+
+-optional_callbacks([connect/2, disconnect/2, list/1, timeout/1, functions/1, describe/1]).
 
 ?DOC("The strategy that an option names, or a text that says what is wrong with it.").
 -spec new(term()) -> {ok, t()} | {error, binary()}.
@@ -106,17 +110,20 @@ call(Function, Nodes, {Module, State}) ->
     Result.
 
 ?DOC("How long a discovery may take; Default for a strategy that does not say.").
--spec timeout(t(), pos_integer()) -> pos_integer().
+-spec timeout(t(), Default) -> pos_integer() | Default.
 timeout({Module, State}, Default) ->
-    case erlang:function_exported(Module, timeout, 1) of
-        true -> Module:timeout(State);
-        false -> Default
+    case erlang:function_exported(Module, timeout, 1) andalso Module:timeout(State) of
+        Ms when is_integer(Ms) -> Ms;
+        _ -> Default
     end.
 
 ?DOC("The strategy's module, for logs and status.").
 -spec describe(t()) -> module().
-describe({Module, _State}) ->
-    Module.
+describe({Module, State}) ->
+    case erlang:function_exported(Module, describe, 1) of
+        true -> Module:describe(State);
+        false -> Module
+    end.
 
 own(Module, Arg) ->
     case code:ensure_loaded(Module) of

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_strategy_hosts).
 
--include("../include/barnacle_doc.hrl").
+-include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
 The strategy {hosts, Options}: the nodes that the EPMDs of many hosts know, all asked at once.

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_strategy_local_epmd).
 
--include("../include/barnacle_doc.hrl").
+-include("barnacle_doc.hrl").
 
 ?MODULEDOC("The strategy local_epmd: every node that the EPMD of this host knows.").
 

@@ -8,7 +8,7 @@
 %%
 %% where DIR holds the compiled tests. The VM's exit status is 0 if nothing failed.
 
--include("../include/barnacle_doc.hrl").
+-include("barnacle_doc.hrl").
 
 ?MODULEDOC("Test runner of the project's own make; counts alike for three frameworks.").
 

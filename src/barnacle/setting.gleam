@@ -1,0 +1,30 @@
+//// Settings of a barnacle that are one of a few words.
+
+// SPDX-License-Identifier: Apache-2.0
+
+/// What becomes of linked nodes that discovery names no longer. Only visible nodes are ever unlinked,
+/// never this one, and none that another barnacle of this VM wants. A discovery that failed in part
+/// unlinks nobody.
+pub type Disconnect {
+  /// Nodes that complete discoveries have named and then missed for `with_departed_after` and three
+  /// rounds count as departed. `barnacle.status` tells them; they stay linked until they end.
+  Departed
+  /// Every visible node that a complete discovery does not name is unlinked at once.
+  Undiscovered
+  /// Nobody is unlinked.
+  Never
+  /// As `Never`; the log says what `Departed` would do.
+  Report
+}
+
+/// Addresses of which family name nodes, where a host name has both.
+pub type Families {
+  /// Where this node's name ends with an address: the family of that. Else both.
+  Own
+  /// IPv4 and IPv6: a host with both is named twice.
+  Both
+  /// IPv4 only.
+  Inet
+  /// IPv6 only.
+  Inet6
+}

@@ -1,0 +1,304 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_gleam).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+The Gleam face: Gleam values to the options and calls of barnacle_cluster, and back.
+
+src/barnacle.gleam says what each function is for. A Barnacle is the map of options as it will be
+given to barnacle_cluster; the strategy is wrapped in barnacle_gleam_strategy when it starts, so
+that errors of discovery are Gleam's wherever they turn up.
+""").
+
+-export([dns/3, epmd/1, local_epmd/0, hosts/3, custom/1]).
+-export([
+    new_strategy/1,
+    with_connect_nodes_function/2,
+    with_disconnect_nodes_function/2,
+    with_list_nodes_function/2
+]).
+-export([
+    with_name/2,
+    named/2,
+    with_listener/2,
+    with_poll_interval/2,
+    with_eager_poll_interval/2,
+    with_disconnect/2,
+    with_departed_after/2,
+    with_connect_timeout/2,
+    with_max_connects/2,
+    with_strategy_timeout/2,
+    with_nameservers/2,
+    with_grace/2,
+    with_families/2,
+    with_max_addresses/2,
+    with_epmd_port/2
+]).
+-export([
+    start/1,
+    start_child/2,
+    refresh/2,
+    pause/2,
+    shutdown/2,
+    status/1,
+    run_once/1,
+    get_node_basename/1
+]).
+-export([dns_lookup/2, dns_discover_nodes/3, local_epmd_discover_nodes/0]).
+-export([notify/2]).
+
+-type option(A) :: none | {some, A}.
+-type subject() :: {subject, pid(), Tag :: term()} | {named_subject, atom()}.
+-type builder() :: #{strategy := barnacle_strategy:strategy(), atom() => term()}.
+-type functions() :: barnacle_strategy_custom:functions().
+-type result() :: {ok, [node()]} | {error, refresh_error()}.
+-type refresh_error() ::
+    {strategy_error, term()}
+    | {connect_error, [{node(), failed_to_connect | local_node_is_not_alive}]}
+    | {disconnect_error, [{node(), failed_to_disconnect | local_node_is_not_alive}]}.
+-type start_error() :: {init_failed, binary()}.
+
+-define(DAY_MS, 86400000).
+
+%% Barnacles
+
+-spec dns(binary(), binary(), option(integer())) -> builder().
+dns(Basename, Query, Timeout) ->
+    Options = #{basename => Basename, query => Query},
+    #{strategy => {dns, with_option(timeout, Timeout, Options)}}.
+
+-spec epmd([node()]) -> builder().
+epmd(Nodes) ->
+    #{strategy => {epmd, Nodes}}.
+
+-spec local_epmd() -> builder().
+local_epmd() ->
+    #{strategy => local_epmd}.
+
+-spec hosts([binary()], option(binary()), option(integer())) -> builder().
+hosts(Hosts, Basename, Timeout) ->
+    Options = with_option(timeout, Timeout, #{hosts => Hosts}),
+    #{strategy => {hosts, with_option(basename, Basename, Options)}}.
+
+-spec custom(functions()) -> builder().
+custom(Functions) ->
+    #{strategy => {custom, Functions}}.
+
+-spec new_strategy(fun(() -> {ok, [node()]} | {error, term()})) -> functions().
+new_strategy(Discover) ->
+    #{discover => Discover}.
+
+-spec with_connect_nodes_function(functions(), fun(([node()]) -> term())) -> functions().
+with_connect_nodes_function(Functions, Connect) ->
+    Functions#{connect => Connect}.
+
+-spec with_disconnect_nodes_function(functions(), fun(([node()]) -> term())) -> functions().
+with_disconnect_nodes_function(Functions, Disconnect) ->
+    Functions#{disconnect => Disconnect}.
+
+-spec with_list_nodes_function(functions(), fun(() -> term())) -> functions().
+with_list_nodes_function(Functions, List) ->
+    Functions#{list => List}.
+
+%% Settings
+
+%% The name stays a binary where it can't be an atom; the check of the options says so.
+-spec with_name(builder(), binary()) -> builder().
+with_name(Builder, Name) ->
+    Registered =
+        try
+            binary_to_atom(Name)
+        catch
+            error:_ -> Name
+        end,
+    maps:remove(named, Builder#{name => Registered}).
+
+-spec named(builder(), atom()) -> builder().
+named(Builder, Name) ->
+    Builder#{name => Name, named => true}.
+
+-spec with_listener(builder(), subject()) -> builder().
+with_listener(Builder, Subject) ->
+    Builder#{listener => {?MODULE, Subject}}.
+
+-spec with_poll_interval(builder(), integer()) -> builder().
+with_poll_interval(Builder, Ms) ->
+    Builder#{poll_interval => Ms}.
+
+-spec with_eager_poll_interval(builder(), integer()) -> builder().
+with_eager_poll_interval(Builder, Ms) ->
+    Builder#{eager_poll_interval => Ms}.
+
+-spec with_disconnect(builder(), barnacle_plan:mode()) -> builder().
+with_disconnect(Builder, Mode) ->
+    Builder#{disconnect => Mode}.
+
+-spec with_departed_after(builder(), integer()) -> builder().
+with_departed_after(Builder, Ms) ->
+    Builder#{departed_after => Ms}.
+
+-spec with_connect_timeout(builder(), integer()) -> builder().
+with_connect_timeout(Builder, Ms) ->
+    Builder#{connect_timeout => Ms}.
+
+-spec with_max_connects(builder(), integer()) -> builder().
+with_max_connects(Builder, Max) ->
+    Builder#{max_connects => Max}.
+
+-spec with_strategy_timeout(builder(), integer()) -> builder().
+with_strategy_timeout(Builder, Ms) ->
+    Builder#{strategy_timeout => Ms}.
+
+-spec with_nameservers(builder(), [binary()]) -> builder().
+with_nameservers(Builder, Servers) ->
+    with_strategy_option(Builder, dns, nameservers, Servers).
+
+-spec with_grace(builder(), integer()) -> builder().
+with_grace(Builder, Ms) ->
+    with_strategy_option(Builder, dns, grace, Ms).
+
+-spec with_families(builder(), barnacle_dns_answer:families()) -> builder().
+with_families(Builder, Families) ->
+    with_strategy_option(Builder, dns, families, Families).
+
+-spec with_max_addresses(builder(), integer()) -> builder().
+with_max_addresses(Builder, Max) ->
+    with_strategy_option(Builder, dns, max_addresses, Max).
+
+-spec with_epmd_port(builder(), integer()) -> builder().
+with_epmd_port(Builder, Port) ->
+    with_strategy_option(Builder, hosts, port, Port).
+
+%% Running
+
+-spec start(builder()) -> {ok, subject()} | {error, start_error()}.
+start(Builder) ->
+    case barnacle_cluster:start_link(to_options(Builder)) of
+        {ok, Pid} -> {ok, subject(Pid, Builder)};
+        {error, Reason} -> {error, {init_failed, barnacle_cluster:format_error(Reason)}}
+    end.
+
+-spec start_child(builder(), subject()) ->
+    {ok, {started, pid(), subject()}} | {error, start_error()}.
+start_child(Builder, Parent) ->
+    case barnacle_cluster:start_link(to_options(Builder)) of
+        {ok, Pid} ->
+            Subject = subject(Pid, Builder),
+            ok = tell(Parent, Subject),
+            {ok, {started, Pid, Subject}};
+        {error, Reason} ->
+            {error, {init_failed, barnacle_cluster:format_error(Reason)}}
+    end.
+
+-spec refresh(subject(), integer()) -> result().
+refresh(Subject, TimeoutMs) ->
+    from_result(barnacle_cluster:refresh(server(Subject), TimeoutMs)).
+
+-spec pause(subject(), integer()) -> nil.
+pause(Subject, TimeoutMs) ->
+    ok = barnacle_cluster:pause(server(Subject), TimeoutMs),
+    nil.
+
+-spec shutdown(subject(), integer()) -> nil.
+shutdown(Subject, TimeoutMs) ->
+    ok = barnacle_cluster:shutdown(server(Subject), TimeoutMs),
+    nil.
+
+-spec status(subject()) -> barnacle_gleam_status:status().
+status(Subject) ->
+    barnacle_gleam_status:from(barnacle_cluster:status(server(Subject))).
+
+-spec run_once(builder()) -> result().
+run_once(Builder) ->
+    from_result(barnacle_cluster:run_once(to_options(Builder))).
+
+-spec get_node_basename(node()) -> {ok, binary()} | {error, nil}.
+get_node_basename(Node) ->
+    case binary:split(atom_to_binary(Node), <<"@">>, [global]) of
+        [Basename, Host] when Basename =/= <<>>, Host =/= <<>> -> {ok, Basename};
+        _ -> {error, nil}
+    end.
+
+%% Modules of their own in Gleam
+
+-spec dns_lookup(binary(), integer()) -> {ok, [tuple()]} | {error, term()}.
+dns_lookup(Hostname, TimeoutMs) ->
+    case in_time(TimeoutMs, fun(Ms) -> barnacle_dns:lookup(Hostname, Ms) end) of
+        {ok, Addresses} -> {ok, [from_address(Address) || Address <- Addresses]};
+        {error, _} = Error -> Error
+    end.
+
+-spec dns_discover_nodes(binary(), binary(), integer()) -> {ok, [node()]} | {error, term()}.
+dns_discover_nodes(Basename, Hostname, TimeoutMs) ->
+    in_time(TimeoutMs, fun(Ms) -> barnacle_dns:discover_nodes(Basename, Hostname, Ms) end).
+
+-spec local_epmd_discover_nodes() -> {ok, [node()]} | {error, nil}.
+local_epmd_discover_nodes() ->
+    case barnacle_local_epmd:discover_nodes() of
+        {ok, Nodes} -> {ok, Nodes};
+        {error, _} -> {error, nil}
+    end.
+
+?DOC("The listener of barnacle_options:listener/0: an event as BarnacleResponse on a subject.").
+-spec notify(subject(), barnacle_cluster:event()) -> ok.
+notify(Subject, {refresh, Result}) -> tell(Subject, {refresh_response, from_result(Result)});
+notify(Subject, pause) -> tell(Subject, {pause_response, nil});
+notify(Subject, shutdown) -> tell(Subject, {shutdown_response, nil}).
+
+with_option(_Key, none, Options) -> Options;
+with_option(Key, {some, Value}, Options) -> Options#{Key => Value}.
+
+%% A setting for another strategy is left among the settings of the server, whose check refuses it.
+with_strategy_option(#{strategy := {Kind, Options}} = Builder, Kind, Key, Value) ->
+    Builder#{strategy => {Kind, Options#{Key => Value}}};
+with_strategy_option(Builder, _Kind, Key, Value) ->
+    Builder#{Key => Value}.
+
+to_options(#{strategy := Strategy} = Builder) ->
+    maps:remove(named, Builder#{strategy => {barnacle_gleam_strategy, Strategy}}).
+
+subject(_Pid, #{named := true, name := Name}) -> {named_subject, Name};
+subject(Pid, _Builder) -> {subject, Pid, make_ref()}.
+
+server({subject, Pid, _Tag}) -> Pid;
+server({named_subject, Name}) -> Name.
+
+%% Whoever has ended or isn't registered has nobody to tell.
+tell({subject, Pid, Tag}, Message) ->
+    Pid ! {Tag, Message},
+    ok;
+tell({named_subject, Name}, Message) ->
+    try
+        Name ! {Name, Message},
+        ok
+    catch
+        error:badarg -> ok
+    end.
+
+%% Strategy errors are Gleam's already: barnacle_gleam_strategy has seen to that.
+from_result({ok, _} = Ok) ->
+    Ok;
+from_result({error, {strategy_error, _}} = Error) ->
+    Error;
+from_result({error, {connect_error, Nodes}}) ->
+    {error, {connect_error, reasons(Nodes, failed_to_connect)}};
+from_result({error, {disconnect_error, Nodes}}) ->
+    {error, {disconnect_error, reasons(Nodes, failed_to_disconnect)}}.
+
+reasons(Nodes, Otherwise) ->
+    [{Node, reason(Why, Otherwise)} || {Node, Why} <- Nodes].
+
+reason(local_node_is_not_alive = Why, _Otherwise) -> Why;
+reason(_Why, Otherwise) -> Otherwise.
+
+in_time(TimeoutMs, _Lookup) when TimeoutMs < 1 ->
+    {error, timeout};
+in_time(TimeoutMs, Lookup) ->
+    case Lookup(min(TimeoutMs, ?DAY_MS)) of
+        {ok, _} = Ok -> Ok;
+        {error, Why} -> {error, barnacle_gleam_strategy:from_lookup_error(Why)}
+    end.
+
+from_address({A, B, C, D}) -> {ip_v4, A, B, C, D};
+from_address({A, B, C, D, E, F, G, H}) -> {ip_v6, A, B, C, D, E, F, G, H}.
