@@ -28,23 +28,23 @@
 
 namespace barnacle {
 
-/// Throws std::system_error with the errno that a libuv call gave (a negative code).
+// Throws std::system_error with the errno that a libuv call gave (a negative code).
 [[noreturn]] void throw_uv_error(int code, const char* what);
 
-/// Throws as above when `code` says that a libuv call failed.
+// Throws as above when `code` says that a libuv call failed.
 inline void check_uv(int code, const char* what) {
     if (code < 0) {
         throw_uv_error(code, what);
     }
 }
 
-/// The name of an errno as OTP writes it: ECONNREFUSED is "econnrefused", an unknown one "unknown".
+// The name of an errno as OTP writes it: ECONNREFUSED is "econnrefused", an unknown one "unknown".
 std::string posix_name(int error_number);
 
-/// The version of the libuv in use, such as "1.44.2".
+// The version of the libuv in use, such as "1.44.2".
 std::string libuv_version();
 
-/// One event loop. Throws std::system_error when the system has no descriptors left.
+// One event loop. Throws std::system_error when the system has no descriptors left.
 class Loop {
  public:
     Loop();
@@ -54,24 +54,27 @@ class Loop {
     Loop(Loop&&) = delete;
     Loop& operator=(Loop&&) = delete;
 
-    /// The Loop that owns a uv_loop_t.
+    // The Loop that owns a uv_loop_t.
     static Loop& of(uv_loop_t* loop) noexcept { return *static_cast<Loop*>(loop->data); }
 
     uv_loop_t* uv() noexcept { return &loop_; }
 
-    /// The descriptor that becomes readable when there is something to do; never to be read.
+    // The descriptor that becomes readable when there is something to do; never to be read.
     int fd() const noexcept { return uv_backend_fd(&loop_); }
 
-    /// Handles what is ready and due, and returns at once. Throws what a callback threw.
+    // Handles what is ready and due, and returns at once. Throws what a callback threw.
     void run_nowait();
 
-    /// Milliseconds until run_nowait has something to do with no event on fd(): 0 is now, -1 never.
+    // Milliseconds until run_nowait has something to do with no event on fd(): 0 is now, -1 never.
     int next_timeout_ms() noexcept;
 
-    /// A monotonic clock in milliseconds, read now.
+    // Whether there is anything left that could call back.
+    [[nodiscard]] bool alive() const noexcept { return uv_loop_alive(&loop_) != 0; }
+
+    // A monotonic clock in milliseconds, read now.
     std::uint64_t now_ms() noexcept;
 
-    /// Calls `function`; what it throws is kept for run_nowait, the first of several.
+    // Calls `function`; what it throws is kept for run_nowait, the first of several.
     template <typename Function>
     void guard(Function&& function) noexcept {
         try {
@@ -88,8 +91,8 @@ class Loop {
     std::exception_ptr failure_;
 };
 
-/// Starts the closing of a block's handle; the block is deleted when the loop has closed it.
-/// A handle that ~Loop had to close (rule 1 broken) is deleted at once.
+// Starts the closing of a block's handle; the block is deleted when the loop has closed it.
+// A handle that ~Loop had to close (rule 1 broken) is deleted at once.
 template <typename Block>
 struct CloseHandle {
     void operator()(Block* block) const noexcept {
@@ -104,11 +107,11 @@ struct CloseHandle {
     }
 };
 
-/// Owns a block: any struct with a libuv handle named `handle`, whose `data` points to the block.
+// Owns a block: any struct with a libuv handle named `handle`, whose `data` points to the block.
 template <typename Block>
 using HandlePtr = std::unique_ptr<Block, CloseHandle<Block>>;
 
-/// Makes a block from `arguments` and its handle with `initialise(&block->handle)`, a libuv call.
+// Makes a block from `arguments` and its handle with `initialise(&block->handle)`, a libuv call.
 template <typename Block, typename Initialise, typename... Arguments>
 HandlePtr<Block> make_handle(Initialise initialise, Arguments&&... arguments) {
     auto block = std::make_unique<Block>(std::forward<Arguments>(arguments)...);
@@ -117,12 +120,12 @@ HandlePtr<Block> make_handle(Initialise initialise, Arguments&&... arguments) {
     return HandlePtr<Block>(block.release());
 }
 
-/// Calls a function once, some time after start.
+// Calls a function once, some time after start.
 class Timer {
  public:
     Timer(Loop& loop, std::function<void()> on_timeout);
 
-    /// (Re)starts the clock: the function is called `after_ms` from now, by run_nowait.
+    // (Re)starts the clock: the function is called `after_ms` from now, by run_nowait.
     void start(std::uint64_t after_ms);
     void stop() noexcept;
     bool active() const noexcept;
@@ -136,19 +139,19 @@ class Timer {
     HandlePtr<Block> block_;
 };
 
-/// What a polled descriptor is ready for. An error makes it ready for both, so that the next read
-/// or write reports it.
+// What a polled descriptor is ready for. An error makes it ready for both, so that the next read
+// or write reports it.
 struct Readiness {
     bool readable = false;
     bool writable = false;
 };
 
-/// Watches a descriptor that somebody else owns. Destroy the Poll before closing the descriptor.
+// Watches a descriptor that somebody else owns. Destroy the Poll before closing the descriptor.
 class Poll {
  public:
     Poll(Loop& loop, int fd, std::function<void(Readiness)> on_ready);
 
-    /// Says what to wait for, in place of what was said before; neither stops the watching.
+    // Says what to wait for, in place of what was said before; neither stops the watching.
     void watch(Readiness wanted);
 
  private:

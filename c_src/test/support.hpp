@@ -15,18 +15,18 @@
 
 namespace barnacle::test {
 
-/// No event that a test waits for takes this long, also under sanitizers on a busy machine.
+// No event that a test waits for takes this long, also under sanitizers on a busy machine.
 inline constexpr int generous_ms = 20'000;
 
-/// How many descriptors this process has open.
+// How many descriptors this process has open.
 inline std::size_t open_descriptors() {
     // The iterator's own descriptor is in both counts that a test compares.
     return static_cast<std::size_t>(
         std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }
 
-/// Runs the loop, sleeping on its descriptor as a shell would, until `done()` holds. False if it
-/// doesn't within the limit.
+// Runs the loop, sleeping on its descriptor as a shell would, until `done()` holds. False if it
+// doesn't within the limit.
 inline bool run_until(Loop& loop, const std::function<bool()>& done, int limit_ms = generous_ms) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::milliseconds(limit_ms);

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <exception>
+#include <new>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "barnacle_core.hpp"
+#include "epmd.hpp"
+#include "hosts.hpp"
+#include "lookup.hpp"
+#include "loop.hpp"
+#include "reply.hpp"
+#include "request.hpp"
+#include "resolver.hpp"
+
+namespace barnacle {
+namespace {
+
+// A host has a handful of addresses. More than this in one family's answer is an error.
+constexpr std::size_t max_addresses_of_host = 4096;
+
+// How long the slower family is waited for when a host of either family would do: the Resolution
+// Delay of RFC 8305 section 3.
+constexpr std::uint64_t resolution_delay_ms = 50;
+
+// How often a step runs the loop before it gives the thread back, when there is always more to do.
+constexpr int max_runs_per_step = 16;
+
+}  // namespace
+
+// The loop and what runs on it. The worker is started, reports once from within the loop, and is
+// destroyed between two runs of it.
+class Operation::Work {
+ public:
+    explicit Work(std::span<const std::uint8_t> request) noexcept {
+        attempt([&] {
+            std::visit([this](auto&& any) { start(std::move(any)); }, decode_request(request));
+        });
+    }
+
+    [[nodiscard]] Step step() noexcept {
+        attempt([this] { run(); });
+        if (!reply_) {
+            return {.done = false, .wait_ms = loop_->next_timeout_ms()};
+        }
+        end_worker();
+        return {.done = true, .wait_ms = 0};
+    }
+
+    void cancel() noexcept {
+        end_worker();
+        if (!reply_) {
+            attempt([this] { finish(encode_error("cancelled")); });
+        }
+    }
+
+    [[nodiscard]] int fd() const noexcept { return loop_ ? loop_->fd() : -1; }
+
+    [[nodiscard]] std::span<const std::uint8_t> reply() const noexcept {
+        return reply_.value_or(std::span<const std::uint8_t>{});
+    }
+
+ private:
+    void start(DnsRequest request) {
+        Loop& loop = loop_.emplace();
+        LookupOptions options{.name = std::move(request.name),
+                              .families = Families::both,
+                              .timeout_ms = request.timeout_ms,
+                              .grace_ms = request.grace_ms,
+                              .max_addresses = request.max_addresses,
+                              .configuration = resolver_configuration(request.nameservers)};
+        worker_
+            .emplace<Lookup>(loop, std::move(options),
+                             [this](const LookupResult& result) { finish(encode_reply(result)); })
+            .start();
+    }
+
+    void start(ResolveRequest request) {
+        Loop& loop = loop_.emplace();
+        const Families families =
+            request.family == InetFamily::inet ? Families::ipv4 : Families::ipv6;
+        worker_
+            .emplace<Hosts>(
+                loop, std::move(request.hosts),
+                HostResolverOptions{.families = families,
+                                    .timeout_ms = request.timeout_ms,
+                                    .grace_ms = 0,
+                                    .concurrency = request.concurrency,
+                                    .max_addresses = max_addresses_of_host,
+                                    .configuration = resolver_configuration(request.nameservers)},
+                [this](const std::vector<HostResult>& results) { finish(encode_reply(results)); })
+            .start();
+    }
+
+    void start(EpmdNamesRequest request) {
+        Loop& loop = loop_.emplace();
+        HostResolver& resolver = resolver_.emplace(
+            loop,
+            HostResolverOptions{.families = Families::both,
+                                .timeout_ms = request.timeout_ms,
+                                .grace_ms = resolution_delay_ms,
+                                .concurrency = request.concurrency,
+                                .max_addresses = max_addresses_of_host,
+                                .configuration = resolver_configuration(request.nameservers)});
+        EpmdNamesOptions options{
+            .hosts = request.hosts,
+            .port = request.port,
+            .timeout_ms = request.timeout_ms,
+            .concurrency = request.concurrency,
+            .limits = {.max_names = request.max_names, .max_bytes = request.max_bytes}};
+        worker_.emplace<EpmdNames>(
+            loop, std::move(options),
+            [&resolver](std::string host, HostResolver::OnOutcome on_outcome) {
+                resolver.resolve(std::move(host), std::move(on_outcome));
+            },
+            [this, hosts = std::move(request.hosts)](const EpmdNames::Result& outcomes) {
+                finish(encode_reply(hosts, outcomes));
+            });
+    }
+
+    void run() {
+        for (int runs = 0; !reply_ && runs < max_runs_per_step; ++runs) {
+            loop_->run_nowait();
+            if (loop_->next_timeout_ms() != 0) {
+                return;
+            }
+        }
+        if (!reply_ && !loop_->alive()) {
+            fail(encode_error("internal", "nothing left to do, and no result"));
+        }
+    }
+
+    void finish(Bytes bytes) {
+        bytes_ = std::move(bytes);
+        reply_ = bytes_;
+    }
+
+    // The worker's handles are closed by the loop's next run.
+    void end_worker() noexcept {
+        if (loop_ && !std::holds_alternative<std::monostate>(worker_)) {
+            worker_.emplace<std::monostate>();
+            resolver_.reset();
+            attempt([this] { loop_->run_nowait(); });
+        }
+    }
+
+    // Calls `function`; what it throws becomes the reply, unless there is one.
+    template <typename Function>
+    void attempt(Function&& function) noexcept {
+        try {
+            try {
+                std::forward<Function>(function)();
+            } catch (const Refusal& refusal) {
+                fail(encode_error(refusal.reason, refusal.text));
+            } catch (const std::system_error& error) {
+                fail(encode_posix_error(error.code().value()));
+            } catch (const std::bad_alloc&) {
+                throw;
+            } catch (const std::exception& error) {
+                fail(encode_error("internal", error.what()));
+            }
+        } catch (const std::bad_alloc&) {
+            if (!reply_) {
+                reply_ = out_of_memory_reply();
+            }
+        }
+    }
+
+    void fail(Bytes bytes) {
+        if (!reply_) {
+            finish(std::move(bytes));
+        }
+    }
+
+    std::optional<Loop> loop_;
+    std::optional<HostResolver> resolver_;
+    std::variant<std::monostate, Lookup, Hosts, EpmdNames> worker_;
+    Bytes bytes_;
+    std::optional<std::span<const std::uint8_t>> reply_;
+};
+
+Operation::Operation(std::unique_ptr<Work> work) noexcept : work_(std::move(work)) {}
+Operation::~Operation() = default;
+
+std::unique_ptr<Operation> Operation::open(std::span<const std::uint8_t> request) noexcept {
+    try {
+        return std::make_unique<Operation>(std::make_unique<Work>(request));
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+Step Operation::step() noexcept {
+    return work_->step();
+}
+void Operation::cancel() noexcept {
+    work_->cancel();
+}
+int Operation::fd() const noexcept {
+    return work_->fd();
+}
+std::span<const std::uint8_t> Operation::reply() const noexcept {
+    return work_->reply();
+}
+
+LibraryVersions library_versions() {
+    return {.cares = cares_version(), .libuv = libuv_version()};
+}
+
+}  // namespace barnacle

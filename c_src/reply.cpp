@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reply.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <variant>
+
+#include "codec.hpp"
+
+namespace barnacle {
+namespace {
+
+template <typename... Visitors>
+struct Overloaded : Visitors... {
+    using Visitors::operator()...;
+};
+template <typename... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
+
+void encode(Encoder& encoder, const IpAddress& address) {
+    if (address.family == AF_INET) {
+        encoder.tuple(4);
+        for (std::size_t i = 0; i < 4; ++i) {
+            encoder.integer(address.bytes[i]);
+        }
+        return;
+    }
+    encoder.tuple(8);
+    for (std::size_t i = 0; i < address.bytes.size(); i += 2) {
+        encoder.integer(address.bytes[i] * 256 + address.bytes[i + 1]);
+    }
+}
+
+void encode(Encoder& encoder, const Addresses& addresses) {
+    encoder.list(addresses, [&](const IpAddress& address) { encode(encoder, address); });
+}
+
+void encode(Encoder& encoder, const LookupError& error) {
+    if (error.code == LookupErrorCode::posix) {
+        encoder.tuple(2).atom("posix").atom(posix_name(error.posix_errno));
+    } else {
+        encoder.atom(lookup_error_atom(error.code));
+    }
+}
+
+void encode(Encoder& encoder, const Outcome& outcome) {
+    std::visit(Overloaded{[&](const Addresses& addresses) {
+                              encoder.tuple(2).atom("addresses");
+                              encode(encoder, addresses);
+                          },
+                          [&](NoData) { encoder.atom("no_data"); },
+                          [&](const LookupError& error) {
+                              encoder.tuple(2).atom("error");
+                              encode(encoder, error);
+                          }},
+               outcome);
+}
+
+void encode(Encoder& encoder, const HostOutcome& outcome) {
+    std::visit(Overloaded{[&](const Addresses& addresses) {
+                              encoder.tuple(2).atom("ok");
+                              encode(encoder, addresses);
+                          },
+                          [&](const LookupError& error) {
+                              encoder.tuple(2).atom("error");
+                              encode(encoder, error);
+                          }},
+               outcome);
+}
+
+void encode(Encoder& encoder, const EpmdOutcome& outcome) {
+    const auto error = [&]() -> Encoder& { return encoder.tuple(2).atom("error"); };
+    std::visit(
+        Overloaded{[&](const std::vector<EpmdName>& names) {
+                       encoder.tuple(2).atom("ok").list(names, [&](const EpmdName& name) {
+                           encoder.tuple(2).binary(name.name).integer(name.port);
+                       });
+                   },
+                   [&](const LookupError& lookup_error) {
+                       error();
+                       encode(encoder, lookup_error);
+                   },
+                   [&](const EpmdConnectionError& failed) {
+                       error().atom(posix_name(failed.posix_errno));
+                   },
+                   [&](EpmdTimeout) { error().atom(lookup_error_atom(LookupErrorCode::timeout)); },
+                   [&](EpmdReplyError wrong) { error().atom(epmd_reply_error_atom(wrong)); }},
+        outcome);
+}
+
+// {error, {posix, enomem}} in the External Term Format: two tuples of two, three atoms in UTF-8.
+constexpr std::array<std::uint8_t, 27> out_of_memory_bytes{
+    131, 104, 2,   119, 5,   'e', 'r', 'r', 'o', 'r', 104, 2,   119, 5,
+    'p', 'o', 's', 'i', 'x', 119, 6,   'e', 'n', 'o', 'm', 'e', 'm'};
+
+}  // namespace
+
+Bytes encode_reply(const LookupResult& result) {
+    Encoder encoder;
+    encoder.tuple(2).atom("ok").map(3);
+    encoder.atom("candidate").binary(result.candidate);
+    encoder.atom("a");
+    encode(encoder, result.outcomes.a);
+    encoder.atom("aaaa");
+    encode(encoder, result.outcomes.aaaa);
+    return encoder.take();
+}
+
+Bytes encode_reply(const std::vector<HostResult>& results) {
+    Encoder encoder;
+    encoder.tuple(2).atom("ok").list(results, [&](const HostResult& result) {
+        encoder.tuple(2).binary(result.host);
+        encode(encoder, result.outcome);
+    });
+    return encoder.take();
+}
+
+Bytes encode_reply(const std::vector<std::string>& hosts, const EpmdNames::Result& outcomes) {
+    Encoder encoder;
+    std::size_t position = 0;
+    encoder.tuple(2).atom("ok").list(hosts, [&](const std::string& host) {
+        encoder.tuple(2).binary(host);
+        encode(encoder, outcomes.at(position++));
+    });
+    return encoder.take();
+}
+
+Bytes encode_error(std::string_view reason) {
+    Encoder encoder;
+    encoder.tuple(2).atom("error").atom(reason);
+    return encoder.take();
+}
+
+Bytes encode_error(std::string_view reason, std::string_view text) {
+    Encoder encoder;
+    encoder.tuple(2).atom("error").tuple(2).atom(reason).binary(text);
+    return encoder.take();
+}
+
+Bytes encode_posix_error(int posix_errno) {
+    Encoder encoder;
+    encoder.tuple(2).atom("error").tuple(2).atom("posix").atom(posix_name(posix_errno));
+    return encoder.take();
+}
+
+std::span<const std::uint8_t> out_of_memory_reply() noexcept {
+    return out_of_memory_bytes;
+}
+
+}  // namespace barnacle

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Results and errors as the bytes of a reply; include/barnacle_core.hpp has their grammar.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "epmd.hpp"
+#include "hosts.hpp"
+#include "lookup.hpp"
+
+namespace barnacle {
+
+using Bytes = std::vector<std::uint8_t>;
+
+[[nodiscard]] Bytes encode_reply(const LookupResult& result);
+[[nodiscard]] Bytes encode_reply(const std::vector<HostResult>& results);
+
+// `hosts` are those of the request, `outcomes` theirs in the same order.
+[[nodiscard]] Bytes encode_reply(const std::vector<std::string>& hosts,
+                                 const EpmdNames::Result& outcomes);
+
+// {error, Reason} and {error, {Reason, Text}}
+[[nodiscard]] Bytes encode_error(std::string_view reason);
+[[nodiscard]] Bytes encode_error(std::string_view reason, std::string_view text);
+
+// {error, {posix, Errno}}
+[[nodiscard]] Bytes encode_posix_error(int posix_errno);
+
+// {error, {posix, enomem}}, without needing memory.
+[[nodiscard]] std::span<const std::uint8_t> out_of_memory_reply() noexcept;
+
+}  // namespace barnacle

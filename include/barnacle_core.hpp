@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The native core's one entry: the bytes of a request open an operation, the operation is stepped
+// until it has the bytes of a reply. Shells (NIF, port program), tests and fuzzers use this header
+// and nothing else of the core. Bytes are the External Term Format
+// (https://www.erlang.org/doc/apps/erts/erl_ext_dist.html) with its version byte.
+//
+//   Request = {dns, #{name := binary(), timeout_ms := 1..86400000, grace_ms := 0..86400000,
+//                     nameservers := [binary()], max_addresses := Count}}
+//           | {resolve, #{hosts := [binary()], family := inet | inet6,
+//                         timeout_ms := 1..86400000, nameservers := [binary()],
+//                         concurrency := Count}}
+//           | {epmd_names, #{hosts := [binary()], port := 1..65535, timeout_ms := 1..86400000,
+//                            nameservers := [binary()], concurrency := Count,
+//                            max_names := Count, max_bytes := Count}}
+//   Count   = 1..2147483647. All keys must be there, and no others. A name server is an address
+//             with or without a port: "10.0.0.2", "10.0.0.2:53", "[::1]:53"; none of them means
+//             those of the system.
+//
+//   Reply   = {ok, Result} | {error, Reason}
+//   Result  of dns        = #{candidate := binary(), a := Outcome, aaaa := Outcome}
+//           of resolve    = [{Host, {ok, [Address]} | {error, LookupError}}]
+//           of epmd_names = [{Host, {ok, [{Name :: binary(), Port}]} | {error, EpmdError}}]
+//                           lists are in the order of the request's hosts
+//   Outcome = {addresses, [Address]} | no_data | {error, LookupError}
+//   Address = inet:ip_address()
+//   LookupError = formerr | qfmterror | servfail | nxdomain | timeout | notimp | refused | badvers
+//               | {posix, Errno} | unknown
+//   EpmdError   = LookupError | Errno | bad_reply | too_long
+//   Errno   = atom(), the errno's name in lower case: econnrefused
+//   Reason  = {bad_request, Text}      not a request as above; the text names the key and the value
+//           | {bad_name, Text}         the name can't be one of a host; nothing was sent
+//           | {bad_nameserver, Text}   a name server isn't an address; nothing was sent
+//           | {posix, Errno}           out of memory (enomem), out of descriptors (emfile), ...
+//           | {internal, Text}         a defect of the core
+//           | cancelled
+//
+// Life-cycle rules of an operation:
+//  1. Operation::open gives an operation for any bytes. What is wrong with them is its reply, which
+//     it has at once. Nothing but a lack of memory gives none.
+//  2. step() does what can be done now and never waits. After {done = false, wait_ms} the caller
+//     waits until fd() is readable or wait_ms have passed, whichever is first, and steps again: 0
+//     means at once, -1 that only fd() counts. Stepping early or too often does no harm.
+//  3. An operation keeps its own deadline, timeout_ms from its opening: while it is stepped as it
+//     asks to be, it is done by then, give or take the time of a step.
+//  4. After {done = true} reply() holds the reply, and every further step() says so again. By then
+//     the operation has closed its sockets and timers.
+//  5. cancel() ends the work: the next step() is done. An operation that was done keeps its reply,
+//     any other has {error, cancelled}. It may be called at any time between steps, repeatedly.
+//  6. fd() stays the same, and open, until the operation is destroyed, so that a shell which polls
+//     it can stop polling first; -1 if the operation has none since it was done from the beginning.
+//  7. It may be destroyed at any time between steps, without cancel(), done or not. That closes all
+//     descriptors and doesn't wait.
+//  8. An operation isn't for two threads at once; from one step to the next the thread may change.
+//     Different operations share nothing.
+//  9. Nothing here throws.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace barnacle {
+
+// What a step came to. `wait_ms` has a meaning (rule 2) only when the operation isn't done.
+struct Step {
+    bool done = false;
+    int wait_ms = 0;
+};
+
+class Operation {
+ public:
+    // Starts what the request asks for. A null pointer when there is no memory for that.
+    [[nodiscard]] static std::unique_ptr<Operation> open(
+        std::span<const std::uint8_t> request) noexcept;
+
+    class Work;
+    explicit Operation(std::unique_ptr<Work> work) noexcept;  // for open
+    ~Operation();
+    Operation(const Operation&) = delete;
+    Operation& operator=(const Operation&) = delete;
+
+    [[nodiscard]] Step step() noexcept;
+    void cancel() noexcept;
+    [[nodiscard]] int fd() const noexcept;
+
+    // The reply's bytes, valid until the operation is destroyed; none before it is done.
+    [[nodiscard]] std::span<const std::uint8_t> reply() const noexcept;
+
+ private:
+    std::unique_ptr<Work> work_;
+};
+
+// The libraries in use, as they name their versions: "1.18.1".
+struct LibraryVersions {
+    std::string cares;
+    std::string libuv;
+};
+[[nodiscard]] LibraryVersions library_versions();
+
+}  // namespace barnacle
