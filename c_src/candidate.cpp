@@ -7,7 +7,7 @@
 
 namespace barnacle {
 
-Candidate::Candidate(Loop& loop, CandidateOptions options, OnDone on_done)
+Candidate::Candidate(Loop& loop, const CandidateOptions& options, OnDone on_done)
     : name_(options.name),
       on_done_(std::move(on_done)),
       grace_ms_(options.grace_ms),

@@ -43,7 +43,7 @@ class Candidate {
  public:
     using OnDone = std::function<void()>;
 
-    Candidate(Loop& loop, CandidateOptions options, OnDone on_done);
+    Candidate(Loop& loop, const CandidateOptions& options, OnDone on_done);
     Candidate(const Candidate&) = delete;
     Candidate& operator=(const Candidate&) = delete;
 

@@ -122,11 +122,11 @@ void HostResolver::look_up(HostList::iterator host) {
                           .configuration = options_.configuration};
     host->lookup = std::make_unique<Lookup>(
         loop_, std::move(options),
-        [this, host](LookupResult result) { on_lookup_result(host, std::move(result)); });
+        [this, host](const LookupResult& result) { on_lookup_result(host, result); });
     host->lookup->start();
 }
 
-void HostResolver::on_lookup_result(HostList::iterator host, LookupResult result) {
+void HostResolver::on_lookup_result(HostList::iterator host, const LookupResult& result) {
     const Host done = std::move(*host);  // holds the lookup until its callback, this one, is over
     looked_up_.erase(host);
     if (!waiting_.empty()) {

@@ -69,7 +69,7 @@ class HostResolver {
     void answer_without_query(Answers& answers);
     void start_lookups(Answers& answers);
     void look_up(HostList::iterator host);
-    void on_lookup_result(HostList::iterator host, LookupResult result);
+    void on_lookup_result(HostList::iterator host, const LookupResult& result);
     [[nodiscard]] std::optional<HostOutcome> known_outcome(const std::string& name) const;
     [[nodiscard]] std::uint64_t left_ms();
 

@@ -20,7 +20,8 @@ struct Nameserver {
 };
 
 // A DNS server as a user writes it: "10.0.0.2", "10.0.0.2:5353", "::1", "[::1]" or
-// "[::1]:5353"; nothing for all else. Host names are not accepted: it would take a name server to resolve them.
+// "[::1]:5353"; nothing for all else. Host names are not accepted: resolving them would take a name
+// server.
 [[nodiscard]] std::optional<Nameserver> parse_nameserver(std::string_view text);
 
 // What is wrong with `text` as a name server, as a sentence for the user that quotes it; nullopt

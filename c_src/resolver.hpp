@@ -60,7 +60,8 @@ struct QueryOptions {
 //     to the earlier ones still count.
 //  2. `on_outcome` is called once, by the loop, never from within send(); with the first outcome of
 //     all questions sent. The Query may be destroyed in it.
-//  3. It has no deadline. Destroying it ends it at any time; `on_outcome` is then not called any more.
+//  3. It has no deadline. Destroying it ends it at any time, and `on_outcome` is not called any
+//     more.
 //
 // Each Query has a c-ares channel and so a source port of its own. One channel for both families
 // would not do: c-ares 1.18 loses the second one when the server does not know EDNS, and from 1.32

@@ -55,11 +55,11 @@ TEST_CASE("each response code of RFC 1035 has an error of its own") {
         {Rcode::refused, LookupErrorCode::refused},
         {Rcode::notimp, LookupErrorCode::notimp},
         {Rcode::formerr, LookupErrorCode::formerr}};
-    for (const auto& [rcode, code] : codes) {
-        CAPTURE(lookup_error_atom(code));
-        const auto result = look_up_with(always(rcode));
-        CHECK(error_in(result.outcomes.a) == LookupError{code});
-        CHECK(error_in(result.outcomes.aaaa) == LookupError{code});
+    for (const auto& row : codes) {
+        CAPTURE(lookup_error_atom(row.second));
+        const auto result = look_up_with(always(row.first));
+        CHECK(error_in(result.outcomes.a) == LookupError{row.second});
+        CHECK(error_in(result.outcomes.aaaa) == LookupError{row.second});
     }
 }
 

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Many hosts at once: literals, the hosts file, the DNS.
-#include <unistd.h>
-
 #include <cerrno>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 
 #include "../hosts.hpp"
@@ -48,23 +43,10 @@ std::optional<LookupError> error_of(const HostOutcome& outcome) {
 }
 
 // A hosts file in place of the system's.
-class HostsFileOf {
- public:
-    explicit HostsFileOf(const std::string& text)
-        : path_(std::filesystem::temp_directory_path() /
-                ("barnacle_hosts_test." + std::to_string(::getpid()))) {
-        std::ofstream{path_} << text;
-        ::setenv("CARES_HOSTS", path_.c_str(), 1);
-    }
-    ~HostsFileOf() {
-        ::unsetenv("CARES_HOSTS");
-        std::filesystem::remove(path_);
-    }
-    HostsFileOf(const HostsFileOf&) = delete;
-    HostsFileOf& operator=(const HostsFileOf&) = delete;
-
- private:
-    std::filesystem::path path_;
+struct HostsFileOf {
+    explicit HostsFileOf(const std::string& text) : file(text) {}
+    TemporaryFile file;
+    Variable variable{"CARES_HOSTS", file.path().c_str()};
 };
 
 }  // namespace
@@ -140,7 +122,7 @@ TEST_CASE("hosts: no more lookups at one time than allowed, and all are done in 
     bool fair = true;
     HostResolver resolver(loop, options);
     for (const std::string& name : names) {
-        resolver.resolve(name, [&](HostOutcome outcome) {
+        resolver.resolve(name, [&](const HostOutcome& outcome) {
             fair = fair && addresses_of(outcome) == Texts{"10.0.0.1"};
             ++answered;
             --pending;

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The search list: which names are asked for, and whose answer counts.
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <vector>
 
 #include "../resolv_conf.hpp"
@@ -57,34 +52,6 @@ Texts names_asked(const DnsServer& server, std::uint16_t type) {
     }
     return names;
 }
-
-class TemporaryFile {
- public:
-    explicit TemporaryFile(const std::string& text)
-        : path_(std::filesystem::temp_directory_path() /
-                ("barnacle_resolver_test." + std::to_string(::getpid()))) {
-        std::ofstream{path_} << text;
-    }
-    ~TemporaryFile() { std::filesystem::remove(path_); }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-    std::filesystem::path path_;
-};
-
-// Sets a variable, and takes it away again.
-class Variable {
- public:
-    Variable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
-    ~Variable() { ::unsetenv(name_); }
-    Variable(const Variable&) = delete;
-    Variable& operator=(const Variable&) = delete;
-
- private:
-    const char* name_;
-};
 
 }  // namespace
 
