@@ -17,9 +17,10 @@ check, the defaults and the documentation all come from it. All that is wrong is
     Key :: atom(), type(), required | optional | {default, term()}, Meaning :: binary()
 }.
 -type type() ::
-    {integer, Unit :: ms | nodes | addresses | port, Min :: integer(), Max :: integer()}
+    {integer, unit(), Min :: integer(), Max :: integer()}
     | {one_of, [atom()]}
     | {term, Description :: binary(), fun((term()) -> ok | {ok, term()} | {error, binary()})}.
+-type unit() :: ms | nodes | addresses | hosts | names | bytes | port.
 -type problem() :: {Key :: term(), Value :: term(), Text :: binary()}.
 
 ?DOC("""
