@@ -11,9 +11,10 @@ namespace barnacle {
 namespace {
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
-    const char* const last = text.data() + text.size();
+    const char* const first = text.data();
+    const char* const last = first + text.size();
     std::uint16_t port = 0;
-    const auto [end, error] = std::from_chars(text.data(), last, port);
+    const auto [end, error] = std::from_chars(first, last, port);
     if (error != std::errc{} || end != last || port == 0) {
         return std::nullopt;
     }

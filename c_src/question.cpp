@@ -6,89 +6,83 @@
 
 namespace barnacle {
 
-namespace {
-
-bool sent_by_server(const std::optional<LookupError>& failure) {
-    return failure && failure->code != LookupErrorCode::posix;
-}
-
-}  // namespace
-
 Question::Question(Loop& loop, QuestionOptions options, OnOutcome on_outcome)
     : loop_(loop),
       options_(std::move(options)),
       on_outcome_(std::move(on_outcome)),
-      queries_(options_.nameservers.size()),
-      failures_(options_.nameservers.size()),
+      servers_(options_.nameservers.size()),
       timer_(loop, [this] { ask_next(); }) {}
 
 void Question::start() {
     ask_next();
 }
 
-// The first name server from next_ on that has not failed.
-std::optional<std::size_t> Question::next_nameserver() const {
-    const auto first = failures_.begin() + static_cast<std::ptrdiff_t>(next_);
-    const auto found = std::find(first, failures_.end(), std::nullopt);
-    if (found == failures_.end()) {
-        return std::nullopt;
+// The first server from next_ on that has not failed.
+std::optional<std::size_t> Question::next_server() const {
+    for (std::size_t position = next_; position < servers_.size(); ++position) {
+        if (!servers_[position].failed) {
+            return position;
+        }
     }
-    return static_cast<std::size_t>(found - failures_.begin());
+    return std::nullopt;
 }
 
 void Question::ask_next() {
-    auto nameserver = next_nameserver();
-    if (!nameserver) {
+    auto position = next_server();
+    if (!position) {
         next_ = 0;
-        nameserver = next_nameserver();
+        position = next_server();
     }
-    if (!nameserver) {
+    if (!position) {
         return;
     }
-    ask(*nameserver);
-    next_ = *nameserver + 1;
-    if (next_nameserver()) {
+    ask(*position);
+    next_ = *position + 1;
+    if (next_server()) {
         timer_.start(next_nameserver_after_ms);
     } else {
         timer_.start(std::exchange(next_round_after_ms_, next_round_after_ms_ * 2));
     }
 }
 
-void Question::ask(std::size_t nameserver) {
-    auto& query = queries_[nameserver];
+void Question::ask(std::size_t position) {
+    auto& query = servers_[position].query;
     if (!query) {
-        QueryOptions options{.nameserver = options_.nameservers[nameserver],
+        QueryOptions options{.nameserver = options_.nameservers[position],
                              .name = options_.name,
                              .family = options_.family,
                              .max_addresses = options_.max_addresses};
-        query =
-            std::make_unique<Query>(loop_, std::move(options), [this, nameserver](Outcome outcome) {
-                on_query_outcome(nameserver, std::move(outcome));
-            });
+        query = std::make_unique<Query>(
+            loop_, std::move(options),
+            [this, position](Outcome outcome) { on_query_outcome(position, std::move(outcome)); });
     }
     query->send();
 }
 
-void Question::on_query_outcome(std::size_t nameserver, Outcome outcome) {
+void Question::on_query_outcome(std::size_t position, Outcome outcome) {
     if (is_answer(outcome)) {
         finish(std::move(outcome));
         return;
     }
-    failures_[nameserver] = std::get<LookupError>(outcome);
-    queries_[nameserver].reset();
-    if (std::ranges::all_of(failures_, [](const auto& failure) { return failure.has_value(); })) {
-        const auto from_server = std::ranges::find_if(failures_, sent_by_server);
-        finish(from_server != failures_.end() ? **from_server : *failures_.front());
-        return;
-    }
-    if (next_nameserver()) {
+    servers_[position] = {nullptr, true, std::get<LookupError>(outcome)};
+    if (std::ranges::all_of(servers_, &Server::failed)) {
+        finish(failure());
+    } else if (next_server()) {
         ask_next();
     }
 }
 
+// With all servers failed: the first error that a server sent, or else the first one.
+LookupError Question::failure() const {
+    const auto sent = std::ranges::find_if(servers_, [](const Server& server) {
+        return server.failure.code != LookupErrorCode::posix;
+    });
+    return sent != servers_.end() ? sent->failure : servers_.front().failure;
+}
+
 void Question::finish(Outcome outcome) {
     timer_.stop();
-    queries_.clear();
+    servers_.clear();
     if (auto report = std::exchange(on_outcome_, nullptr)) {
         report(std::move(outcome));  // may end this object
     }

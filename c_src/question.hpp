@@ -49,18 +49,24 @@ class Question {
     void start();
 
  private:
+    struct Server {
+        std::unique_ptr<Query> query;  // once asked
+        bool failed = false;
+        LookupError failure;  // if failed
+    };
+
     void ask_next();
-    void ask(std::size_t nameserver);
-    [[nodiscard]] std::optional<std::size_t> next_nameserver() const;
-    void on_query_outcome(std::size_t nameserver, Outcome outcome);
+    void ask(std::size_t position);
+    [[nodiscard]] std::optional<std::size_t> next_server() const;
+    [[nodiscard]] LookupError failure() const;
+    void on_query_outcome(std::size_t position, Outcome outcome);
     void finish(Outcome outcome);
 
     Loop& loop_;
     QuestionOptions options_;
     OnOutcome on_outcome_;
-    std::vector<std::unique_ptr<Query>> queries_;       // of each name server, once asked
-    std::vector<std::optional<LookupError>> failures_;  // of each name server
-    std::size_t next_ = 0;                              // name server to ask in this round
+    std::vector<Server> servers_;  // in the order of options_.nameservers
+    std::size_t next_ = 0;         // the server to ask next in this round
     std::uint64_t next_round_after_ms_ = first_retransmission_after_ms;
     Timer timer_;
 };

@@ -241,7 +241,17 @@ Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome)
 
 void Query::send() {
     const ares_addrinfo_hints hints = hints_for(options_.family, 0);
-    ares_getaddrinfo(channel_.get(), options_.name.c_str(), nullptr, &hints, on_addrinfo, this);
+    ares_getaddrinfo(
+        channel_.get(), options_.name.c_str(), nullptr, &hints,
+        [](void* argument, int status, int /*timeouts*/, ares_addrinfo* result) {
+            const Addrinfo owner{result};
+            auto* const self = static_cast<Query*>(argument);
+            if (!self->outcome_ && status != ARES_EDESTRUCTION) {
+                self->loop_.guard(
+                    [=] { self->outcome_ = outcome_of(status, result, self->options_); });
+            }
+        },
+        this);
     if (outcome_) {
         timer_.start(0);
     } else {
@@ -286,15 +296,6 @@ void Query::watch(int fd, Readiness wanted) {
         process(ready.readable ? fd : ARES_SOCKET_BAD, ready.writable ? fd : ARES_SOCKET_BAD);
     });
     entry->second.watch(wanted);
-}
-
-void Query::on_addrinfo(void* query, int status, int /*timeouts*/, ares_addrinfo* result) {
-    const Addrinfo owner{result};
-    auto* const self = static_cast<Query*>(query);
-    if (self->outcome_ || status == ARES_EDESTRUCTION) {
-        return;
-    }
-    self->loop_.guard([=] { self->outcome_ = outcome_of(status, result, self->options_); });
 }
 
 }  // namespace barnacle

@@ -15,7 +15,6 @@
 #include "loop.hpp"
 #include "outcome.hpp"
 
-struct ares_addrinfo;
 struct ares_channeldata;
 
 namespace barnacle {
@@ -79,7 +78,6 @@ class Query {
 
  private:
     static void on_socket_state(void* query, int fd, int readable, int writable);
-    static void on_addrinfo(void* query, int status, int timeouts, ares_addrinfo* result);
 
     void process(int readable_fd, int writable_fd);
     void settle();

@@ -219,18 +219,33 @@ TEST_CASE("a silent candidate does not keep the next one from being asked") {
     CHECK(texts(result.outcomes.a) == Texts{"10.1.0.1"});
 }
 
-TEST_CASE("a candidate that answers after the next one was asked is heard") {
+TEST_CASE("a candidate that answers after the next one was asked, and has failed, is heard") {
     Loop loop;
     const DnsServer server(
         loop, by_name("web.one.example",
-                      late(zone({address_record("web.one.example", "10.1.0.1")}), 700), silence));
+                      late(zone({address_record("web.one.example", "10.1.0.1")}), 2500), zone({})));
     auto options = searching("web", server, {{"one.example"}, 1});
-    options.timeout_ms = 1000;
+    options.timeout_ms = 4000;
     options.grace_ms = 0;
     const auto result = look_up(loop, std::move(options));
-    CHECK(names_asked(server, type_a) == Texts{"web.one.example", "web"});
+    CHECK(server.requests_for("web", type_a) == 1);
     CHECK(result.candidate == "web.one.example");
     CHECK(texts(result.outcomes.a) == Texts{"10.1.0.1"});
+}
+
+TEST_CASE("at the deadline the candidate that has addresses is the result, not a silent one") {
+    Loop loop;
+    const DnsServer server(
+        loop,
+        by_name("web.two.example",
+                by_type(type_a, zone({address_record("web.two.example", "10.1.0.1")}), silence),
+                silence));
+    auto options = searching("web", server, {{"one.example", "two.example"}, 1});
+    options.timeout_ms = 2000;
+    const auto result = look_up(loop, std::move(options));
+    CHECK(result.candidate == "web.two.example");
+    CHECK(texts(result.outcomes.a) == Texts{"10.1.0.1"});
+    CHECK(error_in(result.outcomes.aaaa) == timeout);
 }
 
 TEST_CASE("silent candidates are all a timeout at the deadline") {

@@ -36,6 +36,11 @@ inline LookupOptions options_for(std::string name, std::vector<std::string> name
     return options;
 }
 
+inline void run_for(Loop& loop, int ms) {
+    run_until(
+        loop, [] { return false; }, ms);
+}
+
 // Runs a lookup to its result; the test fails if there is none within the generous limit.
 inline LookupResult look_up(Loop& loop, LookupOptions options) {
     std::optional<LookupResult> result;
@@ -49,7 +54,7 @@ inline LookupResult look_up(Loop& loop, LookupOptions options) {
     REQUIRE(run_until(loop, [&] { return result.has_value(); }));
     loop.run_nowait();
     CHECK(results == 1);
-    return *std::move(result);
+    return result.value_or(LookupResult{});
 }
 
 // In order, as text; none for an outcome that has none.
