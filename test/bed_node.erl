@@ -19,6 +19,7 @@
 %% name and host: those of the node's name; host is an address or a name. address: to listen on,
 %% where host is a name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
 %% accepts no links (so it doesn't register in an EPMD). exec: a program in the place of erl.
+%% owner: a process to be linked to from the very beginning.
 -type options() :: #{
     name := string(),
     host := inet:ip_address() | string(),
@@ -29,7 +30,8 @@
     cookie => string(),
     args => [string()],
     env => [{string(), string()}],
-    exec => {string(), [string()]} | string()
+    exec => {string(), [string()]} | string(),
+    owner => pid()
 }.
 -type name() :: pid().
 
@@ -50,7 +52,7 @@ start(Options) ->
 
 -spec start_link(options()) -> {ok, name()} | {error, term()}.
 start_link(Options) ->
-    gen_server:start_link(?MODULE, Options, []).
+    start(Options#{owner => self()}).
 
 %% Kills the node (there is nothing in it worth an orderly end) and forgets it.
 -spec stop(name()) -> ok.
@@ -104,6 +106,7 @@ restart(Server) ->
 -spec init(options()) -> {ok, #state{}} | {stop, term()}.
 init(#{name := Name, host := Host} = Options) ->
     process_flag(trap_exit, true),
+    [link(Owner) || #{owner := Owner} <- [Options]],
     boot(#state{options = Options, node = list_to_atom(Name ++ "@" ++ host_text(Host))}).
 
 -spec handle_call(term(), gen_server:from(), #state{}) -> {reply, term(), #state{}}.

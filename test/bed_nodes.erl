@@ -26,9 +26,7 @@ start(Common, Options) ->
 %% The same, each linked to the caller.
 -spec start_link(bed_node:options() | #{}, [map()]) -> nodes().
 start_link(Common, Options) ->
-    Nodes = start(Common, Options),
-    [true = link(Node) || Node <- Nodes],
-    Nodes.
+    start(Common#{owner => self()}, Options).
 
 %% Applies a function in every node at the same time, and gives the results in order.
 -spec each(nodes(), module(), atom(), [term()]) -> [term()].
