@@ -349,14 +349,6 @@ steps(Operation, Ref, DeadlineMs) ->
     end.
 
 wait_ms(WaitMs, DeadlineMs) ->
-                case now_ms() < DeadlineMs of
-                    true -> steps(Operation, Ref, DeadlineMs);
-                    false -> {error, timeout}
-                end
-            end
-    end.
-
-wait_ms(WaitMs, DeadlineMs) ->
     %% An atom is greater than every number: infinity leaves what is left.
     max(0, min(WaitMs, DeadlineMs - now_ms())).
 
