@@ -36,9 +36,10 @@ inline LookupOptions options_for(std::string name, std::vector<std::string> name
     return options;
 }
 
+// Runs the loop so that what should not happen could.
 inline void run_for(Loop& loop, int ms) {
-    run_until(
-        loop, [] { return false; }, ms);
+    const auto never = [] { return false; };
+    run_until(loop, never, ms);
 }
 
 // Runs a lookup to its result; the test fails if there is none within the generous limit.
