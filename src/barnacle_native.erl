@@ -186,13 +186,13 @@ epmd_names(Hosts, Options) ->
     Table = [
         hosts(),
         timeout(),
-        {port, {integer, port, 1, 65535}, {default, epmd_port()}, <<"of every EPMD">>},
+        port(),
         nameservers(),
         concurrency(?DEFAULT_EPMDS),
         count(max_names, names, ?DEFAULT_MAX_NAMES),
         count(max_bytes, bytes, ?DEFAULT_MAX_BYTES)
     ],
-    call(epmd_names, Table, hosts, Hosts, Options).
+    call(epmd_names, Table, hosts, Hosts, with_port(Options)).
 
 ?DOC("""
 What keeps two lists of names apart: {Connect, Disconnect}, the wanted names that are not listed and
@@ -245,6 +245,21 @@ nameservers() ->
     {nameservers, {term, <<"a list of name servers, each a binary">>, binaries_check()},
         {default, []}, <<"in place of the system's">>}.
 
+port() ->
+    {port, {term, <<"a port">>, fun check_port/1}, required, <<"of every EPMD">>}.
+
+check_port(Port) when is_integer(Port), Port >= 1, Port =< 65535 ->
+    ok;
+check_port(_) ->
+    {error,
+        <<"must be a port from 1 to 65535; where it is not given, it comes from the environment's "
+            "ERL_EPMD_PORT">>}.
+
+with_port(Options) when is_map(Options), not is_map_key(port, Options) ->
+    Options#{port => epmd_port()};
+with_port(Options) ->
+    Options.
+
 max_addresses() ->
     count(max_addresses, addresses, ?DEFAULT_MAX_ADDRESSES).
 
@@ -280,7 +295,7 @@ epmd_port() ->
         _ -> to_port(os:getenv("ERL_EPMD_PORT", integer_to_list(?DEFAULT_EPMD_PORT)))
     end.
 
-%% What is no number is left to the check of the option, which says so.
+%% What is no number is left to the check of the option.
 to_port(Text) ->
     try
         list_to_integer(Text)
@@ -363,21 +378,17 @@ now_ms() ->
 
 %% The library
 
-%% What barnacle_nif's on_load function remembered.
+%% What barnacle_nif remembered of its loading, as a text.
 load_error() ->
     case code:ensure_loaded(barnacle_nif) of
         {module, barnacle_nif} -> persistent_term:get({barnacle_nif, load_error}, none);
-        {error, Reason} -> {module, Reason}
+        {error, Reason} -> io_lib:format("the module barnacle_nif is missing (~0tp)", [Reason])
     end.
 
 explain(Why) ->
     [
         "the native library of barnacle cannot be loaded: ",
-        describe(Why),
+        Why,
         ". Build it: run `make` in the directory of barnacle, or, in a Gleam project, "
         "`gleam run -m barnacle/install`"
     ].
-
-describe(Text) when is_binary(Text) -> Text;
-describe({_Kind, Text}) when is_binary(Text); is_list(Text) -> Text;
-describe(Why) -> io_lib:format("~0tp", [Why]).

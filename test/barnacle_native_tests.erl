@@ -1,0 +1,495 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_native_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+%% What no EPMD and no name server says.
+-define(SILENT, [hold]).
+-define(TIMEOUT_MS, 60000).
+%% For what is meant to time out.
+-define(SHORT_MS, 200).
+-define(EUNIT_LIMIT_S, 120).
+
+%% Called in another VM.
+-export([in_fresh/1]).
+
+available_test() ->
+    ?assertEqual(ok, barnacle_native:available()).
+
+info_test() ->
+    Info = barnacle_native:info(),
+    ?assertMatch(#{available := true, operations := _, cares := _, libuv := _}, Info),
+    #{operations := Operations} = Info,
+    ?assert(is_integer(Operations)).
+
+%% EPMD
+
+epmd_test_() ->
+    {setup, fun bed_epmd:start/0, fun bed_epmd:stop/1, fun(Epmd) ->
+        [
+            {"knows no nodes", fun() -> knows_no_nodes(bed_epmd:port(Epmd)) end},
+            {"knows its nodes", fun() -> knows_nodes(bed_epmd:port(Epmd)) end},
+            {"many at once", {timeout, ?EUNIT_LIMIT_S, fun() -> many(bed_epmd:port(Epmd)) end}}
+        ]
+    end}.
+
+knows_no_nodes(Port) ->
+    ?assertEqual(
+        {ok, [{<<"127.0.0.1">>, {ok, []}}]},
+        barnacle_native:epmd_names([<<"127.0.0.1">>], epmd_options(Port))
+    ).
+
+knows_nodes(Port) ->
+    One = register_node("one", 40001, Port),
+    Two = register_node("two", 40002, Port),
+    Hosts = [<<"127.0.0.1">>, <<"localhost">>, bed_host(), <<"no host">>, <<"127.0.0.1">>],
+    {ok, Results} = barnacle_native:epmd_names(Hosts, epmd_options(Port)),
+    ?assertEqual(Hosts, [Host || {Host, _} <- Results]),
+    [{_, {ok, Names}}, ByName, Refused, NoHost, Again] = Results,
+    ?assertEqual([{<<"one">>, 40001}, {<<"two">>, 40002}], lists:sort(Names)),
+    ?assertEqual({<<"localhost">>, {ok, Names}}, ByName),
+    ?assertMatch({_, {error, econnrefused}}, Refused),
+    ?assertEqual({<<"no host">>, {error, qfmterror}}, NoHost),
+    ?assertEqual({<<"127.0.0.1">>, {ok, Names}}, Again),
+    ok = gen_tcp:close(One),
+    ok = gen_tcp:close(Two).
+
+many(Port) ->
+    Ask = fun() -> barnacle_native:epmd_names([<<"127.0.0.1">>], epmd_options(Port)) end,
+    Workers = [spawn_monitor(fun() -> exit({answer, Ask()}) end) || _ <- lists:seq(1, 200)],
+    Answers = [
+        receive
+            {'DOWN', Monitor, process, Pid, Reason} -> Reason
+        end
+     || {Pid, Monitor} <- Workers
+    ],
+    ?assertEqual([{answer, {ok, [{<<"127.0.0.1">>, {ok, []}}]}}], lists:usort(Answers)).
+
+%% What other than a reply comes from a host is that host's error.
+epmd_errors_test() ->
+    Port = bed_ports:port(),
+    Scripts = [
+        {bed_epmd_script:names([{"a", 4000}]), {ok, [{<<"a">>, 4000}]}},
+        {?SILENT, {error, timeout}},
+        {[{send, "garbage, and no more than that"}], {error, bad_reply}},
+        {bed_epmd_script:names([{"a", 0}]), {error, bad_reply}},
+        {bed_epmd_script:names([{[$a + I], 4000} || I <- lists:seq(0, 4)]), {error, too_long}},
+        {[], {error, bad_reply}}
+    ],
+    Hosts = [{bed_ports:address(), Script, Result} || {Script, Result} <- Scripts],
+    Servers = [
+        bed_epmd_script:start_link({Address, Port}, Script)
+     || {Address, Script, _} <- Hosts
+    ],
+    Options = (epmd_options(Port))#{timeout := 10 * ?SHORT_MS, max_names => 4},
+    ?assertEqual(
+        {ok, [{to_text(Address), Result} || {Address, _, Result} <- Hosts]},
+        barnacle_native:epmd_names([to_text(Address) || {Address, _, _} <- Hosts], Options)
+    ),
+    [ok = bed_epmd_script:stop(Server) || Server <- Servers],
+    ok.
+
+no_hosts_test() ->
+    ?assertEqual({ok, []}, barnacle_native:epmd_names([], #{timeout => 1})),
+    ?assertEqual({ok, []}, barnacle_native:resolve([], #{timeout => 1})).
+
+%% The operation and its caller
+
+killed_caller_leaves_no_operation_test() ->
+    {Server, Host, Port} = silent(),
+    Before = operations(),
+    Callers = [
+        spawn(fun() -> barnacle_native:epmd_names([Host], epmd_options(Port)) end)
+     || _ <- lists:seq(1, 20)
+    ],
+    ok = bed_wait:until(begun, fun() -> operations() =:= Before + 20 end),
+    [exit(Caller, kill) || Caller <- Callers],
+    ok = bed_wait:until(ended, fun() -> operations() =:= Before end),
+    ok = bed_epmd_script:stop(Server).
+
+finished_operations_are_gone_test() ->
+    Before = operations(),
+    Resolve = fun() -> barnacle_native:resolve([<<"127.0.0.1">>], #{timeout => ?TIMEOUT_MS}) end,
+    [{ok, [{_, {ok, [_]}}]} = Resolve() || _ <- lists:seq(1, 200)],
+    ok = bed_wait:until(ended, fun() -> operations() =< Before end).
+
+%% A caller that traps exits, with other messages before, while and after.
+mailbox_is_left_alone_test() ->
+    Self = self(),
+    {Server, Host, Port} = silent(),
+    {Caller, Monitor} = spawn_monitor(fun() ->
+        process_flag(trap_exit, true),
+        [self() ! {before, N} || N <- lists:seq(1, 10000)],
+        Self ! ready,
+        Result = barnacle_native:epmd_names([Host], (epmd_options(Port))#{timeout := ?SHORT_MS}),
+        {messages, Messages} = process_info(self(), messages),
+        exit({Result, Messages})
+    end),
+    receive
+        ready -> ok
+    end,
+    Caller ! {select, make_ref(), make_ref(), ready_input},
+    exit(Caller, a_reason),
+    {Result, Messages} =
+        receive
+            {'DOWN', Monitor, process, Caller, Reason} -> Reason
+        end,
+    ?assertEqual({ok, [{Host, {error, timeout}}]}, Result),
+    {Before, During} = lists:split(10000, Messages),
+    ?assertEqual([{before, N} || N <- lists:seq(1, 10000)], Before),
+    ?assertMatch([{select, _, _, ready_input}, {'EXIT', Self, a_reason}], During),
+    ok = bed_epmd_script:stop(Server).
+
+no_message_is_left_test_() ->
+    {timeout, ?EUNIT_LIMIT_S, fun() ->
+        Port = bed_ports:port(),
+        Address = bed_ports:address(),
+        Server = bed_epmd_script:start_link({Address, Port}, bed_epmd_script:names([{"a", 1}])),
+        Host = to_text(Address),
+        {Caller, Monitor} = spawn_monitor(fun() ->
+            [
+                {ok, [{Host, {ok, [{<<"a">>, 1}]}}]} =
+                    barnacle_native:epmd_names([Host], epmd_options(Port))
+             || _ <- lists:seq(1, 1000)
+            ],
+            exit(process_info(self(), messages))
+        end),
+        receive
+            {'DOWN', Monitor, process, Caller, Left} -> ?assertEqual({messages, []}, Left)
+        end,
+        ok = bed_epmd_script:stop(Server)
+    end}.
+
+%% Host names and the DNS
+
+resolve_test() ->
+    Hosts = [<<"127.0.0.1">>, <<"localhost">>, <<"a..b">>, <<"::1">>],
+    ?assertEqual(
+        {ok, [
+            {<<"127.0.0.1">>, {ok, [{127, 0, 0, 1}]}},
+            {<<"localhost">>, {ok, [{127, 0, 0, 1}]}},
+            {<<"a..b">>, {error, qfmterror}},
+            {<<"::1">>, {error, {posix, eafnosupport}}}
+        ]},
+        barnacle_native:resolve(Hosts, #{timeout => ?TIMEOUT_MS})
+    ),
+    ?assertEqual(
+        {ok, [{<<"::1">>, {ok, [{0, 0, 0, 0, 0, 0, 0, 1}]}}]},
+        barnacle_native:resolve([<<"::1">>], #{timeout => ?TIMEOUT_MS, family => inet6})
+    ).
+
+dns_silent_name_server_test() ->
+    {ok, Socket} = gen_udp:open(0, [binary, {ip, {127, 0, 0, 1}}]),
+    {ok, Port} = inet:port(Socket),
+    Server = iolist_to_binary(io_lib:format("127.0.0.1:~b", [Port])),
+    ?assertEqual(
+        {ok, #{
+            candidate => <<"host.example">>, a => {error, timeout}, aaaa => {error, timeout}
+        }},
+        barnacle_native:dns(<<"host.example.">>, #{timeout => ?SHORT_MS, nameservers => [Server]})
+    ),
+    %% It was that one that was asked.
+    receive
+        {udp, Socket, _, _, Query} -> ?assertNotEqual(nomatch, binary:match(Query, <<4, "host">>))
+    after 0 -> ?assert(false)
+    end,
+    ok = gen_udp:close(Socket),
+    flush_udp(Socket).
+
+bad_names_and_name_servers_test() ->
+    Options = #{timeout => ?TIMEOUT_MS},
+    [
+        ?assertMatch({Name, {error, {bad_name, _}}}, {Name, barnacle_native:dns(Name, Options)})
+     || Name <- [<<>>, <<"a b">>, <<"a@b">>, <<0>>, <<"a..b">>, binary:copy(<<"a">>, 64)]
+    ],
+    [
+        ?assertMatch(
+            {Server, {error, {bad_nameserver, _}}},
+            {Server, barnacle_native:dns(<<"a.example">>, Options#{nameservers => [Server]})}
+        )
+     || Server <- [<<>>, <<"dns.example">>, <<"10.0.0.2:0">>, <<"10.0.0.2:65536">>, <<"::1:53x">>]
+    ].
+
+%% Options
+
+bad_options_test() ->
+    Good = #{timeout => 1000},
+    [
+        begin
+            {error, {bad_options, Problems}} = barnacle_native:epmd_names(Hosts, Options),
+            ?assertMatch([{Key, _, _}], Problems),
+            [{_, Value, Text}] = Problems,
+            ?assertEqual(
+                case Key of
+                    hosts -> Hosts;
+                    options -> Options;
+                    _ -> maps:get(Key, Options, missing)
+                end,
+                Value
+            ),
+            ?assert(is_binary(Text))
+        end
+     || {Key, Hosts, Options} <- [
+            {timeout, [], #{}},
+            {timeout, [], #{timeout => 0}},
+            {timeout, [], #{timeout => -1}},
+            {timeout, [], #{timeout => 86400001}},
+            {timeout, [], #{timeout => 1.5}},
+            {timeout, [], #{timeout => infinity}},
+            {port, [], Good#{port => 0}},
+            {port, [], Good#{port => 65536}},
+            {concurrency, [], Good#{concurrency => 0}},
+            {max_names, [], Good#{max_names => 0}},
+            {max_bytes, [], Good#{max_bytes => 1 bsl 31}},
+            {nameservers, [], Good#{nameservers => <<"10.0.0.2">>}},
+            {nameservers, [], Good#{nameservers => ["10.0.0.2"]}},
+            {grace, [], Good#{grace => 1}},
+            {hosts, <<"127.0.0.1">>, Good},
+            {hosts, ["127.0.0.1"], Good},
+            {hosts, [<<"a">> | <<"b">>], Good},
+            {options, [], [{timeout, 1}]}
+        ]
+    ],
+    ?assertMatch(
+        {error, {bad_options, [{name, "a", _}]}}, barnacle_native:dns("a", Good)
+    ),
+    ?assertMatch(
+        {error, {bad_options, [{grace, -1, _}]}}, barnacle_native:dns(<<"a">>, Good#{grace => -1})
+    ),
+    ?assertMatch(
+        {error, {bad_options, [{family, both, _}]}},
+        barnacle_native:resolve([], Good#{family => both})
+    ),
+    {error, {bad_options, Several}} =
+        barnacle_native:epmd_names(x, #{timeout => 0, port => 0, max_names => 0}),
+    ?assertEqual([hosts, max_names, port, timeout], lists:sort([Key || {Key, _, _} <- Several])).
+
+%% Diff
+
+diff_test() ->
+    Wanted = [<<"a@h">>, 'b@h', <<"c@h">>, 'self@h', <<"a@h">>, <<"d@h">>],
+    Listed = ['c@h', 'x@h', <<"b@h">>, 'self@h', <<"x@h">>],
+    ?assertEqual(
+        {[<<"a@h">>, <<"d@h">>], ['x@h']}, barnacle_native:diff(Wanted, Listed, <<"self@h">>)
+    ),
+    ?assertEqual({[], []}, barnacle_native:diff([], [], 'self@h')),
+    ?assertEqual({[], []}, barnacle_native:diff(['b@h'], [<<"b@h">>], 'self@h')).
+
+diff_is_that_of_the_lists_test() ->
+    [
+        begin
+            Wanted = [name(N) || N <- random_numbers(Size)],
+            Listed = [name(N) || N <- random_numbers(Size)],
+            ?assertEqual(
+                {first(Wanted) -- [name(0) | Listed], first(Listed) -- [name(0) | Wanted]},
+                barnacle_native:diff(Wanted, Listed, name(0))
+            )
+        end
+     || Size <- [0, 1, 2, 5, 50, 400, 600, 3000]
+    ].
+
+diff_of_other_terms_test() ->
+    [
+        ?assertError(badarg, barnacle_native:diff(Wanted, Listed, Self))
+     || {Wanted, Listed, Self} <- [
+            {[1], [], a},
+            {[], ["a"], a},
+            {[], [], 1},
+            {[], [a | b], a},
+            {a, [], a},
+            {[<<1:3>>], [], a}
+        ]
+    ].
+
+%% Other VMs
+
+%% The modules without the library.
+missing_library_test_() ->
+    {timeout, ?EUNIT_LIMIT_S, fun() ->
+        with_vm(fun(Vm, Directory) ->
+            {error, Text} = peer:call(Vm, barnacle_native, available, []),
+            Said = unicode:characters_to_binary(Text),
+            [
+                ?assertNotEqual({Part, nomatch}, {Part, binary:match(Said, Part)})
+             || Part <- [
+                    unicode:characters_to_binary(filename:join(Directory, "priv/barnacle_nif")),
+                    <<"make">>,
+                    <<"gleam run -m barnacle/install">>
+                ]
+            ],
+            Options = #{timeout => 1000},
+            [
+                ?assertMatch(
+                    {error, {native_library, _}}, peer:call(Vm, barnacle_native, Function, Args)
+                )
+             || {Function, Args} <- [
+                    {dns, [<<"a.example">>, Options]},
+                    {resolve, [[<<"127.0.0.1">>], Options]},
+                    {epmd_names, [[<<"127.0.0.1">>], Options]}
+                ]
+            ],
+            ?assertError(
+                {native_library, _}, peer:call(Vm, barnacle_native, diff, [[a], [b], c])
+            ),
+            ?assertMatch(#{available := false}, peer:call(Vm, barnacle_native, info, [])),
+            %% Built meanwhile:
+            copy(library(), filename:join(Directory, "priv")),
+            ?assertEqual(ok, peer:call(Vm, barnacle_native, available, [])),
+            ?assertEqual({[a], [b]}, peer:call(Vm, barnacle_native, diff, [[a], [b], c]))
+        end)
+    end}.
+
+%% A core that never comes to an end, and one that sends more messages than are waited for.
+stand_in_core_test_() ->
+    {timeout, ?EUNIT_LIMIT_S, fun() ->
+        with_vm(fun(Vm, _) ->
+            [
+                begin
+                    load_stand_in(Vm, Step),
+                    Call = {barnacle_native, resolve, [[], #{timeout => 1}]},
+                    Came = peer:call(Vm, ?MODULE, in_fresh, [Call]),
+                    ?assertEqual({Expected, closed, []}, Came)
+                end
+             || {Step, Expected} <- [
+                    {"{wait, infinity}", {error, timeout}},
+                    {"{wait, 0}", {error, timeout}},
+                    {"self() ! {select, Op, Ref, ready_input}, {wait, infinity}", {error, timeout}},
+                    {"[self() ! {select, Op, Ref, ready_input} || _ <- \"123\"], "
+                        "{done, term_to_binary({ok, []})}",
+                        {ok, []}},
+                    {"{error, closed}", {error, {internal, <<"closed">>}}}
+                ]
+            ]
+        end)
+    end}.
+
+epmd_port_test_() ->
+    {timeout, ?EUNIT_LIMIT_S, fun() ->
+        Epmd = bed_epmd:start(),
+        Port = integer_to_list(bed_epmd:port(Epmd)),
+        Node = register_node("own", 40003, bed_epmd:port(Epmd)),
+        Call = fun(Vm) ->
+            peer:call(Vm, barnacle_native, epmd_names, [[<<"127.0.0.1">>], #{timeout => 60000}])
+        end,
+        Known = {ok, [{<<"127.0.0.1">>, {ok, [{<<"own">>, 40003}]}}]},
+        [
+            with_vm(Options, fun(Vm, _) -> ?assertEqual(Known, Call(Vm)) end)
+         || Options <- [#{env => [{"ERL_EPMD_PORT", Port}]}, #{args => ["-epmd_port", Port]}]
+        ],
+        with_vm(#{env => [{"ERL_EPMD_PORT", "no number"}]}, fun(Vm, _) ->
+            ?assertMatch({error, {bad_options, [{port, "no number", _}]}}, Call(Vm))
+        end),
+        ok = gen_tcp:close(Node),
+        bed_epmd:stop(Epmd)
+    end}.
+
+%% Help
+
+epmd_options(Port) ->
+    #{timeout => ?TIMEOUT_MS, port => Port}.
+
+operations() ->
+    maps:get(operations, barnacle_native:info()).
+
+to_text(Address) ->
+    list_to_binary(inet:ntoa(Address)).
+
+%% An address of this machine's where nobody listens.
+bed_host() ->
+    to_text(bed_ports:address()).
+
+silent() ->
+    Port = bed_ports:port(),
+    Address = bed_ports:address(),
+    {bed_epmd_script:start_link({Address, Port}, ?SILENT), to_text(Address), Port}.
+
+%% ALIVE2_REQ of the EPMD protocol; the node is registered while the socket is open.
+register_node(Name, NodePort, EpmdPort) ->
+    {ok, Socket} = gen_tcp:connect({127, 0, 0, 1}, EpmdPort, [binary, {active, false}]),
+    Request =
+        <<120, NodePort:16, 72, 0, 6:16, 5:16, (length(Name)):16, (list_to_binary(Name))/binary,
+            0:16>>,
+    ok = gen_tcp:send(Socket, [<<(byte_size(Request)):16>>, Request]),
+    {ok, <<Code, 0, _/binary>>} = gen_tcp:recv(Socket, 4, ?TIMEOUT_MS),
+    ?assert(Code =:= 118 orelse Code =:= 121),
+    Socket.
+
+flush_udp(Socket) ->
+    receive
+        {udp, Socket, _, _, _} -> flush_udp(Socket)
+    after 0 -> ok
+    end.
+
+name(N) when N rem 3 =:= 0 -> list_to_atom("n" ++ integer_to_list(N) ++ "@h");
+name(N) -> list_to_binary(["n", integer_to_list(N), "@h"]).
+
+random_numbers(Size) ->
+    [rand:uniform(2 * Size) || _ <- lists:seq(1, Size)].
+
+first([Name | Rest]) -> [Name | first([Other || Other <- Rest, Other =/= Name])];
+first([]) -> [].
+
+with_vm(Test) ->
+    with_vm(#{}, Test).
+
+%% Calls Test(Peer, Directory) with a VM that runs copies of the modules, in a directory without
+%% the library unless options ask for more than the modules.
+with_vm(Options, Test) ->
+    Temporary = bed_os:temp_dir(),
+    %% code:priv_dir/1 goes by this name.
+    Directory = filename:join(Temporary, "barnacle"),
+    Ebin = filename:join(Directory, "ebin"),
+    ok = filelib:ensure_dir(filename:join(Directory, "priv/x")),
+    ok = filelib:ensure_dir(filename:join(Ebin, "x")),
+    [
+        copy(code:which(Module), Ebin)
+     || Module <- [barnacle_native, barnacle_nif, barnacle_settings, ?MODULE]
+    ],
+    [copy(library(), filename:join(Directory, "priv")) || map_size(Options) > 0],
+    {ok, Vm, _} = peer:start_link(Options#{
+        connection => standard_io, args => ["-pa", Ebin | maps:get(args, Options, [])]
+    }),
+    try
+        Test(Vm, Directory)
+    after
+        peer:stop(Vm),
+        ok = file:del_dir_r(Temporary)
+    end.
+
+library() ->
+    filename:join(code:priv_dir(barnacle), "barnacle_nif.so").
+
+copy(File, Directory) ->
+    {ok, _} = file:copy(File, filename:join(Directory, filename:basename(File))).
+
+%% A barnacle_nif that does Step.
+load_stand_in(Vm, Step) ->
+    Source = [
+        "-module(barnacle_nif).",
+        "-export([open/2, step/1, close/1]).",
+        "open(_, Ref) -> {ok, {operation, Ref}}.",
+        "step({operation, Ref} = Op) -> _ = {Op, Ref}, " ++ Step ++ ".",
+        "close(_) -> put(closed, closed), ok."
+    ],
+    Forms = [
+        begin
+            {ok, Tokens, _} = erl_scan:string(Line),
+            {ok, Form} = erl_parse:parse_form(Tokens),
+            Form
+        end
+     || Line <- Source
+    ],
+    {ok, Module, Code} = compile:forms(Forms, []),
+    {module, Module} = peer:call(Vm, code, load_binary, [Module, "stand-in", Code]),
+    _ = peer:call(Vm, persistent_term, erase, [{Module, load_error}]).
+
+%% The result of a call in a process of its own, whether it closed, and what it left in its mailbox.
+in_fresh({Module, Function, Args}) ->
+    {Pid, Monitor} = spawn_monitor(fun() ->
+        Result = apply(Module, Function, Args),
+        {messages, Messages} = process_info(self(), messages),
+        exit({Result, get(closed), Messages})
+    end),
+    receive
+        {'DOWN', Monitor, process, Pid, Outcome} -> Outcome
+    end.
