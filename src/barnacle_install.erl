@@ -67,32 +67,26 @@ built(Sources, Priv) ->
     end.
 
 make() ->
-    case [Found || Name <- ["gmake", "make"], Found <- [os:find_executable(Name)], Found =/= false] of
-        [Make | _] ->
-            {ok, Make};
-        [] ->
+    case os:find_executable(gnu_make(os:type())) of
+        false ->
             {error,
                 "no make on the PATH. What building needs is in these packages:\n"
                 "  Debian, Ubuntu:  apt-get install g++ make pkg-config libc-ares-dev libuv1-dev "
                 "erlang-dev\n"
                 "  Alpine:          apk add g++ make pkgconf c-ares-dev libuv-dev erlang-dev\n"
-                "  Homebrew:        brew install pkg-config c-ares libuv erlang"}
+                "  Homebrew:        brew install pkg-config c-ares libuv erlang"};
+        Make ->
+            {ok, Make}
     end.
 
-run(Program, Args) ->
-    Port = open_port({spawn_executable, Program}, [
-        {args, Args}, exit_status, stderr_to_stdout, binary, hide
-    ]),
-    shown(Port).
+gnu_make({unix, System}) when System =:= freebsd; System =:= netbsd; System =:= openbsd -> "gmake";
+gnu_make(_) -> "make".
 
-%% A compiler may be silent for long: whoever waits sees what it says as it says it, and ends it.
-shown(Port) ->
+%% make writes to our own output as it goes; how long a compiler takes is for whoever watches it.
+run(Program, Args) ->
+    Port = open_port({spawn_executable, Program}, [{args, Args}, exit_status, nouse_stdio]),
     receive
-        {Port, {data, Output}} ->
-            ok = file:write(standard_io, Output),
-            shown(Port);
-        {Port, {exit_status, Status}} ->
-            Status
+        {Port, {exit_status, Status}} -> Status
     end.
 
 %% The library may have been missing when its module was loaded.

@@ -1,0 +1,265 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(facade_values_SUITE).
+
+%% Gleam values against Erlang's: settings, errors, addresses, the status.
+
+-include_lib("stdlib/include/assert.hrl").
+
+-export([suite/0, all/0, init_per_suite/1, end_per_suite/1]).
+-export([
+    every_option_has_a_function/1,
+    wrong_settings_are_named/1,
+    settings_of_another_strategy_are_named/1,
+    good_settings_start/1,
+    disconnect_is_what_was_set/1,
+    every_lookup_error_has_its_constructor/1,
+    every_host_error_has_its_constructor/1,
+    status_has_its_fields/1,
+    status_tells_what_happened/1,
+    basename_of_a_node/1,
+    addresses_that_need_no_question/1,
+    lookups_that_cannot_be/1
+]).
+
+-import(facade_support, [held/0, answer/1, subject/0, next/1]).
+
+-define(LIMIT_MS, 60000).
+
+suite() ->
+    [{timetrap, {minutes, 3}}].
+
+all() ->
+    [Name || {Name, 1} <- ?MODULE:module_info(exports), not lists:member(Name, hooks())].
+
+hooks() ->
+    [module_info, init_per_suite, end_per_suite].
+
+init_per_suite(Config) ->
+    {ok, _} = application:ensure_all_started(barnacle),
+    ok = barnacle_native:available(),
+    Config.
+
+end_per_suite(_Config) ->
+    ok.
+
+every_option_has_a_function(_) ->
+    Exports = barnacle:module_info(exports),
+    Options = [Key || {Key, _, _, _} <- barnacle_options:table(), Key =/= strategy],
+    ?assert(length(Options) > 5),
+    [
+        ?assert(lists:member({list_to_atom("with_" ++ atom_to_list(Key)), 2}, Exports), Key)
+     || Key <- Options
+    ].
+
+wrong_settings_are_named(_) ->
+    Epmd = barnacle:epmd([]),
+    Dns = barnacle:dns(<<"app">>, <<"app.test">>, none),
+    Hosts = facade@beyond:hosts([<<"127.0.0.1">>], none, none),
+    [
+        begin
+            {error, {init_failed, Text}} = barnacle:start(B),
+            [?assertNotEqual(nomatch, string:find(Text, Part), Text) || Part <- Parts]
+        end
+     || {B, Parts} <- [
+            {barnacle:with_poll_interval(Epmd, 0), ["poll_interval => 0"]},
+            {barnacle:with_eager_poll_interval(Epmd, 0), ["eager_poll_interval => 0"]},
+            {barnacle:with_departed_after(Epmd, -1), ["departed_after => -1"]},
+            {barnacle:with_connect_timeout(Epmd, 0), ["connect_timeout => 0"]},
+            {barnacle:with_max_connects(Epmd, 0), ["max_connects => 0"]},
+            {barnacle:with_strategy_timeout(Epmd, 0), ["strategy_timeout => 0"]},
+            {barnacle:with_disconnect(Epmd, rubbish), ["disconnect => rubbish"]},
+            {barnacle:with_grace(Dns, -1), ["grace => -1"]},
+            {barnacle:with_max_addresses(Dns, 0), ["max_addresses => 0"]},
+            {barnacle:with_families(Dns, rubbish), ["families => rubbish"]},
+            {barnacle:with_nameservers(Dns, [rubbish]), ["nameservers", "rubbish"]},
+            {barnacle:dns(<<"a@b">>, <<"app.test">>, none), ["basename", "a@b"]},
+            {barnacle:dns(<<"app">>, <<"a b">>, none), ["query", "a b"]},
+            {barnacle:dns(<<"app">>, <<"app.test">>, {some, 0}), ["timeout => 0"]},
+            {barnacle:with_epmd_port(Hosts, 0), ["port => 0"]},
+            {facade@beyond:hosts([], none, none), ["hosts => []"]},
+            {facade@beyond:hosts([<<"h">>], {some, <<"a@b">>}, none), ["basename", "a@b"]},
+            {facade@beyond:hosts([<<"h">>], none, {some, -7}), ["timeout => -7"]},
+            {barnacle:epmd(['no-host']), ["no-host"]}
+        ]
+    ].
+
+%% Types keep Gleam programs from it, as far as the errors of strategies differ.
+settings_of_another_strategy_are_named(_) ->
+    [
+        begin
+            {error, {init_failed, Text}} = barnacle:start(Set(barnacle:local_epmd())),
+            ?assertNotEqual(nomatch, string:find(Text, Key))
+        end
+     || {Key, Set} <- [
+            {"nameservers", fun(B) -> barnacle:with_nameservers(B, []) end},
+            {"grace", fun(B) -> barnacle:with_grace(B, 1) end},
+            {"families", fun(B) -> barnacle:with_families(B, both) end},
+            {"max_addresses", fun(B) -> barnacle:with_max_addresses(B, 1) end},
+            {"port", fun(B) -> barnacle:with_epmd_port(B, 1) end}
+        ]
+    ].
+
+good_settings_start(_) ->
+    Dns = barnacle:dns(<<"app">>, <<"127.0.0.1">>, {some, 1}),
+    [
+        begin
+            {ok, Subject} = barnacle:start(B),
+            nil = barnacle:shutdown(Subject, ?LIMIT_MS)
+        end
+     || B <- [
+            facade@beyond:with_every_setting(barnacle:epmd([])),
+            facade@beyond:with_every_setting(facade@beyond:with_every_dns_setting(Dns))
+            | [barnacle:with_families(Dns, Families) || Families <- facade@beyond:families()]
+        ]
+    ].
+
+disconnect_is_what_was_set(_) ->
+    [
+        begin
+            {ok, Subject} = barnacle:start(barnacle:with_disconnect(barnacle:epmd([]), Disconnect)),
+            {_, _, _, Told} = facade@beyond:status_flags(barnacle:status(Subject)),
+            ?assertEqual(Disconnect, Told),
+            nil = barnacle:shutdown(Subject, ?LIMIT_MS)
+        end
+     || Disconnect <- facade@beyond:disconnects()
+    ].
+
+every_lookup_error_has_its_constructor(_) ->
+    [
+        ?assertEqual(
+            Constructor,
+            facade@beyond:lookup_error(barnacle_gleam_strategy:from_lookup_error(Reason))
+        )
+     || {Reason, Constructor} <- [
+            {formerr, <<"FormatError">>},
+            {qfmterror, <<"QueryFormatError">>},
+            {servfail, <<"ServerFailure">>},
+            {nxdomain, <<"NoSuchDomain">>},
+            {timeout, <<"Timeout">>},
+            {notimp, <<"NotImplemented">>},
+            {refused, <<"Refused">>},
+            {badvers, <<"BadVersion">>},
+            {{posix, econnrefused}, <<"econnrefused">>},
+            {unknown, <<"Unknown">>},
+            {{bad_request, <<"anything else">>}, <<"Unknown">>}
+        ]
+    ].
+
+every_host_error_has_its_constructor(_) ->
+    [
+        ?assertEqual(
+            Constructor,
+            facade@beyond:host_error(barnacle_gleam_strategy:from_host_error(Reason))
+        )
+     || {Reason, Constructor} <- [
+            {timeout, <<"TimedOut">>},
+            {bad_reply, <<"BadReply">>},
+            {too_long, <<"ReplyTooLong">>},
+            {econnrefused, <<"econnrefused">>},
+            {{posix, econnreset}, <<"econnreset">>},
+            {nxdomain, <<"NoSuchDomain">>},
+            {servfail, <<"ServerFailure">>},
+            {unknown, <<"Unknown">>},
+            {{bad_name, <<"anything else">>}, <<"Unknown">>}
+        ]
+    ].
+
+%% Every field has a value of its own, so that two in each other's place show.
+status_has_its_fields(_) ->
+    Status = barnacle_gleam_status:from(#{
+        name => a_name,
+        node => 'n@h',
+        strategy => a_strategy,
+        disconnect => never,
+        state => paused,
+        round => idle,
+        next_poll_in => 4,
+        wanted => #{<<"b@h">> => {not_connected, connecting}, <<"a@h">> => connected},
+        departed => [<<"d@h">>],
+        suspect => true,
+        refused => [{<<"r">>, invalid_node_name}],
+        last_complete => #{names => [<<"c@h">>, 'e@h'], age => 5},
+        last_error => #{reason => {why, 1}, age => 6},
+        rounds => 1,
+        failed_rounds => 2,
+        crashed_rounds => 3
+    }),
+    ?assertEqual({1, 2, 3, {some, 4}}, facade@beyond:status_numbers(Status)),
+    ?assertEqual({true, false, true, never}, facade@beyond:status_flags(Status)),
+    ?assertEqual(
+        {'n@h', {some, <<"a_name">>}, <<"a_strategy">>}, facade@beyond:status_names(Status)
+    ),
+    {Wanted, Departed, Refused} = facade@beyond:status_lists(Status),
+    ?assertEqual(
+        [{<<"a@h">>, <<"Connected">>}, {<<"b@h">>, <<"connecting">>}],
+        [{Node, facade@beyond:link(Link)} || {Node, Link} <- Wanted]
+    ),
+    ?assertEqual([<<"d@h">>], Departed),
+    ?assertEqual([{<<"r">>, <<"invalid_node_name">>}], Refused),
+    ?assertEqual(
+        {{some, {[<<"c@h">>, <<"e@h">>], 5}}, {some, {<<"{why,1}">>, 6}}},
+        facade@beyond:status_history(Status)
+    ).
+
+status_tells_what_happened(_) ->
+    Listener = subject(),
+    {ok, Subject} = barnacle:start(barnacle:with_listener(held(), Listener)),
+    Before = barnacle:status(Subject),
+    ?assertMatch({false, true, false, departed}, facade@beyond:status_flags(Before)),
+    ?assertEqual({none, none}, facade@beyond:status_history(Before)),
+    ?assertEqual({0, 0, 0, none}, facade@beyond:status_numbers(Before)),
+    %% The strategy's own module, not the one that wraps it.
+    ?assertEqual(
+        {node(), none, <<"barnacle_strategy_custom">>}, facade@beyond:status_names(Before)
+    ),
+    answer({error, why}),
+    _ = next(Listener),
+    After = barnacle:status(Subject),
+    ?assertMatch({1, 1, 0, {some, _}}, facade@beyond:status_numbers(After)),
+    ?assertMatch({none, {some, {_, _}}}, facade@beyond:status_history(After)),
+    nil = barnacle:shutdown(Subject, ?LIMIT_MS).
+
+basename_of_a_node(_) ->
+    [
+        ?assertEqual(Expected, barnacle:get_node_basename(Node))
+     || {Node, Expected} <- [
+            {gleam@erlang@node:self(), {ok, <<"nonode">>}},
+            {'app@10.0.0.2', {ok, <<"app">>}},
+            {'app@fd00::2', {ok, <<"app">>}},
+            {app, {error, nil}},
+            {'app@', {error, nil}},
+            {'@host', {error, nil}},
+            {'a@b@c', {error, nil}}
+        ]
+    ].
+
+addresses_that_need_no_question(_) ->
+    [
+        begin
+            {ok, [Address]} = facade@beyond:dns_lookup(Text, ?LIMIT_MS),
+            ?assertEqual(Numbers, facade@beyond:address(Address)),
+            ?assertEqual(
+                {ok, [binary_to_atom(<<"app@", Text/binary>>)]},
+                facade@beyond:dns_discover_nodes(<<"app">>, Text, ?LIMIT_MS)
+            )
+        end
+     || {Text, Numbers} <- [
+            {<<"127.1.2.3">>, [127, 1, 2, 3]},
+            {<<"fd00::1:2">>, [16#fd00, 0, 0, 0, 0, 0, 1, 2]}
+        ]
+    ].
+
+lookups_that_cannot_be(_) ->
+    Error = fun({error, Why}) -> facade@beyond:lookup_error(Why) end,
+    [
+        ?assertEqual(<<"QueryFormatError">>, Error(facade@beyond:dns_lookup(Name, ?LIMIT_MS)))
+     || Name <- [<<>>, <<"a b">>, <<"a..b">>, binary:copy(<<"l">>, 64), <<"a", 0>>, <<"a@b">>]
+    ],
+    ?assertEqual(<<"Timeout">>, Error(facade@beyond:dns_lookup(<<"app.test">>, 0))),
+    ?assertEqual(
+        <<"Timeout">>, Error(facade@beyond:dns_discover_nodes(<<"app">>, <<"app.test">>, -1))
+    ),
+    ?assertEqual(
+        <<"QueryFormatError">>,
+        Error(facade@beyond:dns_discover_nodes(<<"a@b">>, <<"app.test">>, ?LIMIT_MS))
+    ).
