@@ -7,7 +7,7 @@
 
 -behaviour(gen_server).
 
--export([start/1, start_link/1, nameserver/1, address/1, script/2, questions/1, stop/1]).
+-export([start/1, start_link/1, start_link/2, nameserver/1, address/1, script/2, questions/1, stop/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -export_type([script/0, question/0]).
@@ -34,12 +34,17 @@
 %% Starts a server on an address of its own; start/1 doesn't link it to the caller.
 -spec start(script()) -> pid().
 start(Script) ->
-    {ok, Server} = gen_server:start(?MODULE, Script, []),
+    {ok, Server} = gen_server:start(?MODULE, {none, Script, any}, []),
     Server.
 
 -spec start_link(script()) -> pid().
 start_link(Script) ->
-    {ok, Server} = gen_server:start_link(?MODULE, Script, []),
+    start_link(Script, any).
+
+%% The same on a port of one's choice, on an address of its own as ever.
+-spec start_link(script(), inet:port_number() | any) -> pid().
+start_link(Script, Port) ->
+    {ok, Server} = gen_server:start(?MODULE, {self(), Script, Port}, []),
     Server.
 
 %% Address:Port, as barnacle's option nameservers has it.
@@ -66,11 +71,16 @@ questions(Server) ->
 stop(Server) ->
     gen_server:stop(Server, normal, infinity).
 
--spec init(script()) -> {ok, #state{}}.
-init(Script) ->
+-spec init({Owner :: pid() | none, script(), inet:port_number() | any}) -> {ok, #state{}}.
+init({Owner, Script, WantedPort}) ->
     process_flag(trap_exit, true),
+    [link(Owner) || is_pid(Owner)],
     Address = bed_ports:address(),
-    Port = bed_ports:port(Address),
+    Port =
+        case WantedPort of
+            any -> bed_ports:port(Address);
+            _ -> WantedPort
+        end,
     Options = [binary, {ip, Address}],
     {ok, Udp} = gen_udp:open(Port, [{active, true}, {recbuf, 1 bsl 20} | Options]),
     {ok, Tcp} = gen_tcp:listen(Port, [{packet, 2}, {active, true}, {backlog, 128} | Options]),
@@ -91,7 +101,7 @@ handle_call({script, Script}, _From, State) ->
 handle_cast(_, State) ->
     {noreply, State}.
 
--spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, term(), #state{}}.
+-spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, normal, #state{}}.
 handle_info({udp, Udp, Address, Port, Query}, #state{udp = Udp} = State) ->
     Send = fun(Message) -> gen_udp:send(Udp, Address, Port, Message) end,
     {noreply, asked(Query, udp, Send, State)};
@@ -104,8 +114,8 @@ handle_info({tcp, Socket, Query}, State) ->
 handle_info({later, Reply, Context}, State) ->
     ok = reply(Reply, Context),
     {noreply, State};
-handle_info({'EXIT', Pid, Reason}, State) when is_pid(Pid) ->
-    {stop, Reason, State};
+handle_info({'EXIT', Owner, _}, State) when is_pid(Owner) ->
+    {stop, normal, State};
 handle_info(_, State) ->
     {noreply, State}.
 

@@ -51,11 +51,11 @@
 %% Starts a program; start/1 doesn't link to the caller. It is not said to be ready: look yourself.
 -spec start(options()) -> {ok, pid()} | {error, term()}.
 start(Options) ->
-    gen_server:start(?MODULE, Options, []).
+    gen_server:start(?MODULE, {none, Options}, []).
 
 -spec start_link(options()) -> {ok, pid()} | {error, term()}.
 start_link(Options) ->
-    gen_server:start_link(?MODULE, Options, []).
+    gen_server:start(?MODULE, {self(), Options}, []).
 
 %% The program's process id.
 -spec pid(pid()) -> pos_integer().
@@ -72,7 +72,7 @@ signal(Server, Name) ->
 output(Server) ->
     gen_server:call(Server, output, infinity).
 
-%% Ends the program (SIGTERM, after 3 s SIGKILL). When this returns it is gone and its directory too.
+%% Ends the program (SIGTERM, after 3 s SIGKILL). When this returns, it and its directory are gone.
 -spec stop(pid()) -> ok.
 stop(Server) ->
     gen_server:stop(Server, normal, infinity).
@@ -98,9 +98,10 @@ find(Program) ->
 is_root() ->
     string:trim(os:cmd("id -u")) =:= "0".
 
--spec init(options()) -> {ok, #state{}} | {stop, term()}.
-init(#{program := Program} = Options) ->
+-spec init({Owner :: pid() | none, options()}) -> {ok, #state{}} | {stop, term()}.
+init({Owner, #{program := Program} = Options}) ->
     process_flag(trap_exit, true),
+    [link(Owner) || is_pid(Owner)],
     Port = open_port({spawn_executable, "/bin/sh"}, [
         {args, ["-c", ?SHELL, "sh", maps:get(remove, Options, ""), Program] ++
             maps:get(args, Options, [])},
@@ -139,11 +140,13 @@ handle_call(output, _From, #state{exit_status = Status, output = Output} = State
 handle_cast(_, State) ->
     {noreply, State}.
 
--spec handle_info(term(), #state{}) -> {noreply, #state{}}.
+-spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, normal, #state{}}.
 handle_info({Port, {data, Data}}, #state{port = Port, output = Output} = State) ->
     {noreply, State#state{output = <<Output/binary, Data/binary>>}};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
     {noreply, State#state{exit_status = Status}};
+handle_info({'EXIT', Owner, _}, State) when is_pid(Owner) ->
+    {stop, normal, State};
 handle_info(_, State) ->
     {noreply, State}.
 

@@ -12,7 +12,8 @@
 -define(END_MS, 30000).
 -define(INTERRUPTED, 130).
 
-%% Arguments: live or plain; none, dns or join (what is broken on purpose); the limit of a step in s.
+%% Arguments: live or plain; none, dns or join (what is broken on purpose); the limit of a step, in
+%% seconds.
 -spec main([string()]) -> no_return().
 main([Look, Break, LimitS]) ->
     process_flag(trap_exit, true),

@@ -1,0 +1,375 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_dns_SUITE).
+
+%% What DNS lookups give for what name servers answer: real servers where they can give that answer,
+%% a scripted one where not. Names end in a dot, so that this machine's search list is left out;
+%% barnacle_dns_search_SUITE is about that.
+
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, groups/0, suite/0]).
+-export([init_per_group/2, end_per_group/2]).
+-export([
+    only_a/1, only_aaaa/1, both_families/1, no_addresses/1, no_such_name/1, cname_chain/1,
+    four_hundred_addresses/1, refused_zone/1,
+    more_addresses_than_allowed/1, error_codes/1, error_in_one_family/1, truncated/1,
+    truncated_again_over_tcp/1, cname_loop/1, cname_to_nowhere/1, wrong_answers/1, mangled_answers/1,
+    no_server/1, first_server_silent/1, first_server_closed/1, literals_and_localhost/1,
+    names_that_cannot_be/1, nameservers_that_cannot_be/1,
+    answer_after_400_ms/1, answer_after_2_s/1, answer_after_4_s/1, answer_after_the_deadline/1,
+    one_family_silent/1, late_family_within_grace/1, silent_server/1
+]).
+
+-define(LONG_MS, 30000).
+-define(SHORT_MS, 500).
+-define(A1, {192, 0, 2, 1}).
+-define(A2, {192, 0, 2, 2}).
+-define(AAAA1, {16#2001, 16#db8, 0, 0, 0, 0, 0, 1}).
+
+suite() ->
+    [{timetrap, {minutes, 2}}].
+
+all() ->
+    [{group, nsd}, {group, dnsmasq}, {group, scripted}, {group, slow}].
+
+groups() ->
+    [
+        {nsd, [], [
+            only_a, only_aaaa, both_families, no_addresses, no_such_name, cname_chain,
+            four_hundred_addresses, refused_zone
+        ]},
+        {dnsmasq, [], [
+            only_a, only_aaaa, both_families, no_addresses, no_such_name, four_hundred_addresses
+        ]},
+        {scripted, [], [
+            more_addresses_than_allowed, error_codes, error_in_one_family, truncated,
+            truncated_again_over_tcp, cname_loop, cname_to_nowhere, wrong_answers, mangled_answers,
+            no_server, first_server_silent, first_server_closed, literals_and_localhost,
+            names_that_cannot_be, nameservers_that_cannot_be
+        ]},
+        {slow, [parallel], [
+            answer_after_400_ms, answer_after_2_s, answer_after_4_s, answer_after_the_deadline,
+            one_family_silent, late_family_within_grace, silent_server
+        ]}
+    ].
+
+init_per_group(Kind, Config) when Kind =:= nsd; Kind =:= dnsmasq ->
+    case bed_dns_real:is_there(Kind) of
+        true ->
+            Server = bed_dns_real:start(Kind, {"cluster.test", zone(Kind)}),
+            [{real, Server}, {nameserver, bed_dns_real:nameserver(Server)} | Config];
+        false ->
+            {skip, atom_to_list(Kind) ++ " is not installed"}
+    end;
+init_per_group(_Scripted, Config) ->
+    Config.
+
+end_per_group(_Group, Config) ->
+    [ok = bed_dns_real:stop(Server) || {real, Server} <- Config],
+    ok.
+
+zone(nsd) ->
+    [
+        {"chain", cname, "chain1"}, {"chain1", cname, "chain2"}, {"chain2", cname, "both"}
+        | zone(dnsmasq)
+    ];
+zone(dnsmasq) ->
+    %% A name with other names below it exists, and has no records.
+    [{"four", ?A1}, {"six", ?AAAA1}, {"both", ?A1}, {"both", ?A2}, {"both", ?AAAA1},
+        {"below.neither", ?A1} | [{"many", Address} || Address <- many(400)]].
+
+many(Count) ->
+    [{10, 0, N div 256, N rem 256} || N <- lists:seq(1, Count)].
+
+%% ---- what real servers say
+
+only_a(Config) ->
+    {[?A1], no_data} = outcomes("four.cluster.test.", Config),
+    {ok, #{addresses := #{inet := [?A1]}, failed := []}} = query("four.cluster.test.", Config).
+
+only_aaaa(Config) ->
+    {no_data, [?AAAA1]} = outcomes("six.cluster.test.", Config),
+    {ok, #{addresses := #{inet6 := [?AAAA1]}, failed := []}} = query("six.cluster.test.", Config).
+
+both_families(Config) ->
+    {[?A1, ?A2], [?AAAA1]} = outcomes("both.cluster.test.", Config),
+    {ok, #{candidate := <<"both.cluster.test">>, failed := []}} =
+        query("both.cluster.test.", Config).
+
+no_addresses(Config) ->
+    {no_data, no_data} = outcomes("neither.cluster.test.", Config),
+    {error, nxdomain} = query("neither.cluster.test.", Config).
+
+no_such_name(Config) ->
+    {{error, nxdomain}, {error, nxdomain}} = outcomes("nobody.cluster.test.", Config),
+    {error, nxdomain} = query("nobody.cluster.test.", Config).
+
+cname_chain(Config) ->
+    {[?A1, ?A2], [?AAAA1]} = outcomes("chain.cluster.test.", Config).
+
+%% Too many for a datagram: the server says so, and the rest comes over TCP.
+four_hundred_addresses(Config) ->
+    {Addresses, no_data} = outcomes("many.cluster.test.", Config),
+    ?assertEqual(many(400), Addresses).
+
+refused_zone(Config) ->
+    {{error, refused}, {error, refused}} = outcomes("elsewhere.example.", Config),
+    {error, refused} = query("elsewhere.example.", Config).
+
+%% ---- what a scripted server says
+
+more_addresses_than_allowed(_Config) ->
+    Server = script([{"x.test", a, many(17)}, {"x.test", aaaa, []}]),
+    {{error, {posix, emsgsize}}, no_data} = outcomes("x.test.", Server, #{max_addresses => 16}),
+    {Allowed, no_data} = outcomes("x.test.", Server, #{max_addresses => 17}),
+    ?assertEqual(many(17), Allowed).
+
+error_codes(_Config) ->
+    Codes = [formerr, servfail, notimp, refused],
+    Server = script([{atom_to_list(Code) ++ ".test", '_', Code} || Code <- Codes]),
+    [
+        begin
+            Name = atom_to_list(Code) ++ ".test.",
+            ?assertEqual({{error, Code}, {error, Code}}, outcomes(Name, Server)),
+            ?assertEqual({error, Code}, query(Name, Server))
+        end
+     || Code <- Codes
+    ].
+
+%% One family is enough; the other's failure is told beside it.
+error_in_one_family(_Config) ->
+    Server = script([
+        {"x.test", a, [?A1]}, {"x.test", aaaa, servfail},
+        {"y.test", a, refused}, {"y.test", aaaa, [?AAAA1]},
+        {"z.test", a, servfail}, {"z.test", aaaa, []}
+    ]),
+    {[?A1], {error, servfail}} = outcomes("x.test.", Server),
+    {ok, #{addresses := #{inet := [?A1]}, failed := [{inet6, servfail}]}} =
+        query("x.test.", Server),
+    {{error, refused}, [?AAAA1]} = outcomes("y.test.", Server),
+    {ok, #{failed := [{inet, refused}]}} = query("y.test.", Server),
+    {{error, servfail}, no_data} = outcomes("z.test.", Server),
+    {error, servfail} = query("z.test.", Server).
+
+truncated(_Config) ->
+    Server = script([{"x.test", a, {truncated, [?A1, ?A2]}}, {"x.test", aaaa, []}]),
+    {[?A1, ?A2], no_data} = outcomes("x.test.", Server),
+    ?assertEqual([tcp, udp], transports(a, Server)).
+
+truncated_again_over_tcp(_Config) ->
+    Server = script([{"x.test", a, {always_truncated, []}}, {"x.test", aaaa, [?AAAA1]}]),
+    {Nothing, [?AAAA1]} = outcomes("x.test.", Server),
+    ?assert(Nothing =:= no_data orelse element(1, Nothing) =:= error).
+
+cname_loop(_Config) ->
+    Loop = [{cname, "y.test"}, {"y.test", {cname, "x.test"}}],
+    Server = script([{"x.test", '_', Loop}, {"s.test", '_', [{cname, "s.test"}]}]),
+    [
+        begin
+            Outcomes = outcomes(Name, Server),
+            ?assertNotMatch({[_ | _], _}, Outcomes),
+            ?assertNotMatch({_, [_ | _]}, Outcomes)
+        end
+     || Name <- ["x.test.", "s.test."]
+    ].
+
+cname_to_nowhere(_Config) ->
+    Server = script([{"x.test", '_', [{cname, "gone.test"}]}]),
+    {no_data, no_data} = outcomes("x.test.", Server).
+
+%% Whoever can send to our port could send these: they are no answers, and the good one still is.
+wrong_answers(_Config) ->
+    Spoofs = [{wrong_id, [?A2]}, {wrong_question, [?A2]}, {bytes, <<>>}, {bytes, <<0:56>>}],
+    [
+        begin
+            Server = script([
+                {"x.test", a, {all, [Spoof, {delay, 200, [?A1]}]}}, {"x.test", aaaa, []}
+            ]),
+            ?assertEqual({[?A1], no_data}, outcomes("x.test.", Server), Spoof)
+        end
+     || Spoof <- Spoofs
+    ].
+
+%% Rubbish with a good header is an answer, and a bad one.
+mangled_answers(_Config) ->
+    [
+        begin
+            Server = script([
+                {"x.test", a, {mangled, [?A2], Mangle}}, {"x.test", aaaa, [?AAAA1]}
+            ]),
+            {Outcome, [?AAAA1]} = outcomes("x.test.", Server),
+            ?assert(Outcome =:= no_data orelse element(1, Outcome) =:= error, {What, Outcome})
+        end
+     || {What, Mangle} <- mangles()
+    ].
+
+mangles() ->
+    [
+        {cut_short, fun(M) -> binary:part(M, 0, byte_size(M) - 3) end},
+        {counts_of_65535, fun(<<Head:6/binary, _:6/binary, Rest/binary>>) ->
+            <<Head/binary, 16#ffff:16, 0:32, Rest/binary>>
+        end},
+        %% The answer's name is a pointer to itself: RFC 1035, 4.1.4.
+        {pointer_to_itself, fun(M) ->
+            Question = 12 + byte_size(<<1, "x", 4, "test", 0>>) + 4,
+            <<Head:Question/binary, _:2/binary, Rest/binary>> = M,
+            <<Head/binary, 3:2, Question:14, Rest/binary>>
+        end},
+        %% An A record of three bytes.
+        {short_address, fun(M) ->
+            Head = binary:part(M, 0, byte_size(M) - 6),
+            <<Head/binary, 3:16, 192, 0, 2>>
+        end}
+    ].
+
+no_server(_Config) ->
+    Address = bed_ports:address(),
+    Nobody = nameserver(Address, bed_ports:port(Address)),
+    {{error, Why}, {error, Why}} = outcomes("x.test.", [Nobody], #{timeout => 3000}),
+    ?assert(lists:member(Why, [timeout, {posix, econnrefused}]), Why),
+    {error, Why} = query("x.test.", [Nobody], #{timeout => 3000}).
+
+first_server_silent(_Config) ->
+    Silent = script([{'_', '_', drop}]),
+    Server = script([{"x.test", a, [?A1]}, {"x.test", aaaa, [?AAAA1]}]),
+    {[?A1], [?AAAA1]} = outcomes("x.test.", nameservers([Silent, Server]), #{}),
+    ?assertNotEqual([], bed_dns_script:questions(Silent)).
+
+first_server_closed(_Config) ->
+    Address = bed_ports:address(),
+    Closed = nameserver(Address, bed_ports:port(Address)),
+    Server = script([{"x.test", a, [?A1]}, {"x.test", aaaa, [?AAAA1]}]),
+    {[?A1], [?AAAA1]} = outcomes("x.test.", [Closed | nameservers([Server])], #{}).
+
+literals_and_localhost(_Config) ->
+    Server = script([{'_', '_', [?A2]}]),
+    {[?A1], no_data} = outcomes("192.0.2.1", Server),
+    {no_data, [?AAAA1]} = outcomes("2001:db8::1", Server),
+    {[{127, 0, 0, 1}], [{0, 0, 0, 0, 0, 0, 0, 1}]} = outcomes("localhost", Server),
+    ?assertEqual([], bed_dns_script:questions(Server)).
+
+names_that_cannot_be(_Config) ->
+    Server = script([{'_', '_', [?A1]}]),
+    Label = binary:copy(<<"a">>, 63),
+    Long = iolist_to_binary(lists:join(".", [Label, Label, Label, binary:copy(<<"a">>, 61)])),
+    253 = byte_size(Long),
+    Bad = [
+        <<>>, <<Label/binary, "a.test">>, <<Long/binary, "a">>, <<"x", 0, ".test">>, <<"a@b.test">>,
+        <<"ä.test"/utf8>>, <<"a b.test">>, <<"a..test">>, <<".test">>, <<"a\n.test">>, <<255>>
+    ],
+    [
+        begin
+            {error, {bad_name, Text}} = barnacle_native:dns(Name, options([Server], #{})),
+            ?assert(is_binary(Text) andalso byte_size(Text) > 10, Text),
+            ?assertEqual({error, qfmterror}, query(Name, Server)),
+            ?assertEqual({error, qfmterror}, barnacle_dns:lookup(Name, ?LONG_MS))
+        end
+     || Name <- Bad
+    ],
+    ?assertEqual([], bed_dns_script:questions(Server)),
+    %% As long as can be, on the other hand, is asked.
+    {[?A1], _} = outcomes(<<Long/binary, ".">>, Server),
+    ?assertMatch([_ | _], bed_dns_script:questions(Server)).
+
+nameservers_that_cannot_be(_Config) ->
+    [
+        begin
+            {error, {bad_nameserver, Text}} =
+                barnacle_native:dns(<<"x.test.">>, #{timeout => ?LONG_MS, nameservers => [Bad]}),
+            ?assert(is_binary(Text) andalso byte_size(Text) > 10, Text)
+        end
+     || Bad <- [<<>>, <<"ns.test">>, <<"10.0.0.2:0">>, <<"10.0.0.2:65536">>, <<"[::1">>, <<"1.2.3">>]
+    ].
+
+%% ---- slow servers
+
+%% A sole server is heard for as long as the deadline leaves.
+answer_after_400_ms(_Config) ->
+    answer_after(400).
+
+answer_after_2_s(_Config) ->
+    answer_after(2000).
+
+answer_after_4_s(_Config) ->
+    answer_after(4000).
+
+answer_after(Ms) ->
+    Server = script([
+        {"x.test", a, {delay, Ms, [?A1]}}, {"x.test", aaaa, {delay, Ms, [?AAAA1]}}
+    ]),
+    {[?A1], [?AAAA1]} = outcomes("x.test.", Server).
+
+answer_after_the_deadline(_Config) ->
+    Server = script([{"x.test", '_', {delay, 10 * ?SHORT_MS, [?A1]}}]),
+    {{error, timeout}, {error, timeout}} = outcomes("x.test.", Server, #{timeout => ?SHORT_MS}),
+    {error, timeout} = query("x.test.", nameservers([Server]), #{timeout => ?SHORT_MS}).
+
+%% The family that answers doesn't wait for the deadline of the other one, only for the grace.
+one_family_silent(_Config) ->
+    Server = script([
+        {"x.test", a, [?A1]}, {"x.test", aaaa, drop}, {"y.test", a, drop},
+        {"y.test", aaaa, [?AAAA1]}, {"z.test", a, []}, {"z.test", aaaa, drop}
+    ]),
+    Options = #{timeout => 3600000, grace => 100},
+    {[?A1], {error, timeout}} = outcomes("x.test.", Server, Options),
+    {{error, timeout}, [?AAAA1]} = outcomes("y.test.", Server, Options),
+    {ok, #{addresses := #{inet := [?A1]}, failed := [{inet6, timeout}]}} =
+        query("x.test.", nameservers([Server]), Options),
+    %% A family without addresses gives the other one no grace, but the whole time.
+    {no_data, {error, timeout}} = outcomes("z.test.", Server, #{timeout => ?SHORT_MS, grace => 0}).
+
+late_family_within_grace(_Config) ->
+    Server = script([{"x.test", a, [?A1]}, {"x.test", aaaa, {delay, 300, [?AAAA1]}}]),
+    {[?A1], [?AAAA1]} = outcomes("x.test.", Server, #{grace => ?LONG_MS}).
+
+silent_server(_Config) ->
+    Server = script([{'_', '_', drop}]),
+    {{error, timeout}, {error, timeout}} = outcomes("x.test.", Server, #{timeout => ?SHORT_MS}).
+
+%% ---- asking
+
+script(Rules) ->
+    bed_dns_script:start_link(Rules).
+
+nameserver(Address, Port) ->
+    iolist_to_binary([inet:ntoa(Address), $:, integer_to_list(Port)]).
+
+nameservers(Servers) ->
+    [bed_dns_script:nameserver(Server) || Server <- Servers].
+
+%% What each family came to: its sorted addresses, or no_data, or {error, Why}.
+outcomes(Name, Where) ->
+    outcomes(Name, Where, #{}).
+
+outcomes(Name, Where, Options) ->
+    {ok, #{a := A, aaaa := Aaaa}} =
+        barnacle_native:dns(iolist_to_binary(Name), options(Where, Options)),
+    {outcome(A), outcome(Aaaa)}.
+
+outcome({addresses, Addresses}) -> lists:sort(Addresses);
+outcome(Other) -> Other.
+
+query(Name, Where) ->
+    query(Name, Where, #{}).
+
+query(Name, Where, Options) ->
+    case barnacle_dns:query(iolist_to_binary(Name), options(Where, Options)) of
+        {ok, #{addresses := Addresses} = Found} ->
+            Sorted = maps:map(fun(_, List) -> lists:sort(List) end, Addresses),
+            {ok, Found#{addresses := Sorted}};
+        {error, _} = Error ->
+            Error
+    end.
+
+%% Where: a scripted server, a list of servers, or the configuration of a group with a real one.
+options(Server, Options) when is_pid(Server) ->
+    options(nameservers([Server]), Options);
+options([Server | _] = Servers, Options) when is_pid(Server) ->
+    options(nameservers(Servers), Options);
+options([Nameserver | _] = Nameservers, Options) when is_binary(Nameserver) ->
+    maps:merge(#{timeout => ?LONG_MS, grace => ?LONG_MS, nameservers => Nameservers}, Options);
+options(Config, Options) ->
+    options([proplists:get_value(nameserver, Config)], Options).
+
+transports(Type, Server) ->
+    lists:usort([T || #{type := Ty, transport := T} <- bed_dns_script:questions(Server), Ty =:= Type]).

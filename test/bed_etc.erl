@@ -1,0 +1,36 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(bed_etc).
+
+%% A node with an /etc/resolv.conf of its own, in a private mount namespace. Takes root's rights.
+
+-export([exec/1, missing/0]).
+
+-define(DNS_PORT, 53).
+
+%% For bed_node's option exec. The file has no name any more when the node runs, so none is left.
+-spec exec(ResolvConf :: string()) -> {string(), [string()]}.
+exec(ResolvConf) ->
+    Script =
+        "file=$(mktemp) && printf %s \"$1\" >\"$file\" && chmod 644 \"$file\" &&"
+        " mount --bind \"$file\" /etc/resolv.conf && rm \"$file\" && shift && exec \"$@\"",
+    Erl = filename:join(code:root_dir(), "bin/erl"),
+    {bed_os:find("unshare"), ["--mount", "sh", "-c", Script, "sh", ResolvConf, Erl]}.
+
+%% Why this cannot be had here, if so: resolv.conf names no ports, so its name servers have port 53.
+-spec missing() -> none | string().
+missing() ->
+    case bed_os:is_root() of
+        false ->
+            "a private /etc/resolv.conf takes root's rights";
+        true ->
+            case {mounts(), gen_udp:open(?DNS_PORT, [{ip, bed_ports:address()}])} of
+                {false, _} -> "no private mount namespaces here";
+                {true, {error, Reason}} -> "port 53 is not free: " ++ atom_to_list(Reason);
+                {true, {ok, Socket}} ->
+                    ok = gen_udp:close(Socket),
+                    none
+            end
+    end.
+
+mounts() ->
+    string:trim(os:cmd("unshare --mount true && echo yes")) =:= "yes".
