@@ -18,7 +18,7 @@ all: deps-build ## Build the native core and the Erlang modules
 	@$(MAKE) --no-print-directory -C c_src
 	@$(MAKE) --no-print-directory $(beams)/barnacle.app
 
-$(beams)/barnacle.app: $(wildcard src/*.erl) src/barnacle.app.src $(wildcard include/*.hrl)
+$(beams)/barnacle.app: $(wildcard src/*.erl) src/barnacle.app.src $(wildcard src/*.hrl include/*.hrl)
 	@mkdir -p $(beams)
 	@rm -f $(beams)/*
 	@ln -sfn ../../../../priv $(app)/priv
