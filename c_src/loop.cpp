@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cerrno>
 #include <system_error>
 
 namespace barnacle {
@@ -12,8 +17,10 @@ void throw_uv_error(int code, const char* what) {
 }
 
 std::string posix_name(int error_number) {
-    const char* known = uv_err_name(uv_translate_sys_error(error_number));
-    std::string name = known == nullptr ? "unknown" : known;
+    std::array<char, 64> buffer{};
+    // Unlike uv_err_name it allocates nothing for an error that it does not know.
+    std::string name =
+        uv_err_name_r(uv_translate_sys_error(error_number), buffer.data(), buffer.size());
     if (name.starts_with("Unknown")) {
         return "unknown";
     }
@@ -26,8 +33,45 @@ std::string libuv_version() {
     return uv_version_string();
 }
 
+int prepare_libuv() noexcept {
+    // As many as libuv takes for a process and a loop together, and some.
+    std::array<int, 12> descriptors{};
+    descriptors.fill(-1);
+    int error_number = 0;
+    for (int& descriptor : descriptors) {
+        descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (descriptor < 0) {
+            error_number = errno;
+            break;
+        }
+    }
+    for (const int descriptor : descriptors) {
+        if (descriptor >= 0) {
+            ::close(descriptor);
+        }
+    }
+    if (error_number != 0) {
+        return error_number;
+    }
+    try {
+        const Loop loop;
+        return 0;
+    } catch (const std::system_error& error) {
+        return error.code().value();
+    }
+}
+
 Loop::Loop() {
-    check_uv(uv_loop_init(&loop_), "uv_loop_init");
+    const int code = uv_loop_init(&loop_);
+    if (code < 0) {
+        // Before 1.51 libuv leaves the descriptor open when what comes after it fails; from then on
+        // it says so. Standard input, output and error are never a loop's.
+        const int left_open = code == UV_ENOMEM ? -1 : uv_backend_fd(&loop_);
+        if (left_open > STDERR_FILENO) {
+            ::close(left_open);
+        }
+        throw_uv_error(code, "uv_loop_init");
+    }
     loop_.data = this;
 }
 
