@@ -19,10 +19,12 @@
 %% name and host: those of the node's name; host is an address or a name. address: to listen on,
 %% where host is a name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
 %% accepts no links (so it doesn't register in an EPMD). exec: a program in the place of erl.
-%% owner: a process to be linked to from the very beginning.
+%% owner: a process to be linked to from the very beginning. alive: false is a node without
+%% distribution, which needs none of the others.
 -type options() :: #{
-    name := string(),
-    host := inet:ip_address() | string(),
+    alive => boolean(),
+    name => string(),
+    host => inet:ip_address() | string(),
     address => inet:ip4_address(),
     fixed_port => inet:port_number(),
     epmd_port => inet:port_number(),
@@ -104,10 +106,10 @@ restart(Server) ->
     gen_server:call(Server, restart, infinity).
 
 -spec init(options()) -> {ok, #state{}} | {stop, term()}.
-init(#{name := Name, host := Host} = Options) ->
+init(Options) ->
     process_flag(trap_exit, true),
     [link(Owner) || #{owner := Owner} <- [Options]],
-    boot(#state{options = Options, node = list_to_atom(Name ++ "@" ++ host_text(Host))}).
+    boot(#state{options = Options, node = node_name(Options)}).
 
 -spec handle_call(term(), gen_server:from(), #state{}) -> {reply, term(), #state{}}.
 handle_call(name, _From, #state{node = Node} = State) ->
@@ -145,17 +147,15 @@ peer(Server) ->
         Peer -> Peer
     end.
 
-boot(#state{options = #{name := Name, host := Host} = Options, node = Node} = State) ->
+boot(#state{options = Options, node = Node} = State) ->
     Start = #{
-        name => Name,
-        host => host_text(Host),
-        longnames => true,
         connection => standard_io,
         wait_boot => ?BOOT_MS,
         args => args(Options),
         env => env(Options)
     },
-    case peer:start_link(maps:merge(Start, maps:with([exec], Options))) of
+    Started = maps:merge(Start, maps:with([exec], Options)),
+    case peer:start_link(maps:merge(Started, long_name(Options))) of
         {ok, Peer, Node} ->
             Pid = list_to_integer(peer:call(Peer, os, getpid, [])),
             {ok, State#state{peer = Peer, os_pid = Pid}};
@@ -187,6 +187,15 @@ signal(Name, Pid) ->
     _ = os:cmd("kill -s " ++ Name ++ " " ++ integer_to_list(Pid)),
     ok.
 
+node_name(#{alive := false}) -> nonode@nohost;
+node_name(#{name := Name, host := Host}) -> list_to_atom(Name ++ "@" ++ host_text(Host)).
+
+long_name(#{alive := false}) -> #{};
+long_name(#{name := Name, host := Host}) ->
+    #{name => Name, host => host_text(Host), longnames => true}.
+
+args(#{alive := false} = Options) ->
+    ["-pa" | code_path()] ++ maps:get(args, Options, []);
 args(Options) ->
     Listen =
         case Options of
