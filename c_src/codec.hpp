@@ -41,7 +41,7 @@ class Decoder {
     // True at the end of a proper list.
     [[nodiscard]] bool list_end();
     [[nodiscard]] std::optional<std::string> string();  // a list of bytes, sent as a string
-    [[nodiscard]] std::optional<std::string> atom();    // its name, in UTF-8
+    [[nodiscard]] std::optional<std::string> atom();    // its name; UTF-8 if the bytes keep to it
     [[nodiscard]] std::optional<std::string> binary();
     // Nothing also for integers that don't fit.
     [[nodiscard]] std::optional<std::int64_t> integer();

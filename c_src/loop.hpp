@@ -44,6 +44,10 @@ std::string posix_name(int error_number);
 // The version of the libuv in use, such as "1.44.2".
 std::string libuv_version();
 
+// Lets libuv make what it has once in a process. Without descriptors for it libuv aborts the
+// process at the first loop, so this looks first whether there are any: the errno if not, else 0.
+[[nodiscard]] int prepare_libuv() noexcept;
+
 // One event loop. Throws std::system_error when the system has no descriptors left.
 class Loop {
  public:

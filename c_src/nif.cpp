@@ -27,6 +27,7 @@ constexpr int abi_number = 1;
 constexpr int load_wrong_abi = 1;
 constexpr int load_no_memory = 2;
 constexpr int load_no_resource_type = 3;
+constexpr int load_no_descriptors = 4;
 
 // The private data of a loaded library.
 struct Library {
@@ -118,6 +119,9 @@ int load(ErlNifEnv* env, void** priv_data, ERL_NIF_TERM load_info) {
         return load_wrong_abi;
     }
     try {
+        if (prepare_process() != 0) {
+            return load_no_descriptors;
+        }
         auto library = std::make_unique<Library>();
         library->operation_type = OperationResource::open_type(env);
         if (library->operation_type == nullptr) {

@@ -205,6 +205,10 @@ std::span<const std::uint8_t> Operation::reply() const noexcept {
     return work_->reply();
 }
 
+int prepare_process() noexcept {
+    return prepare_libuv();
+}
+
 LibraryVersions library_versions() {
     return {.cares = cares_version(), .libuv = libuv_version()};
 }

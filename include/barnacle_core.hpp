@@ -63,6 +63,11 @@
 
 namespace barnacle {
 
+// To be called once, before the first operation: makes what the libraries have once in a process,
+// for which they abort it if the descriptors have run out by then. Gives the errno when they have
+// already, else 0.
+[[nodiscard]] int prepare_process() noexcept;
+
 // What a step came to. `wait_ms` has a meaning (rule 2) only when the operation isn't done.
 struct Step {
     bool done = false;

@@ -28,7 +28,8 @@ Loading this module never fails. Why the library could not be loaded is in the p
 -define(LOAD_REFUSALS, #{
     1 => <<"was built for another version of barnacle">>,
     2 => <<"found no memory">>,
-    3 => <<"got no resource type from the VM">>
+    3 => <<"got no resource type from the VM">>,
+    4 => <<"found no file descriptors left">>
 }).
 
 -define(LOAD_ERROR, {?MODULE, load_error}).
