@@ -211,7 +211,13 @@ status(Subject) ->
 
 -spec run_once(builder()) -> result().
 run_once(Builder) ->
-    from_result(barnacle_cluster:run_once(to_options(Builder))).
+    try
+        from_result(barnacle_cluster:run_once(to_options(Builder)))
+    catch
+        %% What start/1 would give as the text of InitFailed.
+        exit:{Why, _} = Reason when Why =:= bad_options; Why =:= native_library ->
+            exit(barnacle_cluster:format_error(Reason))
+    end.
 
 -spec get_node_basename(node()) -> {ok, binary()} | {error, nil}.
 get_node_basename(Node) ->

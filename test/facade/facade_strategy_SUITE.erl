@@ -152,10 +152,8 @@ run_once_is_one_round(_) ->
 
 run_once_exits_where_settings_are_wrong(_) ->
     B = barnacle:with_max_connects(barnacle:epmd([]), 0),
-    ?assertMatch(
-        {exit, {bad_options, [{max_connects, 0, _}]}},
-        result(ask(fun() -> barnacle:run_once(B) end))
-    ).
+    {exit, Text} = result(ask(fun() -> barnacle:run_once(B) end)),
+    ?assertNotEqual(nomatch, string:find(Text, "max_connects => 0")).
 
 take_turn(What) ->
     receive
