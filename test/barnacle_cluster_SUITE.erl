@@ -1,0 +1,423 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_cluster_SUITE).
+
+%% What a barnacle does to a cluster of real nodes. What its server promises without a network is in
+%% barnacle_cluster_tests.
+
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, suite/0]).
+-export([
+    known_list_forms_a_mesh/1,
+    known_hosts_form_a_mesh/1,
+    local_epmd_forms_a_mesh/1,
+    name_in_dns_is_joined_and_left_behind/1,
+    trouble_with_dns_cuts_nobody/1,
+    dual_stack_name_has_no_phantom_twins/1,
+    peers_without_barnacle_are_joined/1,
+    hidden_nodes_are_linked_and_not_dialled_again/1,
+    undiscovered_nodes_are_cut/1,
+    departed_node_is_reported_and_stays/1,
+    two_barnacles_protect_each_other/1,
+    hung_hosts_delay_nobody/1,
+    refusing_hosts_are_named/1,
+    silent_dns_for_host_names_delays_nobody/1,
+    node_that_is_not_alive_joins_nobody/1,
+    killed_server_loses_no_link/1
+]).
+%% Called in the nodes.
+-export([dials/1, connecting/0]).
+
+-define(ROUND_MS, 50).
+-define(NEVER_MS, 3600000).
+-define(PATIENT, #{poll_interval => ?NEVER_MS}).
+-define(SERVER, (bed_member:server())).
+
+suite() ->
+    [{timetrap, {minutes, 3}}].
+
+all() ->
+    [
+        known_list_forms_a_mesh,
+        known_hosts_form_a_mesh,
+        local_epmd_forms_a_mesh,
+        name_in_dns_is_joined_and_left_behind,
+        trouble_with_dns_cuts_nobody,
+        dual_stack_name_has_no_phantom_twins,
+        peers_without_barnacle_are_joined,
+        hidden_nodes_are_linked_and_not_dialled_again,
+        undiscovered_nodes_are_cut,
+        departed_node_is_reported_and_stays,
+        two_barnacles_protect_each_other,
+        hung_hosts_delay_nobody,
+        refusing_hosts_are_named,
+        silent_dns_for_host_names_delays_nobody,
+        node_that_is_not_alive_joins_nobody,
+        killed_server_loses_no_link
+    ].
+
+%% ---- each strategy forms a cluster ----
+
+known_list_forms_a_mesh(_) ->
+    Nodes = hosts(4),
+    start_members(Nodes, #{strategy => {epmd, names(Nodes)}}),
+    ok = bed_nodes:await_mesh(Nodes).
+
+known_hosts_form_a_mesh(_) ->
+    Nodes = hosts(3),
+    Port = bed_ports:port(),
+    Addresses = [address(Node) || Node <- Nodes],
+    %% What the EPMDs of these hosts know: the nodes, and others of another basename.
+    Known = bed_epmd_script:names([{"app", 4000}, {"other", 4001}]),
+    [bed_epmd_script:start_link({Address, Port}, Known) || Address <- Addresses],
+    Strategy = {hosts, #{hosts => [text(A) || A <- Addresses], basename => <<"app">>, port => Port}},
+    start_members(Nodes, #{strategy => Strategy}),
+    ok = bed_nodes:await_mesh(Nodes),
+    ?assertEqual([[] || _ <- Nodes], [maps:keys(failed(status(Node))) || Node <- Nodes]).
+
+local_epmd_forms_a_mesh(_) ->
+    Epmd = bed_epmd:start_link(),
+    Nodes = bed_nodes:start_link(
+        #{host => {127, 0, 0, 1}, epmd_port => bed_epmd:port(Epmd)},
+        [#{name => Name} || Name <- ["one", "two", "three"]]
+    ),
+    start_members(Nodes, #{strategy => local_epmd}),
+    ok = bed_nodes:await_mesh(Nodes).
+
+name_in_dns_is_joined_and_left_behind(_) ->
+    Nodes = [First, Second, Third] = hosts(3),
+    Dns = bed_dns_script:start_link(answering([First, Second])),
+    start_members(Nodes, dns(Dns)),
+    %% The third finds the others, and thereby they it, though DNS does not name it.
+    ok = bed_nodes:await_mesh(Nodes),
+    ok = bed_dns_script:script(Dns, answering(Nodes)),
+    ok = await_wanted(First, 3),
+    ok = bed_node:kill(Third),
+    ok = bed_nodes:await_mesh([First, Second]),
+    ok = bed_dns_script:script(Dns, answering([First, Second])),
+    ok = bed_node:restart(Third),
+    start_members([Third], dns(Dns)),
+    ok = bed_nodes:await_mesh(Nodes).
+
+%% ---- trouble with discovery ----
+
+trouble_with_dns_cuts_nobody(_) ->
+    Nodes = [First | _] = hosts(3),
+    Good = answering(Nodes),
+    Dns = bed_dns_script:start_link(Good),
+    Options = (dns(Dns, #{timeout => 300, grace => 50}))#{disconnect => undiscovered},
+    start_members(Nodes, Options),
+    ok = bed_nodes:await_mesh(Nodes),
+    Links = watch_links(Nodes),
+    OneOf = [{'_', a, [address(First)]}, {'_', aaaa, servfail}],
+    Troubles = [
+        [{'_', '_', servfail}],
+        [{'_', '_', refused}],
+        [{'_', '_', drop}],
+        [{'_', '_', nxdomain}],
+        [{'_', '_', []}],
+        OneOf
+    ],
+    [
+        begin
+            ok = bed_dns_script:script(Dns, Trouble),
+            [ok = rounds(Node, 2) || Node <- Nodes]
+        end
+     || Trouble <- Troubles
+    ],
+    ?assertEqual([], lost_links(Links)),
+    ?assert(bed_nodes:is_mesh(Nodes)),
+    ?assertMatch(#{wanted := Wanted} when map_size(Wanted) =:= 3, status(First)),
+    ok = bed_dns_script:script(Dns, Good),
+    ok = bed_wait:until(healed, fun() -> last_round(First) =:= ok end).
+
+dual_stack_name_has_no_phantom_twins(_) ->
+    Nodes = [First | _] = hosts(2),
+    [{_, a, Addresses}] = answering(Nodes),
+    Twins = [{16#FD00, 0, 0, 0, 0, 0, 0, D} || {_, _, _, D} <- Addresses],
+    Dns = bed_dns_script:start_link([{'_', a, Addresses}, {'_', aaaa, Twins}]),
+    start_members(Nodes, dns(Dns)),
+    ok = bed_nodes:await_mesh(Nodes),
+    ?assertEqual({ok, lists:sort(names(Nodes))}, refresh(First)),
+    ?assertEqual(lists:sort([atom_to_binary(N) || N <- names(Nodes)]), wanted(First)).
+
+%% ---- who is joined, and who is left alone ----
+
+peers_without_barnacle_are_joined(_) ->
+    [First | _] = Nodes = hosts(3),
+    start_members([First], #{strategy => {epmd, names(Nodes)}}),
+    ok = bed_wait:until(linked, fun() -> length(bed_node:visible(First)) =:= 2 end).
+
+hidden_nodes_are_linked_and_not_dialled_again(_) ->
+    Port = bed_ports:port(),
+    [First, Hidden] = Nodes = hosts(2, Port, fun
+        (1) -> #{};
+        (2) -> #{args => ["-hidden"]}
+    end),
+    Options = ?PATIENT#{strategy => {epmd, names(Nodes)}, disconnect => undiscovered},
+    start_members([First], Options),
+    ok = bed_wait:until(linked, fun() -> connected(First) =:= [bed_node:name(Hidden)] end),
+    ?assertEqual([], bed_node:call(First, ?MODULE, dials, [5])),
+    ?assertEqual([bed_node:name(Hidden)], connected(First)),
+    ?assertEqual({ok, [bed_node:name(First)]}, refresh(First)).
+
+undiscovered_nodes_are_cut(_) ->
+    [First, Second, Hidden] = Nodes = hosts(3, bed_ports:port(), fun
+        (3) -> #{args => ["-hidden"]};
+        (_) -> #{}
+    end),
+    [true = bed_node:call(First, net_kernel, connect_node, [N]) || N <- names([Second, Hidden])],
+    [FirstName | _] = names(Nodes),
+    start_members([First], ?PATIENT#{strategy => {epmd, [FirstName]}, disconnect => undiscovered}),
+    ok = bed_wait:until(cut, fun() -> bed_node:visible(First) =:= [] end),
+    ?assertEqual({ok, [FirstName]}, refresh(First)),
+    %% Only visible nodes are ever cut.
+    ?assertEqual([bed_node:name(Hidden)], connected(First)).
+
+departed_node_is_reported_and_stays(_) ->
+    Nodes = [First, Second, Third] = hosts(3),
+    Dns = bed_dns_script:start_link(answering(Nodes)),
+    start_members(Nodes, (dns(Dns))#{departed_after => 0}),
+    ok = bed_nodes:await_mesh(Nodes),
+    ok = await_wanted(First, 3),
+    Links = watch_links(Nodes),
+    ok = bed_dns_script:script(Dns, answering([First, Second])),
+    Name = atom_to_binary(bed_node:name(Third)),
+    ok = bed_wait:until(departed, fun() -> maps:get(departed, status(First)) =:= [Name] end),
+    ok = rounds(First, 3),
+    ?assertEqual([], lost_links(Links)),
+    ok = bed_dns_script:script(Dns, answering(Nodes)),
+    ok = bed_wait:until(back, fun() -> maps:get(departed, status(First)) =:= [] end).
+
+two_barnacles_protect_each_other(_) ->
+    [First, Second, Third] = hosts(3),
+    [_, SecondName, ThirdName] = names([First, Second, Third]),
+    One = (dns_free([SecondName]))#{name => one},
+    Two = (dns_free([SecondName, ThirdName]))#{name => two},
+    start_unsupervised(First, Two),
+    ok = bed_wait:until(linked, fun() -> length(bed_node:visible(First)) =:= 2 end),
+    start_unsupervised(First, One),
+    {ok, _} = bed_node:call(First, barnacle_cluster, refresh, [one]),
+    {ok, _} = bed_node:call(First, barnacle_cluster, refresh, [two]),
+    ?assertEqual(lists:sort([SecondName, ThirdName]), bed_node:visible(First)),
+    %% What nobody protects any more is cut.
+    ok = bed_node:call(First, barnacle_cluster, shutdown, [two]),
+    ok = bed_wait:until(cut, fun() ->
+        {ok, _} = bed_node:call(First, barnacle_cluster, refresh, [one]),
+        bed_node:visible(First) =:= [SecondName]
+    end).
+
+%% ---- hosts in trouble ----
+
+hung_hosts_delay_nobody(_) ->
+    Port = bed_ports:port(),
+    [First | Rest] = Nodes = hosts(21, Port, fun(_) -> #{} end),
+    %% They accept, and never speak.
+    Hung = [
+        begin
+            Address = bed_ports:address(),
+            {ok, _} = gen_tcp:listen(Port, [{ip, Address}]),
+            list_to_atom("app@" ++ inet:ntoa(Address))
+        end
+     || _ <- lists:seq(1, 3)
+    ],
+    Options = ?PATIENT#{strategy => {epmd, Hung ++ names(Nodes)}, connect_timeout => 60000},
+    ok = bed_wait:until(booted, fun() -> bed_node:visible(First) =:= [] end),
+    start_members([First], Options),
+    ok = bed_wait:until(live, fun() -> bed_node:visible(First) =:= lists:sort(names(Rest)) end),
+    %% The round still waits for the hung ones, and the server does not.
+    ?assertMatch(#{round := running, rounds := 0}, status(First)),
+    ok = bed_node:call(First, barnacle_cluster, pause, [?SERVER]),
+    ?assertMatch(#{round := running, state := paused}, status(First)).
+
+refusing_hosts_are_named(_) ->
+    [First | _] = hosts(1),
+    Dead = [list_to_atom("app@" ++ inet:ntoa(bed_ports:address())) || _ <- lists:seq(1, 3)],
+    start_members([First], ?PATIENT#{strategy => {epmd, Dead}}),
+    {error, {connect_error, Failed}} = refresh(First),
+    ?assertEqual(lists:sort([{Node, failed_to_connect} || Node <- Dead]), lists:sort(Failed)),
+    ?assertEqual(lists:sort([atom_to_binary(Node) || Node <- Dead]), wanted(First)).
+
+silent_dns_for_host_names_delays_nobody(_) ->
+    case bed_etc:missing() of
+        none -> silent_dns_for_host_names();
+        Why -> {skip, Why}
+    end.
+
+silent_dns_for_host_names() ->
+    Port = bed_ports:port(),
+    Dns = bed_dns_script:start_link([{'_', '_', drop}], 53),
+    {Server, _} = bed_dns_script:address(Dns),
+    Resolv = ["nameserver ", inet:ntoa(Server), "\n"],
+    [First, Healthy, Live] = hosts(3, Port, fun
+        (1) -> #{exec => bed_etc:exec(lists:flatten(Resolv))};
+        (_) -> #{}
+    end),
+    true = bed_node:call(First, net_kernel, connect_node, [bed_node:name(Healthy)]),
+    Links = watch_links([First, Healthy]),
+    Silent = [list_to_atom(lists:concat(["app@h", N, ".silent.test"])) || N <- lists:seq(1, 12)],
+    Strategy = {epmd, Silent ++ names([Live])},
+    start_members([First], ?PATIENT#{strategy => Strategy, connect_timeout => 60000}),
+    ok = bed_wait:until(live, fun() -> lists:member(bed_node:name(Live), bed_node:visible(First)) end),
+    ?assertMatch(#{round := running, rounds := 0}, status(First)),
+    %% net_kernel, which would look the names up itself, was never asked to.
+    ?assertEqual(idle, bed_node:call(First, ?MODULE, connecting, [])),
+    ?assertEqual([], lost_links(Links)).
+
+%% ---- the node and its server ----
+
+node_that_is_not_alive_joins_nobody(_) ->
+    {ok, Node} = bed_node:start_link(#{alive => false}),
+    Strategy = {epmd, ['app@127.0.0.1', 'app@127.0.0.2']},
+    ?assertEqual(
+        {error,
+            {connect_error, [
+                {'app@127.0.0.1', local_node_is_not_alive},
+                {'app@127.0.0.2', local_node_is_not_alive}
+            ]}},
+        sorted(bed_node:call(Node, barnacle_cluster, run_once, [#{strategy => Strategy}]))
+    ).
+
+killed_server_loses_no_link(_) ->
+    [First | _] = Nodes = hosts(3),
+    start_members(Nodes, #{strategy => {epmd, names(Nodes)}, disconnect => undiscovered}),
+    ok = bed_nodes:await_mesh(Nodes),
+    Links = watch_links(Nodes),
+    [
+        begin
+            Server = bed_node:call(First, erlang, whereis, [?SERVER]),
+            true = bed_node:call(First, erlang, exit, [Server, kill]),
+            ok = bed_wait:until(restarted, fun() ->
+                case bed_node:call(First, erlang, whereis, [?SERVER]) of
+                    undefined -> false;
+                    Pid -> Pid =/= Server
+                end
+            end),
+            ?assertEqual({ok, lists:sort(names(Nodes))}, refresh(First))
+        end
+     || _ <- lists:seq(1, 10)
+    ],
+    ?assertEqual([], lost_links(Links)).
+
+%% ---- in the nodes ----
+
+%% The nodes that are dialled during some rounds of the node's barnacle.
+-spec dials(pos_integer()) -> [node()].
+dials(Rounds) ->
+    Tracer = self(),
+    1 = erlang:trace(new_processes, true, [call, {tracer, Tracer}]) + 1,
+    1 = erlang:trace_pattern({net_kernel, connect_node, 1}, true, [global]),
+    [_ = barnacle_cluster:refresh(?SERVER) || _ <- lists:seq(1, Rounds)],
+    _ = erlang:trace(new_processes, false, [call]),
+    Delivered = erlang:trace_delivered(all),
+    receive
+        {trace_delivered, all, Delivered} -> ok
+    end,
+    dialled().
+
+dialled() ->
+    receive
+        {trace, _, call, {net_kernel, connect_node, [Node]}} -> [Node | dialled()]
+    after 0 -> []
+    end.
+
+%% Whether the net kernel answers, or waits for somebody.
+-spec connecting() -> idle | busy.
+connecting() ->
+    case process_info(whereis(net_kernel), current_function) of
+        {current_function, {gen_server, loop, _}} -> idle;
+        _ -> busy
+    end.
+
+%% ---- the stories' words ----
+
+hosts(Count) ->
+    hosts(Count, bed_ports:port(), fun(_) -> #{} end).
+
+hosts(Count, Port, Own) ->
+    bed_nodes:start_link(#{name => "app", fixed_port => Port}, [
+        (Own(N))#{host => bed_ports:address()}
+     || N <- lists:seq(1, Count)
+    ]).
+
+names(Nodes) ->
+    [bed_node:name(Node) || Node <- Nodes].
+
+address(Node) ->
+    [_, Host] = string:split(atom_to_list(bed_node:name(Node)), "@"),
+    {ok, Address} = inet:parse_strict_address(Host),
+    Address.
+
+text(Address) ->
+    list_to_binary(inet:ntoa(Address)).
+
+start_members(Nodes, Options) ->
+    Results = bed_nodes:each(Nodes, bed_member, start, [maps:merge(#{poll_interval => ?ROUND_MS}, Options)]),
+    [{ok, _} = Result || Result <- Results],
+    ok.
+
+start_unsupervised(Node, Options) ->
+    {ok, Server} = bed_node:call(Node, gen_server, start, [
+        {local, maps:get(name, Options)}, barnacle_cluster, element(2, barnacle_options:new(Options)), []
+    ]),
+    Server.
+
+dns(Dns) ->
+    dns(Dns, #{}).
+
+dns(Dns, More) ->
+    Query = #{
+        basename => <<"app">>,
+        query => <<"nodes.test.">>,
+        nameservers => [bed_dns_script:nameserver(Dns)]
+    },
+    #{strategy => {dns, maps:merge(Query, More)}}.
+
+dns_free(Names) ->
+    ?PATIENT#{strategy => {epmd, Names}, disconnect => undiscovered}.
+
+answering(Nodes) ->
+    [{'_', a, [address(Node) || Node <- Nodes]}].
+
+status(Node) ->
+    bed_node:call(Node, barnacle_cluster, status, [?SERVER]).
+
+refresh(Node) ->
+    sorted(bed_node:call(Node, barnacle_cluster, refresh, [?SERVER])).
+
+sorted({ok, Nodes}) -> {ok, lists:sort(Nodes)};
+sorted({error, {Kind, Failed}}) when is_list(Failed) -> {error, {Kind, lists:sort(Failed)}};
+sorted(Other) -> Other.
+
+wanted(Node) ->
+    lists:sort(maps:keys(maps:get(wanted, status(Node)))).
+
+failed(#{wanted := Wanted}) ->
+    maps:filter(fun(_, State) -> State =/= connected end, Wanted).
+
+await_wanted(Node, Count) ->
+    bed_wait:until({wanted, Count}, fun() -> length(wanted(Node)) =:= Count end).
+
+last_round(Node) ->
+    case refresh(Node) of
+        {ok, _} -> ok;
+        Error -> Error
+    end.
+
+connected(Node) ->
+    bed_node:call(Node, erlang, nodes, [connected]).
+
+%% Waits until a node's barnacle has ended as many rounds more.
+rounds(Node, Count) ->
+    #{rounds := Before} = status(Node),
+    bed_wait:until(rounds, fun() -> maps:get(rounds, status(Node)) >= Before + Count end).
+
+%% A link that is lost and made again is lost all the same.
+watch_links(Nodes) ->
+    [{Node, bed_node:call(Node, bed_links, start, [])} || Node <- Nodes].
+
+lost_links(Watched) ->
+    lists:append([
+        [{bed_node:name(Node), Lost} || Lost <- bed_node:call(Node, bed_links, lost, [Watcher])]
+     || {Node, Watcher} <- Watched
+    ]).
