@@ -8,7 +8,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-build deps-demo deps-test demo test check format tidy asan clean distclean
+.PHONY: all help deps deps-build deps-demo deps-test demo example-gleam test check format readme tidy asan clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
 app := _build/make/lib/barnacle
@@ -41,6 +41,10 @@ deps-test:
 demo: deps-demo all ## Watch five real nodes find each other by DNS, lose one, and heal
 	@examples/demo/run
 
+example-gleam: deps-build ## Build and run the Gleam example with two nodes, where gleam is installed
+	@if command -v gleam >/dev/null; then test/facade/example; else \
+		echo 'skipped: the Gleam example: no gleam on the PATH'; fi
+
 test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/run --list names them
 	@test/run $(STEPS)
 
@@ -48,6 +52,9 @@ check: test ## What CI runs: the same as make test
 
 format: ## Reformat the C++ code, and the Gleam code where gleam is installed
 	@scripts/format
+
+readme: deps-test ## Write the table of settings into README.md from the code
+	@test/step/55-readme write
 
 tidy: deps-test ## Run clang-tidy over the core
 	@test/run tidy

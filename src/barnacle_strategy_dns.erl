@@ -10,7 +10,7 @@ barnacle_dns_answer says which answers are complete.
 
 -behaviour(barnacle_strategy).
 
--export([init/1, discover/1, timeout/1]).
+-export([init/1, discover/1, timeout/1, table/0]).
 
 -export_type([options/0]).
 
@@ -79,6 +79,8 @@ answer(#{addresses := Addresses} = Found, #state{memory = Memory} = State) ->
         end,
     {Answer, State#state{memory = Memory1}}.
 
+?DOC("Every option of this strategy: its name, type, default and meaning.").
+-spec table() -> barnacle_settings:table().
 table() ->
     [
         {basename,

