@@ -241,6 +241,7 @@ Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome)
 
 void Query::send() {
     const ares_addrinfo_hints hints = hints_for(options_.family, 0);
+    errno = 0;
     ares_getaddrinfo(
         channel_.get(), options_.name.c_str(), nullptr, &hints,
         [](void* argument, int status, int /*timeouts*/, ares_addrinfo* result) {
@@ -252,7 +253,12 @@ void Query::send() {
             }
         },
         this);
+    const int send_errno = errno;
     if (outcome_) {
+        // The question could not be sent: c-ares says "refused" whatever the system call said.
+        if (send_errno != 0 && *outcome_ == Outcome{posix_error(ECONNREFUSED)}) {
+            outcome_ = posix_error(send_errno);
+        }
         timer_.start(0);
     } else {
         settle();
