@@ -9,6 +9,7 @@
 -export([
     dns_joins_what_the_zone_names/1,
     dns_errors_are_gleam_values_everywhere/1,
+    dns_module_asks_the_system/1,
     epmd_joins_the_listed_nodes/1,
     local_epmd_joins_the_nodes_of_this_host/1,
     local_epmd_without_an_epmd/1,
@@ -79,6 +80,50 @@ dns_errors_are_gleam_values_everywhere(_) ->
         ]
     ],
     ok = bed_dns_real:stop(Server).
+
+%% The functions of barnacle/dns take no name servers, so the node has a resolv.conf of its own.
+dns_module_asks_the_system(_) ->
+    case bed_etc:missing() of
+        none -> dns_module();
+        Why -> {skip, Why}
+    end.
+
+dns_module() ->
+    Server = bed_dns_script:start_link(
+        [
+            {"app.test", a, [{192, 0, 2, 1}]},
+            {"app.test", aaaa, [{16#fd00, 0, 0, 0, 0, 0, 1, 2}]},
+            {"broken.test", '_', servfail}
+        ],
+        53
+    ),
+    {Address, 53} = bed_dns_script:address(Server),
+    ResolvConf = "nameserver " ++ bed_ports:text(Address) ++ "\nsearch .\n",
+    [Node] = hosts(1, #{exec => bed_etc:exec(ResolvConf)}),
+    Call = fun(Function, Args) -> bed_node:call(Node, facade@beyond, Function, Args) end,
+    {ok, Addresses} = Call(dns_lookup, [<<"app.test">>, ?LIMIT_MS]),
+    ?assertEqual(
+        [[192, 0, 2, 1], [16#fd00, 0, 0, 0, 0, 0, 1, 2]],
+        [facade@beyond:address(A) || A <- Addresses]
+    ),
+    ?assertEqual(
+        {ok, ['shop@192.0.2.1', 'shop@fd00::1:2']},
+        Call(dns_discover_nodes, [<<"shop">>, <<"app.test">>, ?LIMIT_MS])
+    ),
+    [
+        begin
+            {error, Why} = Call(Function, Args),
+            ?assertEqual(Expected, facade@beyond:lookup_error(Why))
+        end
+     || {Name, Expected} <- [
+            {<<"broken.test">>, <<"ServerFailure">>}, {<<"nobody.test">>, <<"NoSuchDomain">>}
+        ],
+        {Function, Args} <- [
+            {dns_lookup, [Name, ?LIMIT_MS]},
+            {dns_discover_nodes, [<<"shop">>, Name, ?LIMIT_MS]}
+        ]
+    ],
+    ok = bed_node:stop(Node).
 
 epmd_joins_the_listed_nodes(_) ->
     [First | Others] = Nodes = hosts(3),
