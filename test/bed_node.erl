@@ -12,6 +12,7 @@
 
 -export([start/1, start_link/1, stop/1]).
 -export([name/1, call/4, call/5, os_pid/1, visible/1, kill/1, suspend/1, resume/1, restart/1]).
+-export([code_path/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -export_type([options/0, name/0]).
@@ -221,6 +222,7 @@ env(Options) ->
     maps:get(env, Options, []).
 
 %% What this VM runs that is not OTP's own: the build under test, and the tests.
+-spec code_path() -> [file:filename()].
 code_path() ->
     Otp = code:lib_dir(),
     [filename:absname(Dir) || Dir <- code:get_path(), not lists:prefix(Otp, Dir), Dir =/= "."].
