@@ -60,7 +60,7 @@ built(Sources, Priv) ->
         {ok, Make} ->
             case run(Make, ["-C", Sources, "PRIV=" ++ Priv]) of
                 0 -> loaded(Priv);
-                Status -> {error, io_lib:format("make failed (exit status ~b), see above", [Status])}
+                S -> {error, io_lib:format("make failed (exit status ~b); see above", [S])}
             end;
         {error, _} = Error ->
             Error

@@ -29,7 +29,9 @@ pub fn hosts(
   barnacle.hosts(hosts, basename, timeout)
 }
 
-pub fn with_every_setting(barnacle: barnacle.Barnacle(a)) -> barnacle.Barnacle(a) {
+pub fn with_every_setting(
+  barnacle: barnacle.Barnacle(a),
+) -> barnacle.Barnacle(a) {
   let barnacle = barnacle.with_eager_poll_interval(barnacle, 1)
   let barnacle = barnacle.with_departed_after(barnacle, 1)
   let barnacle = barnacle.with_connect_timeout(barnacle, 1)

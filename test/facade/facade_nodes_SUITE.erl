@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(facade_nodes_SUITE).
 
-%% The built-in strategies as a Gleam program uses them: real nodes, a real name server, a real EPMD.
+%% The built-in strategies as a Gleam program uses them, with real nodes, name servers and EPMDs.
 
 -include_lib("stdlib/include/assert.hrl").
 

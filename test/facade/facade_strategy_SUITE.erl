@@ -105,8 +105,8 @@ functions_that_fail_fail_their_round_only(_) ->
                     work -> {ok, []}
                 end
             end,
-            B = barnacle:with_poll_interval(barnacle:custom(barnacle:new_strategy(Turn)), ?NEVER_MS),
-            {ok, Subject} = barnacle:start(B),
+            B = barnacle:custom(barnacle:new_strategy(Turn)),
+            {ok, Subject} = barnacle:start(barnacle:with_poll_interval(B, ?NEVER_MS)),
             take_turn(work),
             Failed = ask(fun() -> barnacle:refresh(Subject, ?LIMIT_MS) end),
             take_turn(fail),
