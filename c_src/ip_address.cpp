@@ -9,17 +9,9 @@
 
 namespace barnacle {
 
-namespace {
-
-// The longest text of an address is shorter than this (INET6_ADDRSTRLEN counts the closing zero).
-constexpr std::size_t max_text_bytes = INET6_ADDRSTRLEN;
-
-}  // namespace
-
 std::optional<IpAddress> parse_ip_address(std::string_view text) {
     // inet_pton reads up to a zero byte: one inside the text would hide what follows it.
-    if (text.empty() || text.size() >= max_text_bytes ||
-        text.find('\0') != std::string_view::npos) {
+    if (text.find('\0') != std::string_view::npos) {
         return std::nullopt;
     }
     const std::string terminated(text);
@@ -60,7 +52,7 @@ std::optional<IpAddress> ip_address_from_sockaddr(const sockaddr& address) {
 }
 
 std::string to_text(const IpAddress& address) {
-    std::array<char, max_text_bytes> text{};
+    std::array<char, INET6_ADDRSTRLEN> text{};
     if (inet_ntop(address.family, address.bytes.data(), text.data(), text.size()) == nullptr) {
         return {};
     }

@@ -113,15 +113,45 @@ TEST_SUITE("epmd: hosts by name") {
     }
 
     TEST_CASE("that come late take the place of one past its share") {
+        // Its share ends after half the time; they come before and after that.
+        for (const std::uint64_t late_ms : {short_ms * 3 / 4, short_ms * 5 / 4}) {
+            Loop loop;
+            EpmdFarm farm(loop, {silent, one_name_reply});
+            TableResolver resolver(loop, {});
+            Timer late(loop,
+                       [&] { resolver.unanswered.at(0)(addresses({farm.hosts()[1].c_str()})); });
+            late.start(late_ms);
+            EpmdNamesOptions options =
+                options_for({farm.hosts()[0], "late.example"}, farm.port(), 2 * short_ms);
+            options.concurrency = 1;
+            CAPTURE(late_ms);
+            CHECK(ask(loop, options, resolver.function()) == Result{timed_out, one_name});
+        }
+    }
+
+    TEST_CASE("that come late take no place of one past its share that has answered") {
         Loop loop;
-        EpmdFarm farm(loop, {silent, one_name_reply});
+        // The share of the first is a third of the time.
+        const EpmdScript slow{.pieces = {epmd_header + "name a at port 4000\n"},
+                              .pause_ms = 2 * short_ms};
+        EpmdFarm farm(loop, {slow, silent, one_name_reply});
         TableResolver resolver(loop, {});
-        Timer late(loop, [&] { resolver.unanswered.at(0)(addresses({farm.hosts()[1].c_str()})); });
-        late.start(short_ms * 3 / 4);
-        EpmdNamesOptions options =
-            options_for({farm.hosts()[0], "late.example"}, farm.port(), 2 * short_ms);
+        Timer second(loop,
+                     [&] { resolver.unanswered.at(0)(addresses({farm.hosts()[1].c_str()})); });
+        farm.at(0).on_change = [&] {
+            if (farm.at(0).open() == 0) {
+                second.start(short_ms / 10);  // the reply is on its way yet
+            }
+        };
+        farm.at(1).on_change = [&] {
+            if (farm.at(1).open() == 1) {
+                resolver.unanswered.at(1)(addresses({farm.hosts()[2].c_str()}));
+            }
+        };
+        EpmdNamesOptions options = options_for({farm.hosts()[0], "second.example", "third.example"},
+                                               farm.port(), 4 * short_ms);
         options.concurrency = 1;
-        CHECK(ask(loop, options, resolver.function()) == Result{timed_out, one_name});
+        CHECK(ask(loop, options, resolver.function()) == Result{one_name, timed_out, one_name});
     }
 
     TEST_CASE("with several addresses are asked at the first that connects") {
@@ -147,12 +177,26 @@ TEST_SUITE("epmd: hosts by name") {
               Result{one_name});
     }
 
-    TEST_CASE("whose addresses fail at once say what the first one's error was") {
+    TEST_CASE("that have connected are not left for another address, however slow") {
         Loop loop;
-        IpAddress no_family;
-        TableResolver resolver(loop, {{"host", Addresses{no_family, no_family}}});
-        CHECK(ask(loop, options_for({"host"}, 4369), resolver.function()) ==
-              Result{connection_error(EINVAL)});
+        const EpmdScript slow{.pieces = {epmd_header + "name a at port 4000\n"}, .pause_ms = 600};
+        EpmdFarm farm(loop, {slow, replies("")});
+        TableResolver resolver(
+            loop, {{"host", addresses({farm.hosts()[0].c_str(), farm.hosts()[1].c_str()})}});
+        CHECK(ask(loop, options_for({"host"}, farm.port()), resolver.function()) ==
+              Result{one_name});
+        CHECK(farm.at(0).accepted() == 1);
+        CHECK(farm.at(1).accepted() == 0);
+    }
+
+    TEST_CASE("whose addresses all fail say what the first one's error was") {
+        Loop loop;
+        const ClosedPort closed;
+        const Addresses refused = addresses({"127.0.0.2"});
+        TableResolver resolver(loop, {{"host", {Addresses{IpAddress{}, refused[0]}}},
+                                      {"other", {Addresses{refused[0], IpAddress{}}}}});
+        CHECK(ask(loop, options_for({"host", "other"}, closed.port()), resolver.function()) ==
+              Result{connection_error(EINVAL), connection_error(ECONNREFUSED)});
     }
 }
 
@@ -214,6 +258,26 @@ TEST_SUITE("epmd: ending") {
                                                 });
             REQUIRE(run_until(loop, [&done] { return done; }));
         }
+    }
+
+    TEST_CASE("is not needed after the result") {
+        Loop loop;
+        EpmdFarm farm(loop, {one_name_reply, silent});
+        TableResolver resolver(loop, {});
+        int results = 0;
+        const EpmdNames early(loop, options_for({farm.hosts()[0]}, farm.port(), 50), no_resolver,
+                              [&](const Result&) { ++results; });
+        const EpmdNames late(loop,
+                             options_for({farm.hosts()[1], "silent.example"}, farm.port(), 50),
+                             resolver.function(), [&](const Result&) { ++results; });
+        bool over = false;
+        Timer after(loop, [&] {
+            resolver.unanswered.at(0)(addresses({"127.0.0.1"}));
+            over = true;
+        });
+        after.start(200);
+        REQUIRE(run_until(loop, [&] { return over && farm.at(1).open() == 0; }));
+        CHECK(results == 2);
     }
 
     TEST_CASE("leaves no descriptor") {

@@ -175,6 +175,12 @@ TEST_SUITE("epmd_names_reply") {
         CHECK(read(reply, {.max_names = 9, .max_bytes = reply.size()}) == Outcome(Names{{"a", 1}}));
     }
 
+    TEST_CASE("what is wrong first is what is wrong") {
+        const std::string bad = header + "name a at port 0\n";
+        CHECK(read(bad + "name b at port 1\n", {.max_names = 9, .max_bytes = bad.size()}) ==
+              bad_reply);
+    }
+
     TEST_CASE("endless bytes are given up after a line's length") {
         EpmdNamesReply parser(plenty);
         REQUIRE(parser.feed(header));

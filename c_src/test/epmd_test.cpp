@@ -46,6 +46,21 @@ TEST_SUITE("epmd: one host") {
         CHECK(ask_one(script) == EpmdOutcome(one_name));
     }
 
+    TEST_CASE("that pauses after any number of bytes is understood") {
+        // A power of two may fill the client's buffer to the brim.
+        for (const std::size_t first : {1024, 2048, 4096, 8192}) {
+            std::string reply = epmd_header;
+            Names names;
+            while (reply.size() < first) {
+                names.push_back({std::string(200, 'a') + std::to_string(names.size()), 4000});
+                reply += "name " + names.back().name + " at port 4000\n";
+            }
+            CAPTURE(first);
+            CHECK(ask_one({.pieces = {reply.substr(0, first), reply.substr(first)},
+                           .pause_ms = 20}) == EpmdOutcome(names));
+        }
+    }
+
     TEST_CASE("that breaks off after any byte of a line, or of the header, is an error") {
         Loop loop;
         const std::string reply =

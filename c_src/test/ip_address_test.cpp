@@ -103,11 +103,11 @@ TEST_SUITE("ip_address") {
         for (const char* text : {"127.0.0.2", "2001:db8::7"}) {
             CAPTURE(text);
             const IpAddress address = *parse_ip_address(text);
-            const sockaddr_storage storage = to_sockaddr(address, 4369);
+            const sockaddr_storage storage = to_sockaddr(address, 4370);
             CHECK(storage.ss_family == address.family);
             sockaddr_in ipv4{};
             std::memcpy(&ipv4, &storage, sizeof ipv4);  // the port lies at the same place in both
-            CHECK(ntohs(ipv4.sin_port) == 4369);
+            CHECK(ntohs(ipv4.sin_port) == 4370);
             CHECK(ip_address_from_sockaddr(reinterpret_cast<const sockaddr&>(storage)) == address);
         }
     }
