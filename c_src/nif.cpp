@@ -57,25 +57,28 @@ ERL_NIF_TERM open(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
                                 std::move(operation), self, argv[1]));
 }
 
-// Calls `function` with the resource in a term, if that is an operation of the calling process.
+// Calls `function` with the resource in a term, if that is an operation of the calling process. One
+// of a library that was loaded before this one, and with other code, is `foreign`.
 template <typename Function>
-ERL_NIF_TERM with_own(ErlNifEnv* env, ERL_NIF_TERM term, Function function) {
+ERL_NIF_TERM with_own(ErlNifEnv* env, ERL_NIF_TERM term, ERL_NIF_TERM foreign, Function function) {
     void* object = nullptr;
     if (enif_get_resource(env, term, library_of(env).operation_type, &object) == 0) {
-        return enif_make_badarg(env);
+        return enif_is_ref(env, term) == 0 ? enif_make_badarg(env) : foreign;
     }
     auto& resource = *static_cast<OperationResource*>(object);
     return resource.is_owner(env) ? function(resource) : error(env, atom(env, "not_owner"));
 }
 
 ERL_NIF_TERM step(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
-    return with_own(env, argv[0], [env](OperationResource& own) { return own.step(env); });
+    return with_own(env, argv[0], error(env, atom(env, "closed")),
+                    [env](OperationResource& own) { return own.step(env); });
 }
 
 ERL_NIF_TERM close(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
-    return with_own(env, argv[0], [env](OperationResource& own) {
+    const ERL_NIF_TERM ok = atom(env, "ok");
+    return with_own(env, argv[0], ok, [env, ok](OperationResource& own) {
         own.close(env);
-        return atom(env, "ok");
+        return ok;
     });
 }
 

@@ -55,8 +55,9 @@ operation is closed. {wait, Ms}: step again when {select, Operation, Ref, ready_
 milliseconds have passed, whichever comes first; Ms is 0 for at once. A message may also come late,
 after a step that wasn't waiting for it any more.
 
-The errors: closed, the operation is closed or done; not_owner, another process opened it;
-select_failed, the VM can't watch the operation's descriptor.
+The errors: closed, the operation is closed or done, or the library was loaded anew since it was
+opened; not_owner, another process opened it; select_failed, the VM can't watch its descriptor.
+Anything but a reference is a badarg.
 """).
 -spec step(operation()) ->
     {done, Reply :: binary()}

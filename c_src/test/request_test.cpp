@@ -72,16 +72,20 @@ TEST_CASE("requests are read") {
 }
 
 TEST_CASE("every number has its limits, and the text names them") {
-    for (const auto& [key, low, high] :
-         std::vector<std::tuple<std::string, std::int64_t, std::int64_t>>{
-             {"timeout_ms", 1, 86'400'000},
-             {"grace_ms", 0, 86'400'000},
-             {"max_addresses", 1, 2'147'483'647},
-             {"concurrency", 1, 2'147'483'647},
-             {"port", 1, 65'535},
-             {"max_names", 1, 2'147'483'647},
-             {"max_bytes", 1, 2'147'483'647}}) {
-        CAPTURE(key);
+    struct Limits {
+        std::string key;
+        std::int64_t low;
+        std::int64_t high;
+    };
+    for (const auto& limits : std::vector<Limits>{{"timeout_ms", 1, 86'400'000},
+                                                  {"grace_ms", 0, 86'400'000},
+                                                  {"max_addresses", 1, 2'147'483'647},
+                                                  {"concurrency", 1, 2'147'483'647},
+                                                  {"port", 1, 65'535},
+                                                  {"max_names", 1, 2'147'483'647},
+                                                  {"max_bytes", 1, 2'147'483'647}}) {
+        const auto& [key, low, high] = limits;
+        CAPTURE(limits.key);
         for (const RequestMap& request : all_requests()) {
             if (!request.has(key)) {
                 continue;
@@ -111,7 +115,8 @@ TEST_CASE("a value of another type is refused by its key") {
         {110, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9},                     // a big integer
     };
     for (const RequestMap& request : all_requests()) {
-        for (const auto& [key, value] : request.pairs) {
+        for (const auto& pair : request.pairs) {
+            const std::string& key = pair.first;
             int refused = 0;
             for (const RequestBytes& other : others) {
                 const std::string said = refusal(request.with(key, other));
@@ -135,11 +140,12 @@ TEST_CASE("a value of another type is refused by its key") {
 
 TEST_CASE("every key must be there, once, and no other") {
     for (const RequestMap& request : all_requests()) {
-        for (const auto& [key, value] : request.pairs) {
+        for (const auto& pair : request.pairs) {
+            const std::string& key = pair.first;
             CAPTURE(key);
             CHECK(refusal(request.without(key)) == "bad_request: " + key + " is missing");
             RequestMap twice = request;
-            twice.pairs.emplace_back(key, value);
+            twice.pairs.push_back(pair);
             CHECK(refusal(twice) == "bad_request: " + key + " is there twice");
         }
         CHECK(contains(refusal(request.with("retries", integer(1))), "not the atom \"retries\""));
