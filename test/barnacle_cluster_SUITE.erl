@@ -30,7 +30,6 @@
 
 -define(ROUND_MS, 50).
 -define(NEVER_MS, 3600000).
--define(PATIENT, #{poll_interval => ?NEVER_MS}).
 -define(SERVER, (bed_member:server())).
 
 suite() ->
@@ -155,7 +154,7 @@ hidden_nodes_are_linked_and_not_dialled_again(_) ->
         (1) -> #{};
         (2) -> #{args => ["-hidden"]}
     end),
-    Options = ?PATIENT#{strategy => {epmd, names(Nodes)}, disconnect => undiscovered},
+    Options = (patient())#{strategy => {epmd, names(Nodes)}, disconnect => undiscovered},
     start_members([First], Options),
     ok = bed_wait:until(linked, fun() -> connected(First) =:= [bed_node:name(Hidden)] end),
     ?assertEqual([], bed_node:call(First, ?MODULE, dials, [5])),
@@ -169,7 +168,8 @@ undiscovered_nodes_are_cut(_) ->
     end),
     [true = bed_node:call(First, net_kernel, connect_node, [N]) || N <- names([Second, Hidden])],
     [FirstName | _] = names(Nodes),
-    start_members([First], ?PATIENT#{strategy => {epmd, [FirstName]}, disconnect => undiscovered}),
+    Options = (patient())#{strategy => {epmd, [FirstName]}, disconnect => undiscovered},
+    start_members([First], Options),
     ok = bed_wait:until(cut, fun() -> bed_node:visible(First) =:= [] end),
     ?assertEqual({ok, [FirstName]}, refresh(First)),
     %% Only visible nodes are ever cut.
@@ -223,7 +223,7 @@ hung_hosts_delay_nobody(_) ->
         end
      || _ <- lists:seq(1, 3)
     ],
-    Options = ?PATIENT#{strategy => {epmd, Hung ++ names(Nodes)}, connect_timeout => 60000},
+    Options = (patient())#{strategy => {epmd, Hung ++ names(Nodes)}, connect_timeout => 60000},
     ok = bed_wait:until(booted, fun() -> bed_node:visible(First) =:= [] end),
     start_members([First], Options),
     ok = bed_wait:until(live, fun() -> bed_node:visible(First) =:= lists:sort(names(Rest)) end),
@@ -235,7 +235,7 @@ hung_hosts_delay_nobody(_) ->
 refusing_hosts_are_named(_) ->
     [First | _] = hosts(1),
     Dead = [list_to_atom("app@" ++ inet:ntoa(bed_ports:address())) || _ <- lists:seq(1, 3)],
-    start_members([First], ?PATIENT#{strategy => {epmd, Dead}}),
+    start_members([First], (patient())#{strategy => {epmd, Dead}}),
     {error, {connect_error, Failed}} = refresh(First),
     ?assertEqual(lists:sort([{Node, failed_to_connect} || Node <- Dead]), lists:sort(Failed)),
     ?assertEqual(lists:sort([atom_to_binary(Node) || Node <- Dead]), wanted(First)).
@@ -259,7 +259,7 @@ silent_dns_for_host_names() ->
     Links = watch_links([First, Healthy]),
     Silent = [list_to_atom(lists:concat(["app@h", N, ".silent.test"])) || N <- lists:seq(1, 12)],
     Strategy = {epmd, Silent ++ names([Live])},
-    start_members([First], ?PATIENT#{strategy => Strategy, connect_timeout => 60000}),
+    start_members([First], (patient())#{strategy => Strategy, connect_timeout => 60000}),
     ok = bed_wait:until(live, fun() ->
         lists:member(bed_node:name(Live), bed_node:visible(First))
     end),
@@ -381,7 +381,7 @@ dns(Dns, More) ->
     #{strategy => {dns, maps:merge(Query, More)}}.
 
 dns_free(Names) ->
-    ?PATIENT#{strategy => {epmd, Names}, disconnect => undiscovered}.
+    (patient())#{strategy => {epmd, Names}, disconnect => undiscovered}.
 
 answering(Nodes) ->
     [{'_', a, [address(Node) || Node <- Nodes]}].
@@ -428,3 +428,7 @@ lost_links(Watched) ->
         [{bed_node:name(Node), Lost} || Lost <- bed_node:call(Node, bed_links, lost, [Watcher])]
      || {Node, Watcher} <- Watched
     ]).
+
+%% A barnacle whose polls are nobody's concern: only the first round and refreshes count.
+patient() ->
+    #{poll_interval => ?NEVER_MS}.

@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_cluster_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 %% What the server promises, without a network: strategies whose functions the test holds.
 
 -include_lib("eunit/include/eunit.hrl").
@@ -520,3 +523,5 @@ flush() ->
         Message -> [Message | flush()]
     after 0 -> []
     end.
+
+-endif.

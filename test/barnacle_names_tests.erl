@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_names_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 -include_lib("eunit/include/eunit.hrl").
 
 check_test_() ->
@@ -94,3 +97,5 @@ addresses_are_written_as_rfc_5952_says_test_() ->
             {{0, 0, 0, 0, 0, 16#FFFF, 16#0A00, 1}, <<"::ffff:10.0.0.1">>}
         ]
     ].
+
+-endif.

@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_native_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 -include_lib("eunit/include/eunit.hrl").
 
 %% What no EPMD and no name server says.
@@ -493,3 +496,5 @@ in_fresh({Module, Function, Args}) ->
     receive
         {'DOWN', Monitor, process, Pid, Outcome} -> Outcome
     end.
+
+-endif.

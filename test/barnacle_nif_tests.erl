@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_nif_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 %% The native library's functions as they are, without barnacle_native above them.
 
 -include_lib("eunit/include/eunit.hrl").
@@ -372,3 +375,5 @@ code_path() ->
         ["-pa", filename:dirname(code:which(Module))]
      || Module <- [barnacle_nif, bed_wait]
     ]).
+
+-endif.

@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_options_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 -include_lib("eunit/include/eunit.hrl").
 
 defaults_test() ->
@@ -101,3 +104,5 @@ not_options_test_() ->
         ?_assertMatch({error, {bad_options, [_ | _]}}, barnacle_options:new(Options))
      || Options <- [nonsense, 1, [1, 2], [{strategy, {epmd, []}} | tail], #{}]
     ].
+
+-endif.

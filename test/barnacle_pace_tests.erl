@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_pace_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 -include_lib("eunit/include/eunit.hrl").
 
 -define(OLD, #{age_ms => 60000, failed => false, crashes => 0}).
@@ -28,3 +31,5 @@ about(Ms, Past, Options) ->
             [barnacle_pace:next_ms(Past, Options) || _ <- lists:seq(1, 200)]
         )
     ).
+
+-endif.

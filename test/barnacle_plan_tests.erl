@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_plan_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 -include_lib("eunit/include/eunit.hrl").
 
 -define(A, <<"app@10.0.0.1">>).
@@ -115,3 +118,5 @@ plan(Answers) ->
 
 observe(Answers, NowMs, Plan) ->
     lists:foldl(fun(Answer, P) -> barnacle_plan:observe(Answer, NowMs, P) end, Plan, Answers).
+
+-endif.

@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_registry_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 -include_lib("eunit/include/eunit.hrl").
 
 -define(A, <<"app@10.0.0.1">>).
@@ -94,3 +97,5 @@ until(Condition, DeadlineMs) ->
 
 unique() ->
     integer_to_binary(erlang:unique_integer([positive])).
+
+-endif.

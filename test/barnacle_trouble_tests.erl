@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_trouble_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 -include_lib("eunit/include/eunit.hrl").
 
 said_once_when_it_begins_test() ->
@@ -37,3 +40,5 @@ said(Steps) ->
         Steps
     ),
     Said.
+
+-endif.
