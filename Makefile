@@ -15,7 +15,7 @@ app := _build/make/lib/barnacle
 beams := $(app)/ebin
 
 all: deps-build ## Build the native core and the Erlang modules
-	@$(MAKE) --no-print-directory -C c_src
+	@$(MAKE) --no-print-directory -j$$(getconf _NPROCESSORS_ONLN) -C c_src
 	@$(MAKE) --no-print-directory $(beams)/barnacle.app
 
 $(beams)/barnacle.app: $(wildcard src/*.erl) src/barnacle.app.src $(wildcard src/*.hrl include/*.hrl)

@@ -4,7 +4,7 @@
 # run_doctest [VARIABLE=VALUE...]: as given to c_src/Makefile.
 run_doctest() {
     local output line
-    if ! make -C c_src tests "$@"; then
+    if ! make "$jobs" -C c_src tests "$@"; then
         failed=$((failed + 1))
         echo "FAILED  building the tests of the core"
         return

@@ -41,6 +41,9 @@ totals() {
     [ "$failed" -eq 0 ]
 }
 
+# As many compilers at once as there are processors.
+jobs=-j$(getconf _NPROCESSORS_ONLN)
+
 # Where rebar3 puts what the Erlang steps run.
 beams=_build/test/lib/barnacle/ebin
 test_beams=_build/test/lib/barnacle/test
