@@ -271,13 +271,15 @@ TEST_SUITE("epmd: ending") {
                              options_for({farm.hosts()[1], "silent.example"}, farm.port(), 50),
                              resolver.function(), [&](const Result&) { ++results; });
         bool over = false;
+        Timer end(loop, [&] { over = true; });
         Timer after(loop, [&] {
-            resolver.unanswered.at(0)(addresses({"127.0.0.1"}));
-            over = true;
+            resolver.unanswered.at(0)(addresses({farm.hosts()[0].c_str()}));
+            end.start(50);
         });
         after.start(200);
         REQUIRE(run_until(loop, [&] { return over && farm.at(1).open() == 0; }));
         CHECK(results == 2);
+        CHECK(farm.at(0).accepted() == 1);
     }
 
     TEST_CASE("leaves no descriptor") {
