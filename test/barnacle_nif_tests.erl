@@ -8,6 +8,8 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
+%% A logger's handler.
+-export([log/2]).
 %% Called in another VM.
 -export([wait_with_operations/1, load_with_abi/1, run/1]).
 
@@ -121,15 +123,30 @@ info_test() ->
 killed_workers_leave_nothing_test_() ->
     {timeout, ?EUNIT_LIMIT_S, fun() ->
         with_silent_server(fun(Server) ->
+            ok = logger:add_handler(?MODULE, ?MODULE, #{config => self()}),
             Before = {operations(), descriptors()},
             Opened = lists:sum([kill_workers(Server, 50) || _ <- lists:seq(1, ?WORKERS div 50)]),
             ?assert(Opened > ?WORKERS div 4),
             ok = bed_wait:until(ended, fun() ->
                 Now = {operations(), descriptors()},
                 Now =:= Before orelse Now
-            end)
+            end),
+            ok = logger:remove_handler(?MODULE),
+            %% The VM reports a descriptor that was closed while it was selected.
+            ?assertEqual([], logged())
         end)
     end}.
+
+log(#{level := error} = Event, #{config := Pid}) ->
+    Pid ! {logged, Event};
+log(_Event, _Config) ->
+    ok.
+
+logged() ->
+    receive
+        {logged, Event} -> [Event | logged()]
+    after 0 -> []
+    end.
 
 %% Kills one after the other as soon as some of them, how many is random, have opened an operation.
 %% Gives that number.

@@ -2,9 +2,11 @@
 #include "../loop.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -27,6 +29,20 @@ TEST_CASE("a timer calls its function once, after its time") {
     CHECK_FALSE(timer.active());
     loop.run_nowait();
     CHECK(calls == 1);
+}
+
+TEST_CASE("a timer counts from its start, not from when the loop last ran") {
+    using Clock = std::chrono::steady_clock;
+    Loop loop;
+    loop.run_nowait();
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));  // the loop's time stands still
+    bool done = false;
+    Timer timer(loop, [&done] { done = true; });
+    const auto start = Clock::now();
+    timer.start(30);
+    REQUIRE(run_until(loop, [&] { return done; }));
+    // libuv's clock has whole milliseconds.
+    CHECK(Clock::now() - start >= std::chrono::milliseconds(29));
 }
 
 TEST_CASE("a timer that is stopped or destroyed is silent") {
