@@ -287,9 +287,9 @@ Encoder& Encoder::atom(std::string_view name) {
     });
 }
 
-Encoder& Encoder::binary(std::string_view value) {
-    return put(head_bytes + value.size(), [value](char* bytes, int* index) {
-        return ei_encode_binary(bytes, index, value.data(), static_cast<long>(value.size()));
+Encoder& Encoder::binary(std::string_view bytes) {
+    return put(head_bytes + bytes.size(), [bytes](char* buffer, int* index) {
+        return ei_encode_binary(buffer, index, bytes.data(), static_cast<long>(bytes.size()));
     });
 }
 

@@ -36,7 +36,7 @@ class Operation::Work {
  public:
     explicit Work(std::span<const std::uint8_t> request) noexcept {
         attempt([&] {
-            std::visit([this](auto&& any) { start(std::move(any)); }, decode_request(request));
+            std::visit([this](auto any) { start(std::move(any)); }, decode_request(request));
         });
     }
 

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -156,7 +157,7 @@ TEST_CASE("what isn't a term is refused") {
         }
     }
     SUBCASE("more elements or bytes than there are") {
-        for (const int tag : {'b', 'd', 'h', 'i', 'k', 'l', 'm', 'n', 'o', 's', 't', 'v', 'w'}) {
+        for (const unsigned char tag : std::string_view("bdhiklmnostvw")) {
             CAPTURE(tag);
             const Bytes huge = term({tag, 255, 255, 255, 255});
             if (tag == 'b') {
