@@ -20,6 +20,7 @@
 %% name and host: those of the node's name; host is an address or a name. address: to listen on,
 %% where host is a name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
 %% accepts no links (so it doesn't register in an EPMD). exec: a program in the place of erl.
+%% code_path: in the place of this VM's.
 %% owner: a process to be linked to from the very beginning. alive: false is a node without
 %% distribution, which needs none of the others.
 -type options() :: #{
@@ -34,6 +35,7 @@
     args => [string()],
     env => [{string(), string()}],
     exec => {string(), [string()]} | string(),
+    code_path => [file:filename()],
     owner => pid()
 }.
 -type name() :: pid().
@@ -196,7 +198,7 @@ long_name(#{name := Name, host := Host}) ->
     #{name => Name, host => host_text(Host), longnames => true}.
 
 args(#{alive := false} = Options) ->
-    ["-pa" | code_path()] ++ maps:get(args, Options, []);
+    code_path(Options) ++ maps:get(args, Options, []);
 args(Options) ->
     Listen =
         case Options of
@@ -211,7 +213,7 @@ args(Options) ->
     ["-start_epmd", "false", "-setcookie", maps:get(cookie, Options, "barnacle_bed")] ++
         Port ++
         [lists:flatten(Arg) || Arg <- Listen] ++
-        ["-pa" | code_path()] ++ maps:get(args, Options, []).
+        code_path(Options) ++ maps:get(args, Options, []).
 
 address(#{address := Address}) -> Address;
 address(#{host := Host}) -> Host.
@@ -220,6 +222,12 @@ env(#{epmd_port := Port} = Options) ->
     [{"ERL_EPMD_PORT", integer_to_list(Port)} | maps:get(env, Options, [])];
 env(Options) ->
     maps:get(env, Options, []).
+
+code_path(Options) ->
+    case maps:get(code_path, Options, code_path()) of
+        [] -> [];
+        Dirs -> ["-pa" | Dirs]
+    end.
 
 %% What this VM runs that is not OTP's own: the build under test, and the tests.
 -spec code_path() -> [file:filename()].

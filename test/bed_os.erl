@@ -9,7 +9,8 @@
 
 -behaviour(gen_server).
 
--export([start/1, start_link/1, pid/1, signal/2, output/1, stop/1, temp_dir/0, find/1, is_root/0]).
+-export([start/1, start_link/1, pid/1, signal/2, output/1, stop/1]).
+-export([temp_dir/0, temp_dir_link/0, find/1, is_root/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -export_type([options/0]).
@@ -84,6 +85,13 @@ temp_dir() ->
     Name = io_lib:format("barnacle-~s-~.36b", [os:getpid(), rand:uniform(1 bsl 48)]),
     Dir = filename:join(Base, lists:flatten(Name)),
     ok = file:make_dir(Dir),
+    Dir.
+
+%% A new empty directory that goes with the caller, when that ends or this VM is killed.
+-spec temp_dir_link() -> string().
+temp_dir_link() ->
+    Dir = temp_dir(),
+    {ok, _} = start_link(#{program => find("sleep"), args => ["infinity"], remove => Dir}),
     Dir.
 
 %% The path of a program; those that Debian keeps in /usr/sbin count though they are not in PATH.
