@@ -12,6 +12,7 @@
     refresh_gives_the_result_and_resets_the_timer/1,
     pause_stops_polling_and_refresh_resumes/1,
     nothing_is_linked_after_pause/1,
+    nothing_is_unlinked_after_pause/1,
     shutdown_ends_the_barnacle_normally/1,
     listener_hears_of_everything/1,
     listener_that_is_not_there_is_ignored/1,
@@ -86,22 +87,33 @@ pause_stops_polling_and_refresh_resumes(_) ->
     nil = barnacle:shutdown(Subject, ?LIMIT_MS).
 
 nothing_is_linked_after_pause(_) ->
+    Failed = {error, {connect_error, [{'a@h', failed_to_connect}]}},
+    nothing_after_pause(fun barnacle:with_connect_nodes_function/2, Failed).
+
+nothing_is_unlinked_after_pause(_) ->
+    Failed = {error, {disconnect_error, [{'b@h', failed_to_disconnect}]}},
+    Add = fun(Strategy, Disconnect) ->
+        S1 = barnacle:with_list_nodes_function(Strategy, fun() -> {ok, ['a@h', 'b@h']} end),
+        barnacle:with_disconnect_nodes_function(S1, Disconnect)
+    end,
+    nothing_after_pause(Add, Failed).
+
+nothing_after_pause(Add, Failed) ->
     Test = self(),
-    Connect = fun(Nodes) ->
-        Test ! {connect, Nodes},
+    Function = fun(Nodes) ->
+        Test ! {called, Nodes},
         {ok, Nodes}
     end,
     Listener = subject(),
-    B = held(fun(S) -> barnacle:with_connect_nodes_function(S, Connect) end),
+    B = held(fun(Strategy) -> Add(Strategy, Function) end),
     {ok, Subject} = barnacle:start(barnacle:with_listener(B, Listener)),
     Discovery = discovery(),
     nil = barnacle:pause(Subject, ?LIMIT_MS),
     ?assertEqual({pause_response, nil}, next(Listener)),
     answer(Discovery, {ok, ['a@h']}),
-    Failed = {error, {connect_error, [{'a@h', failed_to_connect}]}},
     ?assertEqual({refresh_response, Failed}, next(Listener)),
     receive
-        {connect, _} -> error(linked_after_pause)
+        {called, _} -> error(called_after_pause)
     after 0 -> ok
     end,
     nil = barnacle:shutdown(Subject, ?LIMIT_MS).
@@ -213,10 +225,14 @@ child_spec_sends_the_subject_at_every_start(_) ->
     nothing(Parent),
     ok = gen_server:stop(Supervisor),
     %% Nobody to be told is no reason not to start.
-    Dead = {subject, Last, make_ref()},
-    {Supervisor1, Pid1} = supervise(barnacle:child_spec(barnacle:epmd([]), Dead)),
-    ?assert(is_process_alive(Pid1)),
-    ok = gen_server:stop(Supervisor1).
+    [
+        begin
+            {Supervisor1, Pid1} = supervise(barnacle:child_spec(barnacle:epmd([]), Nobody)),
+            ?assert(is_process_alive(Pid1)),
+            ok = gen_server:stop(Supervisor1)
+        end
+     || Nobody <- [{subject, Last, make_ref()}, {named_subject, facade_nobody}]
+    ].
 
 child_spec_is_transient(_) ->
     Parent = subject(),
