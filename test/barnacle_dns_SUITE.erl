@@ -13,8 +13,8 @@
     only_a/1, only_aaaa/1, both_families/1, no_addresses/1, no_such_name/1, cname_chain/1,
     four_hundred_addresses/1, refused_zone/1,
     more_addresses_than_allowed/1, error_codes/1, error_in_one_family/1, truncated/1,
-    truncated_again_over_tcp/1, cname_loop/1, cname_to_nowhere/1, wrong_answers/1, mangled_answers/1,
-    no_server/1, first_server_silent/1, first_server_closed/1, literals_and_localhost/1,
+    truncated_again_over_tcp/1, cname_loop/1, cname_to_nowhere/1, wrong_answers/1,
+    mangled_answers/1, no_server/1, first_server_silent/1, first_server_closed/1, literals_and_localhost/1,
     names_that_cannot_be/1, nameservers_that_cannot_be/1,
     answer_after_400_ms/1, answer_after_2_s/1, answer_after_4_s/1, answer_after_the_deadline/1,
     one_family_silent/1, late_family_within_grace/1, silent_server/1
@@ -278,7 +278,9 @@ nameservers_that_cannot_be(_Config) ->
                 barnacle_native:dns(<<"x.test.">>, #{timeout => ?LONG_MS, nameservers => [Bad]}),
             ?assert(is_binary(Text) andalso byte_size(Text) > 10, Text)
         end
-     || Bad <- [<<>>, <<"ns.test">>, <<"10.0.0.2:0">>, <<"10.0.0.2:65536">>, <<"[::1">>, <<"1.2.3">>]
+     || Bad <- [
+            <<>>, <<"ns.test">>, <<"10.0.0.2:0">>, <<"10.0.0.2:65536">>, <<"[::1">>, <<"1.2.3">>
+        ]
     ].
 
 %% ---- slow servers
@@ -372,4 +374,5 @@ options(Config, Options) ->
     options([proplists:get_value(nameserver, Config)], Options).
 
 transports(Type, Server) ->
-    lists:usort([T || #{type := Ty, transport := T} <- bed_dns_script:questions(Server), Ty =:= Type]).
+    Questions = bed_dns_script:questions(Server),
+    lists:usort([Transport || #{type := T, transport := Transport} <- Questions, T =:= Type]).

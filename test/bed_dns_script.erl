@@ -7,7 +7,8 @@
 
 -behaviour(gen_server).
 
--export([start/1, start_link/1, start_link/2, nameserver/1, address/1, script/2, questions/1, stop/1]).
+-export([start/1, start_link/1, start_link/2, stop/1]).
+-export([nameserver/1, address/1, script/2, questions/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -export_type([script/0, question/0]).
