@@ -18,17 +18,7 @@ AAAA at once and goes on over TCP where an answer is truncated.
 Why a lookup brought no address. The names are those of inet_res; nxdomain also stands for a name
 that exists and has neither A nor AAAA records, qfmterror for a name that cannot be asked for.
 """).
--type lookup_error() ::
-    formerr
-    | qfmterror
-    | servfail
-    | nxdomain
-    | timeout
-    | notimp
-    | refused
-    | badvers
-    | {posix, atom()}
-    | unknown.
+-type lookup_error() :: barnacle_native:lookup_error().
 
 ?DOC("""
 What a lookup brought: addresses by family (a family without addresses is not there), the search

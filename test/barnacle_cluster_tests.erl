@@ -8,6 +8,14 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
+-import(bed_held, [
+    start/1, start/2, stop/1,
+    await_discovery/0, reply/2, answer_discovery/1,
+    next_event/1, next_refresh/1,
+    ask/1, answer/1, await_messages/1, answer_until_answered/2,
+    flush/0
+]).
+
 -export([notify/2]).
 
 -define(LIMIT_MS, 10000).
@@ -174,102 +182,6 @@ bad_options_leave_the_caller_alive_test() ->
     Child = ask(fun() -> barnacle_cluster:start_link(#{strategy => nonsense}) end),
     ?assertMatch({error, {bad_options, [_]}}, answer(Child)).
 
-custom_functions_that_fail_fail_their_round_only_test_() ->
-    Failures = [
-        {fun() -> throw(ball) end, {nocatch, ball}},
-        {fun() -> exit(hard) end, hard},
-        {fun() -> exit(self(), kill), receive after infinity -> ok end end, killed}
-    ],
-    [
-        ?_test(begin
-            {Server, Caller} = start_with_caller(#{discover => Fun}),
-            ?assertEqual({'EXIT', Reason}, answer(Caller)),
-            ?assertMatch(
-                #{last_error := #{reason := Reason}, state := running},
-                barnacle_cluster:status(Server)
-            ),
-            stop(Server)
-        end)
-     || {Fun, Reason} <- Failures
-    ] ++
-        [
-            ?_test(begin
-                {Server, Caller} = start_with_caller(#{discover => fun() -> Rubbish end}),
-                ?assertMatch({'EXIT', {{bad_return, _}, [_ | _]}}, answer(Caller)),
-                stop(Server)
-            end)
-         || Rubbish <- [ok, {ok, node}, {ok, [1]}, {ok, [a | b]}, {partial, [a]}, undefined]
-        ].
-
-hanging_function_is_ended_at_its_deadline_test() ->
-    {Server, Caller} = start_with_caller(
-        #{discover => fun() -> receive after infinity -> ok end end}, #{strategy_timeout => 20}
-    ),
-    ?assertEqual({'EXIT', {strategy_timeout, discover}}, answer(Caller)),
-    stop(Server).
-
-rubbish_of_other_functions_fails_the_round_test_() ->
-    Discover = fun() -> {ok, [x@h]} end,
-    [
-        ?_test(begin
-            {Server, Caller} = start_with_caller(Functions#{discover => Discover}),
-            ?assertMatch({'EXIT', {{bad_return, _}, _}}, answer(Caller)),
-            stop(Server)
-        end)
-     || Functions <- [
-            #{list => fun() -> nodes end},
-            #{list => fun() -> {ok, [1]} end},
-            #{connect => fun(_) -> ok end},
-            #{connect => fun(_) -> {error, why} end},
-            #{list => fun() -> {ok, [y@h]} end, connect => fun(N) -> {ok, N} end,
-                disconnect => fun(_) -> {error, [y@h]} end}
-        ]
-    ].
-
-custom_functions_decide_the_result_test_() ->
-    Ok = fun(Nodes) -> {ok, Nodes} end,
-    Fail = fun(Nodes) -> {error, [{Node, why} || Node <- Nodes]} end,
-    All = #{
-        discover => fun() -> {ok, [x@h]} end,
-        connect => Ok,
-        disconnect => Ok,
-        list => fun() -> {ok, [y@h]} end
-    },
-    Result = fun(Functions) ->
-        barnacle_cluster:run_once(#{strategy => {custom, maps:merge(All, Functions)}})
-    end,
-    [
-        ?_assertEqual({ok, [y@h]}, Result(#{})),
-        ?_assertEqual(
-            {error, {strategy_error, why}}, Result(#{discover => fun() -> {error, why} end})
-        ),
-        ?_assertEqual({error, {strategy_error, why}}, Result(#{list => fun() -> {error, why} end})),
-        ?_assertEqual({error, {connect_error, [{x@h, why}]}}, Result(#{connect => Fail})),
-        ?_assertEqual({error, {disconnect_error, [{y@h, why}]}}, Result(#{disconnect => Fail})),
-        ?_assertEqual(
-            {error, {connect_error, [{x@h, why}]}}, Result(#{connect => Fail, disconnect => Fail})
-        ),
-        %% Partial discovery is no failure, and cuts nobody.
-        ?_assertEqual(
-            {ok, [y@h]},
-            Result(#{discover => fun() -> {partial, [x@h], why} end, disconnect => Fail})
-        )
-    ].
-
-functions_get_what_is_new_and_what_is_gone_test() ->
-    Test = self(),
-    Tell = fun(What) -> fun(Nodes) -> Test ! {What, lists:sort(Nodes)}, {ok, Nodes} end end,
-    {ok, _} = barnacle_cluster:run_once(#{
-        strategy =>
-            {custom, #{
-                discover => fun() -> {ok, [a@h, b@h, node(), b@h]} end,
-                list => fun() -> {ok, [b@h, c@h, node()]} end,
-                connect => Tell(connect),
-                disconnect => Tell(disconnect)
-            }}
-    }),
-    ?assertEqual([{connect, [a@h]}, {disconnect, [c@h]}], flush()).
-
 wanted_by_another_barnacle_is_not_cut_test() ->
     Test = self(),
     {ok, Server} = start(#{}, #{connect => fun(Nodes) -> {ok, Nodes} end}),
@@ -283,7 +195,7 @@ wanted_by_another_barnacle_is_not_cut_test() ->
                 disconnect => fun(Nodes) -> Test ! {disconnect, Nodes}, {ok, Nodes} end
             }}
     }),
-    ?assertEqual([{disconnect, [d@h]}], flush()),
+    ?assertEqual([[d@h]], [Nodes || {disconnect, Nodes} <- flush()]),
     stop(Server).
 
 error_keeps_what_was_known_test() ->
@@ -349,7 +261,7 @@ dead_server_exits_the_caller_test() ->
             fun barnacle_cluster:status/1
         ]
     ],
-    ?assertEqual([], flush()).
+    ?assertEqual([], [Left || {'DOWN', _, process, Pid, _} = Left <- flush(), Pid =:= Dead]).
 
 supervisor_does_not_bring_back_what_was_shut_down_test() ->
     {ok, Sup} = supervise(#{name => barnacle_test_name, strategy => {epmd, []}}),
@@ -377,151 +289,5 @@ supervise(Options) ->
     {ok, Sup} = supervisor:start_link({local, barnacle_test_sup}, barnacle_test_sup, []),
     {ok, _} = supervisor:start_child(Sup, barnacle_cluster:child_spec(Options)),
     {ok, Sup}.
-
-%% ---- strategies that the test holds ----
-
-start(Options) ->
-    start(Options, #{}).
-
-start(Options, Functions) ->
-    Test = self(),
-    Discover = fun() ->
-        Test ! {discover, self(), Ref = make_ref()},
-        receive
-            {Ref, Answer} -> Answer
-        end
-    end,
-    barnacle_cluster:start_link(
-        maps:merge(
-            #{
-                strategy => {custom, Functions#{discover => Discover}},
-                listener => self(),
-                poll_interval => ?NEVER_MS
-            },
-            Options
-        )
-    ).
-
-start_with_caller(Functions) ->
-    start_with_caller(Functions, #{}).
-
-%% The server is given no time to begin its first round before the refresh is there.
-start_with_caller(#{discover := Discover} = Functions, Options) ->
-    Test = self(),
-    Held = fun() ->
-        Test ! {discover, self(), Ref = make_ref()},
-        receive
-            {Ref, go} -> Discover()
-        end
-    end,
-    {ok, Server} = barnacle_cluster:start_link(
-        Options#{strategy => {custom, Functions#{discover => Held}}, poll_interval => ?NEVER_MS}
-    ),
-    Caller = ask(fun() -> barnacle_cluster:refresh(Server) end),
-    ok = await_messages([Caller]),
-    release(Caller),
-    {Server, Caller}.
-
-%% Lets every discovery go on until the caller has its answer.
-release({Pid, _} = _Caller) ->
-    Monitor = monitor(process, Pid),
-    release_until(Monitor).
-
-release_until(Monitor) ->
-    receive
-        {discover, Worker, Ref} ->
-            Worker ! {Ref, go},
-            release_until(Monitor);
-        {'DOWN', Monitor, process, _, _} ->
-            ok
-    after ?LIMIT_MS -> error(caller_not_answered)
-    end.
-
-await_discovery() ->
-    receive
-        {discover, Worker, Ref} -> {Worker, Ref}
-    after ?LIMIT_MS -> error(no_discovery)
-    end.
-
-reply({Worker, Ref}, Answer) ->
-    Worker ! {Ref, Answer}.
-
-answer_discovery(Answer) ->
-    reply(await_discovery(), Answer).
-
-next_event(Server) ->
-    receive
-        {barnacle, Server, Event} -> Event
-    after ?LIMIT_MS -> error(no_event)
-    end.
-
-next_refresh(Server) ->
-    {refresh, Result} = next_event(Server),
-    Result.
-
-%% A process that asks, and keeps the answer or the reason it exited with.
-ask(Fun) ->
-    Test = self(),
-    spawn_monitor(fun() ->
-        Test ! {asking, self()},
-        Answer =
-            try
-                Fun()
-            catch
-                exit:Reason -> {'EXIT', Reason}
-            end,
-        Test ! {answer, self(), Answer}
-    end).
-
-answer({Pid, _}) ->
-    receive
-        {answer, Pid, Answer} -> Answer
-    after ?LIMIT_MS -> error(no_answer)
-    end.
-
-%% The callers wait in their calls: what they sent is in the server's queue.
-await_messages(Callers) ->
-    lists:foreach(
-        fun({Pid, _}) ->
-            receive
-                {asking, Pid} -> ok
-            after ?LIMIT_MS -> error(not_asking)
-            end,
-            await_waiting(Pid)
-        end,
-        Callers
-    ).
-
-await_waiting(Pid) ->
-    case process_info(Pid, [status, current_function]) of
-        [{status, waiting}, {current_function, {gen, do_call, _}}] -> ok;
-        undefined -> ok;
-        _ -> erlang:yield(), await_waiting(Pid)
-    end.
-
-answer_until_answered([], Rounds) ->
-    Rounds;
-answer_until_answered([{Pid, _} | Rest] = Callers, Rounds) ->
-    receive
-        {discover, Worker, Ref} ->
-            Worker ! {Ref, {ok, []}},
-            answer_until_answered(Callers, Rounds + 1);
-        {answer, Pid, Answer} ->
-            ?assertEqual({ok, [node()]}, Answer),
-            answer_until_answered(Rest, Rounds)
-    after ?LIMIT_MS -> error(not_answered)
-    end.
-
-stop(Server) ->
-    unlink(Server),
-    ok = barnacle_cluster:shutdown(Server),
-    _ = flush(),
-    ok.
-
-flush() ->
-    receive
-        Message -> [Message | flush()]
-    after 0 -> []
-    end.
 
 -endif.
