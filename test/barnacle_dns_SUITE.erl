@@ -178,16 +178,24 @@ cname_to_nowhere(_Config) ->
     {no_data, no_data} = outcomes("x.test.", Server).
 
 %% Whoever can send to our port could send these: they are no answers, and the good one still is.
+%% (What isn't even a message is passed over by c-ares 1.18, and an answer out of form to 1.34.)
 wrong_answers(_Config) ->
-    Spoofs = [{wrong_id, [?A2]}, {wrong_question, [?A2]}, {bytes, <<>>}, {bytes, <<0:56>>}],
+    Good = [?A1],
+    Wrong = [
+        {{wrong_id, [?A2]}, [Good]},
+        {{wrong_question, [?A2]}, [Good]},
+        {{bytes, <<>>}, [Good]},
+        {{bytes, <<0:56>>}, [Good, {error, formerr}]}
+    ],
     [
         begin
             Server = script([
-                {"x.test", a, {all, [Spoof, {delay, 200, [?A1]}]}}, {"x.test", aaaa, []}
+                {"x.test", a, {all, [Spoof, {delay, 200, Good}]}}, {"x.test", aaaa, []}
             ]),
-            ?assertEqual({[?A1], no_data}, outcomes("x.test.", Server), Spoof)
+            {A, no_data} = outcomes("x.test.", Server),
+            ?assert(lists:member(A, Allowed), {Spoof, A})
         end
-     || Spoof <- Spoofs
+     || {Spoof, Allowed} <- Wrong
     ].
 
 %% Rubbish with a good header is an answer, and a bad one.
