@@ -25,8 +25,6 @@
     node_that_is_not_alive_joins_nobody/1,
     killed_server_loses_no_link/1
 ]).
-%% Called in the nodes.
--export([dials/1, connecting/0]).
 
 -define(ROUND_MS, 50).
 -define(NEVER_MS, 3600000).
@@ -157,7 +155,7 @@ hidden_nodes_are_linked_and_not_dialled_again(_) ->
     Options = (patient())#{strategy => {epmd, names(Nodes)}, disconnect => undiscovered},
     start_members([First], Options),
     ok = bed_wait:until(linked, fun() -> connected(First) =:= [bed_node:name(Hidden)] end),
-    ?assertEqual([], bed_node:call(First, ?MODULE, dials, [5])),
+    ?assertEqual([], bed_node:call(First, bed_links, dials, [?SERVER, 5])),
     ?assertEqual([bed_node:name(Hidden)], connected(First)),
     ?assertEqual({ok, [bed_node:name(First)]}, refresh(First)).
 
@@ -265,7 +263,7 @@ silent_dns_for_host_names() ->
     end),
     ?assertMatch(#{round := running, rounds := 0}, status(First)),
     %% net_kernel, which would look the names up itself, was never asked to.
-    ?assertEqual(idle, bed_node:call(First, ?MODULE, connecting, [])),
+    ?assertEqual(idle, bed_node:call(First, bed_links, net_kernel, [])),
     ?assertEqual([], lost_links(Links)).
 
 %% ---- the node and its server ----
@@ -302,36 +300,6 @@ killed_server_loses_no_link(_) ->
      || _ <- lists:seq(1, 10)
     ],
     ?assertEqual([], lost_links(Links)).
-
-%% ---- in the nodes ----
-
-%% The nodes that are dialled during some rounds of the node's barnacle.
--spec dials(pos_integer()) -> [node()].
-dials(Rounds) ->
-    Tracer = self(),
-    1 = erlang:trace(new_processes, true, [call, {tracer, Tracer}]) + 1,
-    1 = erlang:trace_pattern({net_kernel, connect_node, 1}, true, [global]),
-    [_ = barnacle_cluster:refresh(?SERVER) || _ <- lists:seq(1, Rounds)],
-    _ = erlang:trace(new_processes, false, [call]),
-    Delivered = erlang:trace_delivered(all),
-    receive
-        {trace_delivered, all, Delivered} -> ok
-    end,
-    dialled().
-
-dialled() ->
-    receive
-        {trace, _, call, {net_kernel, connect_node, [Node]}} -> [Node | dialled()]
-    after 0 -> []
-    end.
-
-%% Whether the net kernel answers, or waits for somebody.
--spec connecting() -> idle | busy.
-connecting() ->
-    case process_info(whereis(net_kernel), current_function) of
-        {current_function, {gen_server, loop, _}} -> idle;
-        _ -> busy
-    end.
 
 %% ---- the stories' words ----
 
@@ -419,7 +387,6 @@ rounds(Node, Count) ->
     #{rounds := Before} = status(Node),
     bed_wait:until(rounds, fun() -> maps:get(rounds, status(Node)) >= Before + Count end).
 
-%% A link that is lost and made again is lost all the same.
 watch_links(Nodes) ->
     [{Node, bed_node:call(Node, bed_links, start, [])} || Node <- Nodes].
 
