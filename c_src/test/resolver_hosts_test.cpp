@@ -180,7 +180,7 @@ TEST_CASE("hosts: a thousand literals, more than one turn of the loop takes") {
 }
 
 TEST_CASE("hosts: the resolver may be destroyed in a callback, and at any time") {
-    const std::size_t before = open_descriptors();
+    const std::size_t before = descriptors_in_use();
     {
         Loop loop;
         const DnsServer server(loop, zone({address_record("app.example", "10.0.0.1")}));

@@ -36,6 +36,12 @@ inline LookupOptions options_for(std::string name, std::vector<std::string> name
     return options;
 }
 
+// How many descriptors are open, with those that libuv keeps from the first loop on.
+inline std::size_t descriptors_in_use() {
+    { const Loop first; }
+    return open_descriptors();
+}
+
 // Runs the loop so that what should not happen could.
 inline void run_for(Loop& loop, int ms) {
     const auto never = [] { return false; };

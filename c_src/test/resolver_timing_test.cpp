@@ -217,7 +217,7 @@ TEST_CASE("a lookup may be destroyed at any moment, and leaves no descriptor ope
                                          by_type(type_aaaa, silence, both_families()),
                                          always(Rcode::servfail),
                                          always(Rcode::nxdomain)};
-    const std::size_t before = open_descriptors();
+    const std::size_t before = descriptors_in_use();
     for (std::size_t script = 0; script < scripts.size(); ++script) {
         for (int steps = 0; steps < 24; ++steps) {
             CAPTURE(script);
@@ -259,7 +259,7 @@ TEST_CASE("a lookup may be destroyed in its own callback") {
 }
 
 TEST_CASE("a lookup that was never started leaves nothing behind") {
-    const std::size_t before = open_descriptors();
+    const std::size_t before = descriptors_in_use();
     {
         Loop loop;
         const Lookup lookup(loop, options_for(host, {"127.0.0.1:1"}), [](const LookupResult&) {});
