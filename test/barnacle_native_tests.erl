@@ -13,8 +13,6 @@
 -define(SHORT_MS, 200).
 -define(EUNIT_LIMIT_S, 120).
 
-%% Called in another VM.
--export([in_fresh/1]).
 
 available_test() ->
     ?assertEqual(ok, barnacle_native:available()).
@@ -43,9 +41,9 @@ knows_no_nodes(Port) ->
     ).
 
 knows_nodes(Port) ->
-    One = register_node("one", 40001, Port),
-    Two = register_node("two", 40002, Port),
-    Hosts = [<<"127.0.0.1">>, <<"localhost">>, bed_host(), <<"no host">>, <<"127.0.0.1">>],
+    One = bed_epmd_entry:register("one", 40001, Port),
+    Two = bed_epmd_entry:register("two", 40002, Port),
+    Hosts = [<<"127.0.0.1">>, <<"localhost">>, unused_host(), <<"no host">>, <<"127.0.0.1">>],
     {ok, Results} = barnacle_native:epmd_names(Hosts, epmd_options(Port)),
     ?assertEqual(Hosts, [Host || {Host, _} <- Results]),
     [{_, {ok, Names}}, ByName, Refused, NoHost, Again] = Results,
@@ -304,88 +302,6 @@ diff_of_other_terms_test() ->
         ]
     ].
 
-%% Other VMs
-
-%% The modules without the library.
-missing_library_test_() ->
-    {timeout, ?EUNIT_LIMIT_S, fun() ->
-        with_vm(fun(Vm, Directory) ->
-            {error, Text} = peer:call(Vm, barnacle_native, available, []),
-            Said = unicode:characters_to_binary(Text),
-            [
-                ?assertNotEqual({Part, nomatch}, {Part, binary:match(Said, Part)})
-             || Part <- [
-                    unicode:characters_to_binary(filename:join(Directory, "priv/barnacle_nif")),
-                    <<"make">>,
-                    <<"gleam run -m barnacle/install">>
-                ]
-            ],
-            Options = #{timeout => 1000},
-            [
-                ?assertMatch(
-                    {error, {native_library, _}}, peer:call(Vm, barnacle_native, Function, Args)
-                )
-             || {Function, Args} <- [
-                    {dns, [<<"a.example">>, Options]},
-                    {resolve, [[<<"127.0.0.1">>], Options]},
-                    {epmd_names, [[<<"127.0.0.1">>], Options]}
-                ]
-            ],
-            ?assertError(
-                {native_library, _}, peer:call(Vm, barnacle_native, diff, [[a], [b], c])
-            ),
-            ?assertMatch(#{available := false}, peer:call(Vm, barnacle_native, info, [])),
-            %% Built meanwhile:
-            copy(library(), filename:join(Directory, "priv")),
-            ?assertEqual(ok, peer:call(Vm, barnacle_native, available, [])),
-            ?assertEqual({[a], [b]}, peer:call(Vm, barnacle_native, diff, [[a], [b], c]))
-        end)
-    end}.
-
-%% A core that never comes to an end, and one that sends more messages than are waited for.
-stand_in_core_test_() ->
-    {timeout, ?EUNIT_LIMIT_S, fun() ->
-        with_vm(fun(Vm, _) ->
-            [
-                begin
-                    load_stand_in(Vm, Step),
-                    Call = {barnacle_native, resolve, [[], #{timeout => 1}]},
-                    Came = peer:call(Vm, ?MODULE, in_fresh, [Call]),
-                    ?assertEqual({Expected, closed, []}, Came)
-                end
-             || {Step, Expected} <- [
-                    {"{wait, infinity}", {error, timeout}},
-                    {"{wait, 0}", {error, timeout}},
-                    {"self() ! {select, Op, Ref, ready_input}, {wait, infinity}", {error, timeout}},
-                    {"[self() ! {select, Op, Ref, ready_input} || _ <- \"123\"], "
-                        "{done, term_to_binary({ok, []})}",
-                        {ok, []}},
-                    {"{error, closed}", {error, {internal, <<"closed">>}}}
-                ]
-            ]
-        end)
-    end}.
-
-epmd_port_test_() ->
-    {timeout, ?EUNIT_LIMIT_S, fun() ->
-        Epmd = bed_epmd:start(),
-        Port = integer_to_list(bed_epmd:port(Epmd)),
-        Node = register_node("own", 40003, bed_epmd:port(Epmd)),
-        Call = fun(Vm) ->
-            peer:call(Vm, barnacle_native, epmd_names, [[<<"127.0.0.1">>], #{timeout => 60000}])
-        end,
-        Known = {ok, [{<<"127.0.0.1">>, {ok, [{<<"own">>, 40003}]}}]},
-        [
-            with_vm(Options, fun(Vm, _) -> ?assertEqual(Known, Call(Vm)) end)
-         || Options <- [#{env => [{"ERL_EPMD_PORT", Port}]}, #{args => ["-epmd_port", Port]}]
-        ],
-        with_vm(#{env => [{"ERL_EPMD_PORT", "no number"}]}, fun(Vm, _) ->
-            ?assertMatch({error, {bad_options, [{port, "no number", _}]}}, Call(Vm))
-        end),
-        ok = gen_tcp:close(Node),
-        bed_epmd:stop(Epmd)
-    end}.
-
 %% Help
 
 epmd_options(Port) ->
@@ -398,24 +314,13 @@ to_text(Address) ->
     list_to_binary(inet:ntoa(Address)).
 
 %% An address of this machine's where nobody listens.
-bed_host() ->
+unused_host() ->
     to_text(bed_ports:address()).
 
 silent() ->
     Port = bed_ports:port(),
     Address = bed_ports:address(),
     {bed_epmd_script:start_link({Address, Port}, ?SILENT), to_text(Address), Port}.
-
-%% ALIVE2_REQ of the EPMD protocol; the node is registered while the socket is open.
-register_node(Name, NodePort, EpmdPort) ->
-    {ok, Socket} = gen_tcp:connect({127, 0, 0, 1}, EpmdPort, [binary, {active, false}]),
-    Request =
-        <<120, NodePort:16, 72, 0, 6:16, 5:16, (length(Name)):16, (list_to_binary(Name))/binary,
-            0:16>>,
-    ok = gen_tcp:send(Socket, [<<(byte_size(Request)):16>>, Request]),
-    {ok, <<Code, 0, _/binary>>} = gen_tcp:recv(Socket, 4, ?TIMEOUT_MS),
-    ?assert(Code =:= 118 orelse Code =:= 121),
-    Socket.
 
 flush_udp(Socket) ->
     receive
@@ -431,70 +336,5 @@ random_numbers(Size) ->
 
 first([Name | Rest]) -> [Name | first([Other || Other <- Rest, Other =/= Name])];
 first([]) -> [].
-
-with_vm(Test) ->
-    with_vm(#{}, Test).
-
-%% Calls Test(Peer, Directory) with a VM that runs copies of the modules, in a directory without
-%% the library unless options ask for more than the modules.
-with_vm(Options, Test) ->
-    Temporary = bed_os:temp_dir(),
-    %% code:priv_dir/1 goes by this name.
-    Directory = filename:join(Temporary, "barnacle"),
-    Ebin = filename:join(Directory, "ebin"),
-    ok = filelib:ensure_dir(filename:join(Directory, "priv/x")),
-    ok = filelib:ensure_dir(filename:join(Ebin, "x")),
-    [
-        copy(code:which(Module), Ebin)
-     || Module <- [barnacle_native, barnacle_nif, barnacle_settings, ?MODULE]
-    ],
-    [copy(library(), filename:join(Directory, "priv")) || map_size(Options) > 0],
-    {ok, Vm, _} = peer:start_link(Options#{
-        connection => standard_io, args => ["-pa", Ebin | maps:get(args, Options, [])]
-    }),
-    try
-        Test(Vm, Directory)
-    after
-        peer:stop(Vm),
-        ok = file:del_dir_r(Temporary)
-    end.
-
-library() ->
-    filename:join(code:priv_dir(barnacle), "barnacle_nif.so").
-
-copy(File, Directory) ->
-    {ok, _} = file:copy(File, filename:join(Directory, filename:basename(File))).
-
-%% A barnacle_nif that does Step.
-load_stand_in(Vm, Step) ->
-    Source = [
-        "-module(barnacle_nif).",
-        "-export([open/2, step/1, close/1]).",
-        "open(_, Ref) -> {ok, {operation, Ref}}.",
-        "step({operation, Ref} = Op) -> _ = {Op, Ref}, " ++ Step ++ ".",
-        "close(_) -> put(closed, closed), ok."
-    ],
-    Forms = [
-        begin
-            {ok, Tokens, _} = erl_scan:string(Line),
-            {ok, Form} = erl_parse:parse_form(Tokens),
-            Form
-        end
-     || Line <- Source
-    ],
-    {ok, Module, Code} = compile:forms(Forms, []),
-    {module, Module} = peer:call(Vm, code, load_binary, [Module, "stand-in", Code]),
-    _ = peer:call(Vm, persistent_term, erase, [{Module, load_error}]).
-
-%% The result of a call in a process of its own, whether it closed, and what it left in its mailbox.
-in_fresh({Module, Function, Args}) ->
-    {Pid, Monitor} = spawn_monitor(fun() ->
-        Result = apply(Module, Function, Args),
-        {messages, Messages} = process_info(self(), messages),
-        exit({Result, get(closed), Messages})
-    end),
-    receive
-        {'DOWN', Monitor, process, Pid, Outcome} -> Outcome
-    end.
 
 -endif.
