@@ -19,7 +19,8 @@ register(Name, NodePort, EpmdPort) ->
     {ok, Socket} = gen_tcp:connect({127, 0, 0, 1}, EpmdPort, [binary, {active, false}]),
     Text = list_to_binary(Name),
     Request =
-        <<?ALIVE2_REQ, NodePort:16, ?HIDDEN, 0, 6:16, 5:16, (byte_size(Text)):16, Text/binary, 0:16>>,
+        <<?ALIVE2_REQ, NodePort:16, ?HIDDEN, 0, 6:16, 5:16, (byte_size(Text)):16, Text/binary,
+            0:16>>,
     ok = gen_tcp:send(Socket, [<<(byte_size(Request)):16>>, Request]),
     {ok, <<?ALIVE2_X_RESP, 0, _/binary>>} = gen_tcp:recv(Socket, 6, ?TIMEOUT_MS),
     Socket.
