@@ -54,6 +54,9 @@ OperationResource::OperationResource(LiveCount& live, std::unique_ptr<Operation>
 }
 
 OperationResource::~OperationResource() {
+    // Nobody else has it: the VM counts references. Taking `busy` orders what other threads did
+    // before this also for those who can't see that count, such as ThreadSanitizer.
+    state_.fetch_or(busy);
     destroy_operation();
 }
 
@@ -144,6 +147,7 @@ void OperationResource::stop(ErlNifEnv* env) noexcept {
 void OperationResource::on_stop(ErlNifEnv* /*env*/, void* object, ErlNifEvent /*event*/,
                                 int /*is_direct_call*/) {
     resource(object).destroy_operation();
+    resource(object).state_.fetch_or(stopped);
 }
 
 void OperationResource::on_destroy(ErlNifEnv* /*env*/, void* object) {
