@@ -12,7 +12,7 @@
 
 -export([start/1, start_link/1, stop/1]).
 -export([name/1, call/4, call/5, os_pid/1, visible/1, kill/1, suspend/1, resume/1, restart/1]).
--export([code_path/0]).
+-export([code_path/0, is_running/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -export_type([options/0, name/0]).
@@ -176,7 +176,9 @@ killed(#state{peer = Peer, os_pid = Pid} = State) ->
     ok = bed_wait:until({gone, Pid}, fun() -> not is_running(Pid) end),
     State#state{peer = undefined, os_pid = undefined}.
 
-%% A process that has ended stays in the table until its parent has looked.
+%% Whether the operating system runs this process. One that has ended stays in its table until the
+%% parent has looked, and doesn't count.
+-spec is_running(pos_integer()) -> boolean().
 is_running(Pid) ->
     case file:read_file("/proc/" ++ integer_to_list(Pid) ++ "/stat") of
         {ok, Stat} ->

@@ -35,17 +35,21 @@
 -define(KILL_MS, 30000).
 
 %% setsid gives the program a process group of its own, so that what it has forked ends with it and
-%% a terminal's Ctrl-C doesn't reach it. The first line tells its process id.
+%% a terminal's Ctrl-C doesn't reach it; the group may not be there yet when it is to be killed. What
+%% dies of that may still be writing when its directory is removed. The first line tells the
+%% program's process id.
 -define(SHELL,
     "dir=$1; shift; exec 3<&0\n"
     "setsid \"$@\" </dev/null 3<&- &\n"
     "pid=$!; echo $pid\n"
     "{ while read -r name; do kill -s \"$name\" $pid; done <&3\n"
-    "  kill -s KILL -- -$pid; } 2>/dev/null &\n"
+    "  kill -s KILL -- -$pid $pid; } 2>/dev/null &\n"
     "reader=$!\n"
     "wait $pid; status=$?\n"
     "kill -s KILL $reader -$pid 2>/dev/null\n"
-    "if [ -n \"$dir\" ]; then rm -rf -- \"$dir\"; fi\n"
+    "if [ -n \"$dir\" ]; then\n"
+    "  for _ in 1 2 3 4 5 6 7 8 9; do rm -rf -- \"$dir\" 2>/dev/null && break; sleep 0.2; done\n"
+    "fi\n"
     "exit $status\n"
 ).
 
