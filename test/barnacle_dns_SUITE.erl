@@ -14,8 +14,8 @@
     four_hundred_addresses/1, refused_zone/1,
     more_addresses_than_allowed/1, error_codes/1, error_in_one_family/1, truncated/1,
     truncated_again_over_tcp/1, cname_loop/1, cname_to_nowhere/1, wrong_answers/1,
-    mangled_answers/1, no_server/1, first_server_silent/1, first_server_closed/1, literals_and_localhost/1,
-    names_that_cannot_be/1, nameservers_that_cannot_be/1,
+    mangled_answers/1, no_server/1, first_server_silent/1, first_server_closed/1,
+    literals_and_localhost/1, names_that_cannot_be/1, nameservers_that_cannot_be/1,
     answer_after_400_ms/1, answer_after_2_s/1, answer_after_4_s/1, answer_after_the_deadline/1,
     one_family_silent/1, late_family_within_grace/1, silent_server/1
 ]).

@@ -35,8 +35,8 @@
 -define(KILL_MS, 30000).
 
 %% setsid gives the program a process group of its own, so that what it has forked ends with it and
-%% a terminal's Ctrl-C doesn't reach it; the group may not be there yet when it is to be killed. What
-%% dies of that may still be writing when its directory is removed. The first line tells the
+%% a terminal's Ctrl-C doesn't reach it; the group may not be there yet when it is to be killed.
+%% What dies of that may still be writing when its directory is removed. The first line tells the
 %% program's process id.
 -define(SHELL,
     "dir=$1; shift; exec 3<&0\n"
