@@ -66,8 +66,8 @@ inline Result ask(Loop& loop, EpmdNamesOptions options, ResolveHost resolve = no
         result = std::move(outcomes);
     });
     CHECK_FALSE(result);  // never from within the constructor
-    REQUIRE(run_until(
-        loop, [&result] { return result.has_value(); }, 2 * generous_ms));
+    const auto is_there = [&result] { return result.has_value(); };
+    REQUIRE(run_until(loop, is_there, 2 * generous_ms));
     return *result;
 }
 
