@@ -3,7 +3,7 @@
 
 %% An EPMD of one's own: the program of OTP on a port of 127.0.0.1 that nobody else uses.
 
--export([start/0, start_link/0, port/1, stop/1]).
+-export([start/0, start_link/0, port/1, stop/1, program/0]).
 
 -export_type([epmd/0]).
 
@@ -64,7 +64,8 @@ running(Server) ->
         {{exited, _}, _} -> no
     end.
 
-%% Debian has it in PATH; an OTP built by hand keeps it with the emulator.
+%% Its path: Debian has it in PATH; an OTP built by hand keeps it with the emulator.
+-spec program() -> string().
 program() ->
     case bed_os:find("epmd") of
         false ->
