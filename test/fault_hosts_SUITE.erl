@@ -1,0 +1,236 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(fault_hosts_SUITE).
+
+%% Rows of the fault matrix (test/README.md) about hosts and the network between them. Each story is
+%% told twice: on loopback addresses, and as root on hosts in network namespaces.
+
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, groups/0, suite/0, init_per_group/2, end_per_group/2]).
+-export([
+    dead_hosts/1,
+    hung_hosts/1,
+    refusing_hosts/1,
+    dies_during_the_connect/1,
+    slow_hosts/1,
+    partition_and_heal/1,
+    rolling_restart/1,
+    two_hundred_names_five_live/1,
+    nothing_is_left_of_a_killed_run/1
+]).
+%% Called in a node.
+-export([build_and_stay/0, is_guarded/0]).
+
+-define(NEVER_MS, 3600000).
+-define(SHORT_MS, 1000).
+
+suite() ->
+    [{timetrap, {minutes, 4}}].
+
+all() ->
+    [{group, loopback}, {group, netns}].
+
+groups() ->
+    Stories = [
+        dead_hosts, hung_hosts, refusing_hosts, partition_and_heal, two_hundred_names_five_live
+    ],
+    [
+        {loopback, [], Stories ++ [dies_during_the_connect, slow_hosts, rolling_restart]},
+        {netns, [], Stories ++ [nothing_is_left_of_a_killed_run]}
+    ].
+
+init_per_group(Kind, Config) ->
+    case bed_hosts:missing(Kind) of
+        none -> [{kind, Kind} | Config];
+        Why -> {skip, Why}
+    end.
+
+end_per_group(_Kind, _Config) ->
+    ok.
+
+%% ---- one, three and half of eight hosts in trouble: the others are joined in the same round ----
+
+dead_hosts(Config) ->
+    in_trouble(Config, timeout, fun(Host, _Node) -> bed_hosts:die(Host) end).
+
+hung_hosts(Config) ->
+    in_trouble(Config, timeout, fun(_Host, Node) -> bed_node:suspend(Node) end).
+
+refusing_hosts(Config) ->
+    in_trouble(Config, failed_to_connect, fun(Host, _Node) -> bed_hosts:refuse(Host) end).
+
+%% Without global's mesh between them, each of them is joined by the first alone.
+in_trouble(Config, Reason, Trouble) ->
+    [_ | Hosts] = All = hosts(Config, 9),
+    [First | Nodes] = bed_hosts:nodes(All, #{args => ["-connect_all", "false"]}),
+    lists:foreach(
+        fun(Count) ->
+            {Bad, Good} = lists:split(Count, lists:zip(Hosts, Nodes)),
+            [ok = Trouble(Host, Node) || {Host, Node} <- Bad],
+            {error, {connect_error, Failed}} = once(First, Nodes),
+            ?assertEqual(bed_story:names(nodes_of(Good)), bed_node:visible(First)),
+            ?assertEqual([{Name, Reason} || Name <- bed_story:names(nodes_of(Bad))], Failed),
+            ok = bed_hosts:heal(Hosts),
+            [ok = bed_node:resume(Node) || {_, Node} <- Bad],
+            ok = bed_wait:until(healed, fun() ->
+                _ = once(First, Nodes),
+                bed_node:visible(First) =:= bed_story:names(Nodes)
+            end),
+            [
+                true = bed_node:call(First, erlang, disconnect_node, [bed_node:name(Node)])
+             || Node <- Nodes
+            ],
+            ok = bed_story:linked({First, []})
+        end,
+        [1, 3, 4]
+    ).
+
+nodes_of(Pairs) ->
+    [Node || {_, Node} <- Pairs].
+
+once(First, Nodes) ->
+    Options = #{strategy => {epmd, bed_story:names(Nodes)}, connect_timeout => ?SHORT_MS},
+    case bed_node:call(First, barnacle_cluster, run_once, [Options]) of
+        {error, {Kind, Failed}} -> {error, {Kind, lists:sort(Failed)}};
+        Result -> Result
+    end.
+
+%% At every stage of the handshake, in which the two say some 120 bytes to each other.
+dies_during_the_connect(Config) ->
+    Stages = [1, 36, 60, 80, 100],
+    [_, _ | Mortal] = Hosts = hosts(Config, 2 + length(Stages)),
+    [First | [Live | Dying] = Others] =
+        bed_hosts:nodes(Hosts, #{args => ["-connect_all", "false"]}),
+    [ok = bed_hosts:silent_after(Host, Bytes) || {Host, Bytes} <- lists:zip(Mortal, Stages)],
+    ?assertEqual(
+        {error, {connect_error, [{Name, timeout} || Name <- bed_story:names(Dying)]}},
+        once(First, Others)
+    ),
+    ?assertEqual([bed_node:name(Live)], bed_node:visible(First)),
+    ok = bed_hosts:heal(Hosts),
+    ok = bed_wait:until(healed, fun() -> element(1, once(First, Others)) =:= ok end).
+
+%% Each handshake takes some ten times the delay, and all hosts take it at the same time.
+slow_hosts(Config) ->
+    Hosts = hosts(Config, 4),
+    Nodes = bed_hosts:nodes(Hosts, #{}),
+    [ok = bed_hosts:slow(Host, 100) || Host <- Hosts],
+    bed_story:members(Nodes, #{strategy => {epmd, bed_story:names(Nodes)}}),
+    ok = bed_nodes:await_mesh(Nodes).
+
+%% ---- the network between them ----
+
+partition_and_heal(Config) ->
+    Hosts = hosts(Config, 4),
+    Nodes = bed_hosts:nodes(Hosts, #{args => bed_story:quick_ticks()}),
+    bed_story:members(Nodes, #{strategy => {epmd, bed_story:names(Nodes)}, connect_timeout => 1000}),
+    ok = bed_nodes:await_mesh(Nodes),
+    {[_, _] = Left, Right} = lists:split(2, Hosts),
+    {LeftNodes, RightNodes} = lists:split(2, Nodes),
+    ok = bed_hosts:cut(Left, Right),
+    %% Each half stays, or is again, a cluster of its own.
+    ok = bed_nodes:await_mesh(LeftNodes),
+    ok = bed_nodes:await_mesh(RightNodes),
+    ok = bed_hosts:heal(Hosts),
+    ok = bed_nodes:await_mesh(Nodes).
+
+%% ---- many names ----
+
+%% Nobody answers for the others: dropped in a namespace, refused on loopback.
+two_hundred_names_five_live(Config) ->
+    Hosts = hosts(Config, 5),
+    [First | _] = Nodes = bed_hosts:nodes(Hosts, #{}),
+    Absent = absent(proplists:get_value(kind, Config), 195),
+    Live = bed_story:names(Nodes),
+    bed_story:members([First], #{strategy => {epmd, Absent ++ Live}, connect_timeout => ?SHORT_MS}),
+    ok = bed_nodes:await_mesh(Nodes),
+    ok = bed_wait:until(named, fun() ->
+        maps:size(bed_story:missing(First)) =:= 195 orelse bed_story:status(First)
+    end),
+    Links = bed_story:watch(Nodes),
+    ok = bed_story:rounds(First, 2),
+    ?assertEqual([], bed_story:lost(Links)).
+
+absent(loopback, Count) ->
+    [name(Address) || Address <- bed_ports:addresses(Count)];
+absent(netns, Count) ->
+    [name({10, 0, 0, 10 + Number}) || Number <- lists:seq(1, Count)].
+
+name(Address) ->
+    list_to_atom("app@" ++ inet:ntoa(Address)).
+
+%% ---- restarts, with global's guard against overlapping partitions on ----
+
+rolling_restart(Config) ->
+    Nodes = bed_hosts:nodes(hosts(Config, 5), #{}),
+    Options = #{strategy => {epmd, bed_story:names(Nodes)}, connect_timeout => ?SHORT_MS},
+    ?assertEqual([true || _ <- Nodes], bed_nodes:each(Nodes, ?MODULE, is_guarded, [])),
+    bed_story:members(Nodes, Options),
+    ok = bed_nodes:await_mesh(Nodes),
+    [
+        begin
+            Survivors = bed_story:watch(Nodes -- [Node]),
+            ok = bed_node:kill(Node),
+            ok = bed_nodes:await_mesh(Nodes -- [Node]),
+            ok = bed_node:restart(Node),
+            bed_story:members([Node], Options),
+            ok = bed_nodes:await_mesh(Nodes),
+            %% Each has lost the one, once, and nobody else.
+            Expected = [{Name, [bed_node:name(Node)]} || Name <- bed_story:names(Nodes -- [Node])],
+            ?assertEqual(Expected, lists:sort(bed_story:lost(Survivors)))
+        end
+     || Node <- Nodes
+    ].
+
+-spec is_guarded() -> boolean().
+is_guarded() ->
+    application:get_env(kernel, prevent_overlapping_partitions, true).
+
+%% ---- the test-bed itself ----
+
+%% A VM that has built hosts, with nodes on them, is killed.
+nothing_is_left_of_a_killed_run(_Config) ->
+    {ok, Run} = bed_node:start_link(#{alive => false}),
+    Pids = bed_node:call(Run, ?MODULE, build_and_stay, []),
+    ?assertEqual(Pids, [Pid || Pid <- Pids, is_there(Pid)]),
+    ok = bed_node:kill(Run),
+    ok = bed_wait:until(gone, fun() ->
+        Left = [Pid || Pid <- Pids, is_there(Pid)],
+        Left =:= [] orelse Left
+    end).
+
+%% The processes of all hosts: their namespaces, interfaces and filters go with the last of them.
+-spec build_and_stay() -> [string()].
+build_and_stay() ->
+    Caller = self(),
+    spawn(fun() ->
+        Hosts = bed_hosts:start_link(netns, 2),
+        Nodes = bed_hosts:nodes(Hosts, #{}),
+        ok = bed_hosts:die(hd(Hosts)),
+        Caller ! {built, [integer_to_list(bed_node:os_pid(Node)) || Node <- Nodes]},
+        receive
+            never -> ok
+        end
+    end),
+    receive
+        {built, OfNodes} ->
+            Spaces = [namespace(Pid) || Pid <- OfNodes],
+            [
+                Pid
+             || File <- filelib:wildcard("/proc/[0-9]*"),
+                Pid <- [filename:basename(File)],
+                lists:member(namespace(Pid), Spaces)
+            ]
+    end.
+
+namespace(Pid) ->
+    case file:read_link(["/proc/", Pid, "/ns/net"]) of
+        {ok, Name} -> Name;
+        {error, _} -> {gone, Pid}
+    end.
+
+is_there(Pid) ->
+    filelib:is_dir(["/proc/", Pid]).
+
+hosts(Config, Count) ->
+    bed_hosts:start_link(proplists:get_value(kind, Config), Count).
