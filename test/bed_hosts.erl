@@ -1,8 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bed_hosts).
 
-%% Hosts with a node on each, and what can happen to them. Of two kinds, so that a story is told
-%% once and reads the same:
+%% Hosts with a node on each, and what can happen to them. Of several kinds, so that a story is
+%% told once and reads the same:
 %%
 %% loopback: an address 127.A.B.C each, for which nobody needs rights. A proxy (bed_proxy) stands on
 %%   the host's address before its node, and knows by the source address who comes. A dead host
@@ -10,18 +10,20 @@
 %% netns: a network namespace each (bed_netns), as root. A dead host drops its packets; each has a
 %%   real EPMD on its usual port.
 %%
-%% A host that hangs is a node that is stopped, in both kinds: bed_node:suspend/1.
+%% netns6: the same with IPv6 addresses, and distribution over IPv6.
+%%
+%% A host that hangs is a node that is stopped, in all kinds: bed_node:suspend/1.
 
--export([missing/1, start_link/2, nodes/2, address/1, server/3, die/1, refuse/1, slow/2]).
+-export([missing/1, start_link/2, nodes/2, address/1, nameserver/2, die/1, refuse/1, slow/2]).
 -export([silent_after/2, cut/2, heal/1]).
 
 -export_type([kind/0, host/0]).
 
--type kind() :: loopback | netns.
+-type kind() :: loopback | netns | netns6.
 
 -record(host, {
     kind :: kind(),
-    address :: inet:ip4_address(),
+    address :: inet:ip_address(),
     control :: Proxy :: pid() | bed_netns:host(),
     gateway :: none | bed_netns:host(),
     node :: bed_node:options()
@@ -30,20 +32,21 @@
 -opaque host() :: #host{}.
 
 -define(EPMD_PORT, 4369).
+-define(DNS_PORT, 53).
 
 %% Why there can be none of the kind here, if so.
 -spec missing(kind()) -> none | string().
 missing(loopback) -> none;
-missing(netns) -> bed_netns:missing().
+missing(_Netns) -> bed_netns:missing().
 
 %% As many hosts, which end with the caller.
 -spec start_link(kind(), pos_integer()) -> [host()].
 start_link(loopback, Count) ->
     Port = bed_ports:port(),
     [loopback(Port) || _ <- lists:seq(1, Count)];
-start_link(netns, Count) ->
+start_link(Kind, Count) ->
     Network = bed_netns:start_link(Count),
-    [netns(Host, bed_netns:gateway(Network)) || Host <- bed_netns:hosts(Network)].
+    [netns(Kind, Host, bed_netns:gateway(Network)) || Host <- bed_netns:hosts(Network)].
 
 %% A node app@ADDRESS on each, with options for all; args are added to what the hosts need.
 -spec nodes([host()], bed_node:options() | #{}) -> bed_nodes:nodes().
@@ -54,30 +57,31 @@ nodes(Hosts, Options) ->
      || #host{node = Own} <- Hosts
     ]).
 
--spec address(host()) -> inet:ip4_address().
+-spec address(host()) -> inet:ip_address().
 address(#host{address = Address}) ->
     Address.
 
-%% Where nodes on such a host reach a server of the test VM's, as barnacle's option nameservers has
-%% it; and the proxy in between, if any, for its weather.
--spec server(host(), inet:port_number(), {inet:ip_address(), inet:port_number()}) ->
-    {binary(), pid() | none}.
-server(#host{kind = loopback}, _Port, To) ->
-    {text(To), none};
-server(#host{gateway = Gateway}, Port, To) ->
-    At = {bed_netns:address(Gateway), Port},
-    Proxy = bed_proxy:start_link(#{at => At, to => To, netns => bed_netns:file(Gateway)}),
-    {text(At), Proxy}.
+%% Where nodes on such hosts reach a name server of the test VM's, as barnacle's option nameservers
+%% has it; and the proxy on the way, for its weather.
+-spec nameserver(host(), {inet:ip_address(), inet:port_number()}) -> {binary(), Proxy :: pid()}.
+nameserver(#host{kind = loopback}, To) ->
+    Address = bed_ports:address(),
+    At = {Address, bed_ports:port(Address)},
+    {text(At), bed_proxy:start_link(#{at => At, to => To})};
+nameserver(#host{gateway = Gateway}, To) ->
+    At = {bed_netns:address(Gateway), ?DNS_PORT},
+    File = bed_netns:file(Gateway),
+    {text(At), bed_proxy:start_link(#{at => At, to => To, netns => File})}.
 
 %% Nothing comes from it any more.
 -spec die(host()) -> ok.
 die(#host{kind = loopback, control = Proxy}) -> bed_proxy:weather(Proxy, #{silent => true});
-die(#host{kind = netns, control = Host}) -> bed_netns:drop(Host).
+die(#host{control = Host}) -> bed_netns:drop(Host).
 
 %% It resets connections.
 -spec refuse(host()) -> ok.
 refuse(#host{kind = loopback, control = Proxy}) -> bed_proxy:weather(Proxy, #{reset => true});
-refuse(#host{kind = netns, control = Host}) -> bed_netns:reject(Host).
+refuse(#host{control = Host}) -> bed_netns:reject(Host).
 
 %% All that comes to the host, and its answers, take so much longer. Loopback only: Linux delays
 %% packets where it has netem, which not every kernel has.
@@ -106,7 +110,7 @@ heal(Hosts) ->
         fun
             (#host{kind = loopback, control = Proxy}) ->
                 [ok = bed_proxy:weather(Proxy, Source, #{}) || Source <- Sources];
-            (#host{kind = netns, control = Host}) ->
+            (#host{control = Host}) ->
                 ok = bed_netns:heal(Host)
         end,
         Hosts
@@ -116,7 +120,7 @@ cut_pair(#host{kind = loopback} = One, #host{kind = loopback} = Other) ->
     Silent = #{silent => true},
     ok = bed_proxy:weather(One#host.control, Other#host.address, Silent),
     bed_proxy:weather(Other#host.control, One#host.address, Silent);
-cut_pair(#host{kind = netns, control = One}, #host{kind = netns, control = Other}) ->
+cut_pair(#host{control = One}, #host{control = Other}) ->
     bed_netns:cut(One, Other).
 
 loopback(Port) ->
@@ -140,13 +144,17 @@ loopback(Port) ->
         }
     }.
 
-netns(Host, Gateway) ->
+netns(Kind, Host, Gateway) ->
     {Program, Args} = bed_netns:exec(Host, {bed_epmd:program(), ["-port", port_text()]}),
     {ok, _} = bed_os:start_link(#{program => Program, args => Args}),
-    Address = bed_netns:address(Host),
-    ok = await_epmd(Host, Address),
+    {Address, Args6} =
+        case Kind of
+            netns -> {bed_netns:address(Host), []};
+            netns6 -> {bed_netns:address6(Host), ["-proto_dist", "inet6_tcp"]}
+        end,
+    ok = await_epmd(Host, bed_netns:address(Host)),
     #host{
-        kind = netns,
+        kind = Kind,
         address = Address,
         control = Host,
         gateway = Gateway,
@@ -154,6 +162,7 @@ netns(Host, Gateway) ->
             name => "app",
             host => Address,
             epmd_port => ?EPMD_PORT,
+            args => Args6,
             exec => bed_netns:exec(Host, {filename:join(code:root_dir(), "bin/erl"), []})
         }
     }.

@@ -30,7 +30,11 @@ texts(Nodes) ->
 %% The script of a name server that names these nodes.
 -spec answering(bed_nodes:nodes()) -> bed_dns_script:script().
 answering(Nodes) ->
-    [{'_', a, [address(Name) || Name <- names(Nodes)]}].
+    Addresses = [address(Name) || Name <- names(Nodes)],
+    [
+        {'_', a, [Address || Address <- Addresses, tuple_size(Address) =:= 4]},
+        {'_', aaaa, [Address || Address <- Addresses, tuple_size(Address) =:= 8]}
+    ].
 
 %% Options of a barnacle that learns from this name server.
 -spec dns(Nameserver :: binary(), map()) -> #{strategy := term()}.

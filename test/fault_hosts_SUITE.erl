@@ -1,8 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(fault_hosts_SUITE).
 
-%% Rows of the fault matrix (test/README.md) about hosts and the network between them. Each story is
-%% told twice: on loopback addresses, and as root on hosts in network namespaces.
+%% Rows of the fault matrix (test/README.md) about hosts and the network between them. Stories are
+%% told on loopback addresses, and as root on hosts in network namespaces, some also over IPv6.
 
 -include_lib("stdlib/include/assert.hrl").
 
@@ -15,6 +15,7 @@
     slow_hosts/1,
     partition_and_heal/1,
     rolling_restart/1,
+    lossy_name_service/1,
     two_hundred_names_five_live/1,
     nothing_is_left_of_a_killed_run/1
 ]).
@@ -28,15 +29,17 @@ suite() ->
     [{timetrap, {minutes, 4}}].
 
 all() ->
-    [{group, loopback}, {group, netns}].
+    [{group, loopback}, {group, netns}, {group, netns6}].
 
 groups() ->
     Stories = [
-        dead_hosts, hung_hosts, refusing_hosts, partition_and_heal, two_hundred_names_five_live
+        dead_hosts, hung_hosts, refusing_hosts, partition_and_heal, lossy_name_service,
+        two_hundred_names_five_live
     ],
     [
         {loopback, [], Stories ++ [dies_during_the_connect, slow_hosts, rolling_restart]},
-        {netns, [], Stories ++ [nothing_is_left_of_a_killed_run]}
+        {netns, [], Stories ++ [nothing_is_left_of_a_killed_run]},
+        {netns6, [], [dead_hosts, partition_and_heal]}
     ].
 
 init_per_group(Kind, Config) ->
@@ -134,30 +137,45 @@ partition_and_heal(Config) ->
     ok = bed_hosts:heal(Hosts),
     ok = bed_nodes:await_mesh(Nodes).
 
-%% ---- many names ----
+%% ---- name service ----
 
-%% Nobody answers for the others: dropped in a namespace, refused on loopback.
+%% A fifth of all datagrams is lost in each direction, and the others are late.
+lossy_name_service(Config) ->
+    Hosts = hosts(Config, 3),
+    Nodes = bed_hosts:nodes(Hosts, #{}),
+    Dns = bed_dns_script:start_link(bed_story:answering(Nodes)),
+    {Nameserver, Proxy} = bed_hosts:nameserver(hd(Hosts), bed_dns_script:address(Dns)),
+    ok = bed_proxy:weather(Proxy, #{loss => 0.2, delay_ms => 20}),
+    bed_story:members(Nodes, bed_story:dns(Nameserver, #{timeout => 2000})),
+    ok = bed_nodes:await_mesh(Nodes),
+    Links = bed_story:watch(Nodes),
+    [ok = bed_story:rounds(Node, 3) || Node <- Nodes],
+    ?assertEqual([], bed_story:lost(Links)).
+
+%% Nobody is there for the others: their packets get lost in namespaces, are refused on loopback.
 two_hundred_names_five_live(Config) ->
     Hosts = hosts(Config, 5),
     [First | _] = Nodes = bed_hosts:nodes(Hosts, #{}),
     Absent = absent(proplists:get_value(kind, Config), 195),
-    Live = bed_story:names(Nodes),
-    bed_story:members([First], #{strategy => {epmd, Absent ++ Live}, connect_timeout => ?SHORT_MS}),
+    Live = [bed_hosts:address(Host) || Host <- Hosts],
+    Dns = bed_dns_script:start_link([{'_', type(hd(Live)), Absent ++ Live}]),
+    {Nameserver, _} = bed_hosts:nameserver(hd(Hosts), bed_dns_script:address(Dns)),
+    Options = bed_story:dns(Nameserver, #{}),
+    bed_story:members([First], Options#{connect_timeout => ?SHORT_MS}),
     ok = bed_nodes:await_mesh(Nodes),
     ok = bed_wait:until(named, fun() ->
-        maps:size(bed_story:missing(First)) =:= 195 orelse bed_story:status(First)
+        map_size(bed_story:missing(First)) =:= 195 orelse bed_story:status(First)
     end),
     Links = bed_story:watch(Nodes),
     ok = bed_story:rounds(First, 2),
     ?assertEqual([], bed_story:lost(Links)).
 
-absent(loopback, Count) ->
-    [name(Address) || Address <- bed_ports:addresses(Count)];
-absent(netns, Count) ->
-    [name({10, 0, 0, 10 + Number}) || Number <- lists:seq(1, Count)].
+absent(loopback, Count) -> bed_ports:addresses(Count);
+absent(netns, Count) -> [{10, 0, 0, 10 + Number} || Number <- lists:seq(1, Count)];
+absent(netns6, Count) -> [{16#fd00, 0, 0, 0, 0, 0, 1, Number} || Number <- lists:seq(1, Count)].
 
-name(Address) ->
-    list_to_atom("app@" ++ inet:ntoa(Address)).
+type(Address) when tuple_size(Address) =:= 4 -> a;
+type(Address) when tuple_size(Address) =:= 8 -> aaaa.
 
 %% ---- restarts, with global's guard against overlapping partitions on ----
 
