@@ -3,7 +3,7 @@
 
 %% An EPMD of one's own: the program of OTP on a port of 127.0.0.1 that nobody else uses.
 
--export([start/0, start_link/0, port/1, stop/1, restart/1, program/0]).
+-export([start/0, start_link/0, port/1, stop/1, kill/1, restart/1, program/0]).
 
 -export_type([epmd/0]).
 
@@ -29,10 +29,14 @@ port({_, Port}) ->
 stop({Server, _}) ->
     bed_os:stop(Server).
 
-%% Kills it, and starts one that knows nobody on the same port, linked to the caller.
+%% Kills it; restart/1 can follow.
+-spec kill(epmd()) -> ok.
+kill({Server, _}) ->
+    bed_os:signal(Server, "KILL").
+
+%% Ends it, and starts one that knows nobody on the same port, linked to the caller.
 -spec restart(epmd()) -> epmd().
 restart({Server, Port}) ->
-    ok = bed_os:signal(Server, "KILL"),
     ok = stop({Server, Port}),
     bed_wait:until({epmd, Port}, fun() ->
         {ok, Next} = bed_os:start_link(options(Port)),
