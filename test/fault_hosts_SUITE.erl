@@ -14,6 +14,7 @@
     dies_during_the_connect/1,
     slow_hosts/1,
     partition_and_heal/1,
+    healed_by_barnacle_alone/1,
     rolling_restart/1,
     lossy_name_service/1,
     two_hundred_names_five_live/1,
@@ -33,8 +34,8 @@ all() ->
 
 groups() ->
     Stories = [
-        dead_hosts, hung_hosts, refusing_hosts, partition_and_heal, lossy_name_service,
-        two_hundred_names_five_live
+        dead_hosts, hung_hosts, refusing_hosts, partition_and_heal, healed_by_barnacle_alone,
+        lossy_name_service, two_hundred_names_five_live
     ],
     [
         {loopback, [], Stories ++ [dies_during_the_connect, slow_hosts, rolling_restart]},
@@ -126,9 +127,16 @@ slow_hosts(Config) ->
 
 %% ---- the network between them ----
 
+%% With the mesh of global's, and its guard: it cuts what is cut in part, and joins again by itself.
 partition_and_heal(Config) ->
+    partition_and_heal(Config, []).
+
+healed_by_barnacle_alone(Config) ->
+    partition_and_heal(Config, ["-connect_all", "false"]).
+
+partition_and_heal(Config, Args) ->
     Hosts = hosts(Config, 4),
-    Nodes = bed_hosts:nodes(Hosts, #{args => bed_story:quick_ticks()}),
+    Nodes = bed_hosts:nodes(Hosts, #{args => bed_story:quick_ticks() ++ Args}),
     bed_story:members(Nodes, #{strategy => {epmd, bed_story:names(Nodes)}, connect_timeout => 1000}),
     ok = bed_nodes:await_mesh(Nodes),
     {[_, _] = Left, Right} = lists:split(2, Hosts),
