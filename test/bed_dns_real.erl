@@ -180,7 +180,8 @@ unbound_conf(#server{dir = Dir, address = {Address, Port}, zone = Zone, source =
         io_lib:format("  directory: \"~s\"\n", [Dir]),
         "  do-daemonize: no\n  use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n",
         "  module-config: \"iterator\"\n  do-not-query-localhost: no\n",
-        "  access-control: 127.0.0.0/8 allow\n  num-threads: 1\n  local-zone: \"test.\" nodefault\n",
+        "  access-control: 127.0.0.0/8 allow\n  num-threads: 1\n",
+        "  local-zone: \"test.\" nodefault\n",
         %% A source that is gone is soon given up, and asked again after a second.
         "  outbound-msg-retry: 1\n  infra-host-ttl: 1\n",
         "remote-control:\n  control-enable: no\n",

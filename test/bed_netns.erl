@@ -32,8 +32,8 @@ missing() ->
             Tool ++ " is not installed";
         {true, []} ->
             Try =
-                "unshare --net sh -c 'ip link add name br0 type bridge && ip link add name v0 type veth"
-                " && iptables -w -A INPUT -j DROP' && echo yes",
+                "unshare --net sh -c 'ip link add name br0 type bridge"
+                " && ip link add name v0 type veth && iptables -w -A INPUT -j DROP' && echo yes",
             case os:cmd(Try) of
                 "yes\n" -> none;
                 Output -> "no network namespaces here: " ++ string:trim(Output)

@@ -73,7 +73,8 @@ stop(Proxy) ->
 init({Owner, #{at := {Address, Port}} = Options}) ->
     process_flag(trap_exit, true),
     true = link(Owner),
-    Place = [binary, {ip, Address}, family(Address)] ++ [{netns, File} || #{netns := File} <- [Options]],
+    Netns = [{netns, File} || #{netns := File} <- [Options]],
+    Place = [binary, {ip, Address}, family(Address) | Netns],
     {ok, Udp} = gen_udp:open(Port, [{active, true}, {recbuf, 1 bsl 20} | Place]),
     {ok, Tcp} = gen_tcp:listen(Port, [{active, false}, {backlog, 128}, {nodelay, true} | Place]),
     Self = self(),

@@ -89,10 +89,11 @@ watch(Nodes) ->
 %% Who has lost whom since.
 -spec lost([{bed_node:name(), pid()}]) -> [{node(), [node()]}].
 lost(Watched) ->
-    [
-        {bed_node:name(Node), Lost}
-     || {Node, Watcher} <- Watched, Lost <- [bed_node:call(Node, bed_links, lost, [Watcher])], Lost =/= []
-    ].
+    All = [
+        {bed_node:name(Node), bed_node:call(Node, bed_links, lost, [Watcher])}
+     || {Node, Watcher} <- Watched
+    ],
+    [Loss || {_, [_ | _]} = Loss <- All].
 
 %% Waits until a node sees exactly these others.
 -spec linked({bed_node:name(), bed_nodes:nodes()}) -> ok.

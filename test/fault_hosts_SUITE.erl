@@ -137,7 +137,8 @@ healed_by_barnacle_alone(Config) ->
 partition_and_heal(Config, Args) ->
     Hosts = hosts(Config, 4),
     Nodes = bed_hosts:nodes(Hosts, #{args => bed_story:quick_ticks() ++ Args}),
-    bed_story:members(Nodes, #{strategy => {epmd, bed_story:names(Nodes)}, connect_timeout => 1000}),
+    Strategy = {epmd, bed_story:names(Nodes)},
+    bed_story:members(Nodes, #{strategy => Strategy, connect_timeout => ?SHORT_MS}),
     ok = bed_nodes:await_mesh(Nodes),
     {[_, _] = Left, Right} = lists:split(2, Hosts),
     {LeftNodes, RightNodes} = lists:split(2, Nodes),
