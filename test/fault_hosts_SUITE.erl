@@ -154,7 +154,7 @@ partition_and_heal(Config, Args) ->
             ok = bed_hosts:heal(Hosts),
             ok = bed_nodes:await_mesh(Nodes)
         end
-     || _ <- lists:seq(1, bed_long:either(1, 20))
+     || _ <- lists:seq(1, bed_long:either(1, 8))
     ].
 
 %% ---- name service ----
