@@ -8,7 +8,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-build deps-demo deps-test demo example-gleam test check format readme tidy asan clean distclean
+.PHONY: all help deps deps-build deps-demo deps-test demo example-gleam test faults check format readme tidy asan clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
 app := _build/make/lib/barnacle
@@ -48,6 +48,9 @@ example-gleam: deps-build ## Build and run the Gleam example with two nodes, whe
 
 test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/run --list names them
 	@test/run $(STEPS)
+
+faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length, some ten minutes
+	@FAULTS=long SUITE=fault_hosts_SUITE,fault_dns_SUITE,fault_dist_SUITE test/run ct
 
 check: test ## What CI runs: the same as make test
 

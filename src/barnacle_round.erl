@@ -301,9 +301,10 @@ departed(Visible, Question, Plan) ->
     {Verdict, Names} = barnacle_plan:departed(Plan, now_ms(), Question),
     {Verdict, intersection(Names, Visible)}.
 
+%% This node is there, linked or not: as long as its own name is missing too, that counts.
 forget_unlinked(Visible, AfterMs, Plan) ->
     {_, Names} = barnacle_plan:departed(Plan, now_ms(), #{after_ms => AfterMs, hasty => false}),
-    barnacle_plan:forget(Names -- intersection(Names, Visible), Plan).
+    barnacle_plan:forget(Names -- intersection(Names, [node() | Visible]), Plan).
 
 intersection([], _Visible) ->
     [];

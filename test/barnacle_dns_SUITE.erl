@@ -30,7 +30,7 @@ suite() ->
     [{timetrap, {minutes, 2}}].
 
 all() ->
-    [{group, nsd}, {group, dnsmasq}, {group, scripted}, {group, slow}].
+    [{group, nsd}, {group, dnsmasq}, {group, unbound}, {group, scripted}, {group, slow}].
 
 groups() ->
     [
@@ -40,6 +40,10 @@ groups() ->
         ]},
         {dnsmasq, [], [
             only_a, only_aaaa, both_families, no_addresses, no_such_name, four_hundred_addresses
+        ]},
+        {unbound, [], [
+            only_a, only_aaaa, both_families, no_addresses, no_such_name, cname_chain,
+            four_hundred_addresses
         ]},
         {scripted, [], [
             more_addresses_than_allowed, error_codes, error_in_one_family, truncated,
@@ -53,7 +57,7 @@ groups() ->
         ]}
     ].
 
-init_per_group(Kind, Config) when Kind =:= nsd; Kind =:= dnsmasq ->
+init_per_group(Kind, Config) when Kind =:= nsd; Kind =:= dnsmasq; Kind =:= unbound ->
     case bed_dns_real:is_there(Kind) of
         true ->
             Server = bed_dns_real:start(Kind, {"cluster.test", zone(Kind)}),
@@ -73,6 +77,8 @@ zone(nsd) ->
         {"chain", cname, "chain1"}, {"chain1", cname, "chain2"}, {"chain2", cname, "both"}
         | zone(dnsmasq)
     ];
+zone(unbound) ->
+    zone(nsd);
 zone(dnsmasq) ->
     %% A name with other names below it exists, and has no records.
     [{"four", ?A1}, {"six", ?AAAA1}, {"both", ?A1}, {"both", ?A2}, {"both", ?AAAA1},

@@ -2,14 +2,16 @@
 -module(bed_dns_real).
 
 %% Real name servers with zones that change while they run: nsd, an authoritative server (its
-%% NXDOMAIN and its 'no data' are true ones), and dnsmasq as people run it, with a hosts file.
+%% NXDOMAIN and its 'no data' are true ones), dnsmasq as people run it, with a hosts file, and
+%% unbound, a resolver with a cache, which asks an nsd of its own.
 %% Each listens on a loopback address and port of its own and needs no rights.
 
--export([start/2, start_link/2, is_there/1, nameserver/1, address/1, set_zone/2, stop/1]).
+-export([start/2, start_link/2, is_there/1, nameserver/1, address/1, set_zone/2]).
+-export([stop/1, restart/2, lose_source/1, source_back/2]).
 
 -export_type([server/0, kind/0, record/0]).
 
--type kind() :: nsd | dnsmasq.
+-type kind() :: nsd | dnsmasq | unbound.
 
 %% Names are relative to the zone; "@" is the zone itself. dnsmasq takes addresses only.
 -type record() ::
@@ -20,7 +22,10 @@
     program :: pid(),
     dir :: string(),
     address :: {inet:ip_address(), inet:port_number()},
-    zone :: string()
+    zone :: string(),
+    %% The authoritative server behind a resolver.
+    source = none :: none | #server{},
+    serial = 0 :: non_neg_integer()
 }).
 
 -opaque server() :: #server{}.
@@ -51,30 +56,80 @@ address(#server{address = Address}) ->
 
 %% Puts records in the place of all that the zone had. When this returns the server answers so.
 -spec set_zone(server(), [record()]) -> ok.
-set_zone(#server{program = Program} = Server, Records) ->
+set_zone(#server{kind = unbound, source = Source} = Server, Records) ->
+    Serial = signalled(Source, Records),
+    await(Serial, Server);
+set_zone(Server, Records) ->
+    _ = signalled(Server, Records),
+    ok.
+
+%% Ends the server.
+-spec stop(server()) -> ok.
+stop(#server{program = Program, source = Source}) ->
+    ok = bed_os:stop(Program),
+    [ok = stop(Source) || Source =/= none],
+    ok.
+
+%% Ends the server, and starts one on the same address and port, with another zone.
+-spec restart(server(), [record()]) -> server().
+restart(#server{kind = Kind, zone = Zone, address = Listen} = Server, Records) ->
+    ok = stop(Server),
+    start(Kind, {Zone, Records}, fun bed_os:start_link/1, Listen).
+
+%% The authoritative server behind a resolver dies; the resolver goes on.
+-spec lose_source(server()) -> ok.
+lose_source(#server{kind = unbound, source = Source}) ->
+    stop(Source).
+
+%% It comes back with this zone. When this returns the resolver answers so.
+-spec source_back(server(), [record()]) -> server().
+source_back(#server{kind = unbound, source = Source, zone = Zone} = Server, Records) ->
+    #server{address = Listen} = Source,
+    Back = start(nsd, {Zone, Records}, fun bed_os:start_link/1, Listen),
+    Returned = Server#server{source = Back},
+    Serial = signalled(Back, Records),
+    ok = await(Serial, Returned),
+    Returned.
+
+signalled(#server{program = Program} = Server, Records) ->
     Serial = write_zone(Server, Records),
     ok = bed_os:signal(Program, "HUP"),
-    await(Serial, Server).
+    ok = await(Serial, Server),
+    Serial.
 
--spec stop(server()) -> ok.
-stop(#server{program = Program}) ->
-    bed_os:stop(Program).
-
-start(Kind, {Zone, Records}, Start) ->
-    Dir = bed_os:temp_dir(),
+start(Kind, Zone, Start) ->
     Address = bed_ports:address(),
-    Listen = {Address, bed_ports:port(Address)},
-    Server = #server{kind = Kind, program = self(), dir = Dir, address = Listen, zone = Zone},
-    Serial = write_zone(Server, Records),
+    start(Kind, Zone, Start, {Address, bed_ports:port(Address)}).
+
+start(Kind, {Zone, Records}, Start, Listen) ->
+    Source =
+        case Kind of
+            unbound -> start(nsd, {Zone, Records}, Start);
+            _ -> none
+        end,
+    Dir = bed_os:temp_dir(),
+    Server = #server{
+        kind = Kind, program = self(), dir = Dir, address = Listen, zone = Zone, source = Source
+    },
+    %% A resolver serves the version of its source.
+    Serial =
+        case Source of
+            none -> write_zone(Server, Records);
+            #server{serial = Known} ->
+                ok = write(Kind, Known, Records, Server),
+                Known
+        end,
     {ok, Program} = Start(#{
         program => bed_os:find(atom_to_list(Kind)), args => args(Server), remove => Dir
     }),
-    Started = Server#server{program = Program},
+    Started = Server#server{program = Program, serial = Serial},
     ok = await(Serial, Started),
     Started.
 
 args(#server{kind = nsd, dir = Dir}) ->
     ["-d", "-c", filename:join(Dir, "nsd.conf")];
+args(#server{kind = unbound, dir = Dir}) ->
+    ["-d", "-c", filename:join(Dir, "unbound.conf")];
 args(#server{kind = dnsmasq, dir = Dir, address = {Address, Port}, zone = Zone}) ->
     [
         "--keep-in-foreground",
@@ -108,11 +163,32 @@ write(nsd, Serial, Records, #server{dir = Dir, zone = Zone} = Server) ->
         io_lib:format("@ SOA ns hostmaster ~b 60 60 60 1\n@ NS ns\nns A 127.0.0.1\n", [Serial]),
         [zone_line(Record) || Record <- Records]
     ]);
+write(unbound, _Serial, _Records, #server{dir = Dir} = Server) ->
+    file:write_file(filename:join(Dir, "unbound.conf"), unbound_conf(Server));
 write(dnsmasq, _Serial, Records, #server{dir = Dir, zone = Zone}) ->
     file:write_file(filename:join(Dir, "hosts"), [
         [inet:ntoa(Address), " ", absolute(Name, Zone), "\n"]
      || {Name, Address} <- Records
     ]).
+
+%% Of the special zones that unbound answers by itself, test. is one.
+unbound_conf(#server{dir = Dir, address = {Address, Port}, zone = Zone, source = Source}) ->
+    #server{address = {SourceAddress, SourcePort}} = Source,
+    [
+        "server:\n",
+        io_lib:format("  interface: ~s@~b\n", [inet:ntoa(Address), Port]),
+        io_lib:format("  directory: \"~s\"\n", [Dir]),
+        "  do-daemonize: no\n  use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n",
+        "  module-config: \"iterator\"\n  do-not-query-localhost: no\n",
+        "  access-control: 127.0.0.0/8 allow\n  num-threads: 1\n",
+        "  local-zone: \"test.\" nodefault\n",
+        %% A source that is gone is soon given up, and asked again after a second.
+        "  outbound-msg-retry: 1\n  infra-host-ttl: 1\n",
+        "remote-control:\n  control-enable: no\n",
+        io_lib:format("stub-zone:\n  name: ~s\n  stub-addr: ~s@~b\n", [
+            Zone, inet:ntoa(SourceAddress), SourcePort
+        ])
+    ].
 
 nsd_conf(#server{dir = Dir, address = {Address, Port}, zone = Zone}) ->
     [

@@ -3,7 +3,7 @@
 
 %% An EPMD of one's own: the program of OTP on a port of 127.0.0.1 that nobody else uses.
 
--export([start/0, start_link/0, port/1, stop/1]).
+-export([start/0, start_link/0, port/1, stop/1, kill/1, restart/1, program/0]).
 
 -export_type([epmd/0]).
 
@@ -29,14 +29,28 @@ port({_, Port}) ->
 stop({Server, _}) ->
     bed_os:stop(Server).
 
+%% Kills it; restart/1 can follow.
+-spec kill(epmd()) -> ok.
+kill({Server, _}) ->
+    bed_os:signal(Server, "KILL").
+
+%% Ends it, and starts one that knows nobody on the same port, linked to the caller.
+-spec restart(epmd()) -> epmd().
+restart({Server, Port}) ->
+    ok = stop({Server, Port}),
+    bed_wait:until({epmd, Port}, fun() ->
+        {ok, Next} = bed_os:start_link(options(Port)),
+        case bed_wait:until({epmd, Port}, fun() -> answers(Next, Port) end) of
+            yes -> {true, {Next, Port}};
+            no -> bed_os:stop(Next)
+        end
+    end).
+
 %% The port may be taken between our look and its start: then it ends at once, and another one is
 %% tried.
 start(Start, Attempts) when Attempts > 0 ->
     Port = bed_ports:port(),
-    {ok, Server} = Start(#{
-        program => program(),
-        args => ["-port", integer_to_list(Port), "-address", "127.0.0.1"]
-    }),
+    {ok, Server} = Start(options(Port)),
     case bed_wait:until({epmd, Port}, fun() -> answers(Server, Port) end) of
         yes ->
             {Server, Port};
@@ -44,6 +58,11 @@ start(Start, Attempts) when Attempts > 0 ->
             ok = bed_os:stop(Server),
             start(Start, Attempts - 1)
     end.
+
+%% It binds the loopback addresses of both families, and nothing else.
+options(Port) ->
+    Args = ["-port", integer_to_list(Port), "-address", "127.0.0.1"],
+    #{program => program(), args => Args}.
 
 answers(Server, Port) ->
     case gen_tcp:connect({127, 0, 0, 1}, Port, []) of
@@ -64,7 +83,8 @@ running(Server) ->
         {{exited, _}, _} -> no
     end.
 
-%% Debian has it in PATH; an OTP built by hand keeps it with the emulator.
+%% Its path: Debian has it in PATH; an OTP built by hand keeps it with the emulator.
+-spec program() -> string().
 program() ->
     case bed_os:find("epmd") of
         false ->

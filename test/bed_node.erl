@@ -27,7 +27,7 @@
     alive => boolean(),
     name => string(),
     host => inet:ip_address() | string(),
-    address => inet:ip4_address(),
+    address => inet:ip_address(),
     fixed_port => inet:port_number(),
     epmd_port => inet:port_number(),
     hidden => boolean(),

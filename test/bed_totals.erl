@@ -130,6 +130,7 @@ ct([Dir]) ->
         {suite, Suites},
         {auto_compile, false},
         {logdir, LogDir},
+        {ct_hooks, [bed_ct_hook]},
         {abort_if_missing_suites, true},
         {verbosity, 0}
     ],

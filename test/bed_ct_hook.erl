@@ -1,0 +1,37 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(bed_ct_hook).
+
+%% A Common Test hook that says which cases were skipped, and why, in lines that test/run shows.
+
+-export([id/1, init/2, on_tc_skip/4]).
+
+-spec id(term()) -> ?MODULE.
+id(_Options) ->
+    ?MODULE.
+
+-spec init(term(), term()) -> {ok, []}.
+init(_Id, _Options) ->
+    {ok, []}.
+
+-spec on_tc_skip(module(), term(), term(), []) -> [].
+on_tc_skip(_Suite, {Configuration, _Group}, _Why, State) when
+    Configuration =:= init_per_group; Configuration =:= end_per_group
+->
+    State;
+on_tc_skip(Suite, {Case, Group}, {tc_user_skip, Why}, State) ->
+    say(Suite, io_lib:format("~ts (~ts)", [Case, Group]), Why, State);
+on_tc_skip(Suite, Case, {tc_user_skip, Why}, State) ->
+    say(Suite, io_lib:format("~tp", [Case]), Why, State);
+on_tc_skip(_Suite, _Case, _AutoSkip, State) ->
+    %% What Common Test skips by itself counts as failed.
+    State.
+
+say(Suite, Case, Why, State) ->
+    %% The test server's own output is elsewhere.
+    io:format(user, "skipped: ~ts: ~ts: ~ts~n", [Suite, Case, text(Why)]),
+    State.
+
+text({skipped, Why}) -> text(Why);
+text({skip, Why}) -> text(Why);
+text(Why) when is_list(Why) -> Why;
+text(Why) -> io_lib:format("~0tp", [Why]).
