@@ -13,6 +13,7 @@
 %% Called as `erl -s bench main p1 p5`; without a name, runs all there are.
 -spec main([atom()]) -> no_return().
 main(Wanted) ->
+    ok = io:setopts([{encoding, unicode}]),
     There = [Id || Id <- ?ALL, code:ensure_loaded(module(Id)) =:= {module, module(Id)}],
     case Wanted -- There of
         [] ->

@@ -12,6 +12,8 @@
 %% The name servers that inet_res asks, in place of the system's.
 -spec use_nameservers([{inet:ip_address(), inet:port_number()}]) -> ok.
 use_nameservers(Nameservers) ->
+    %% Else the file is read now and then, and its name servers take the place of these.
+    ok = inet_db:res_option(resolv_conf, ""),
     ok = inet_db:res_option(nameservers, Nameservers).
 
 %% One family after the other, each failure ending it.

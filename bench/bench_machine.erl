@@ -3,7 +3,7 @@
 
 %% Where and on what a measurement ran.
 
--export([description/0, say/0, cpu_us/1]).
+-export([description/0, say/0]).
 
 -spec description() -> #{atom() => binary() | number()}.
 description() ->
@@ -29,14 +29,6 @@ say() ->
         end,
         description()
     ).
-
-%% How much CPU time, in µs, this VM uses during a call, all its threads together.
--spec cpu_us(fun(() -> term())) -> float().
-cpu_us(Fun) ->
-    {Before, _} = statistics(runtime),
-    _ = Fun(),
-    {After, _} = statistics(runtime),
-    (After - Before) * 1000.0.
 
 processor() ->
     command("sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1").

@@ -14,7 +14,7 @@ draw(#{title := Title, plot := Axis, rows := Rows}, File) ->
     Series = in_order([Name || #{series := Name} <- Rows]),
     Dir = bed_os:temp_dir(),
     Script = filename:join(Dir, "plot"),
-    ok = file:write_file(Script, unicode:characters_to_binary([
+    Text = unicode:characters_to_binary([
         "set terminal svg size 800,400 font 'sans-serif,12' background '#ffffff'\n",
         "set output '", File, "'\n",
         "set title '", quoted(Title), "' noenhanced\n",
@@ -25,17 +25,19 @@ draw(#{title := Title, plot := Axis, rows := Rows}, File) ->
         "set style fill solid 0.8\nset boxwidth 0.9\nset xtics noenhanced\nset datafile missing '?'\n",
         "$data << EOD\n", [data(Group, Series, Rows) || Group <- Groups], "EOD\n",
         "plot ", lists:join(", ", [column(N, Name) || {N, Name} <- enumerated(Series)]), "\n"
-    ])),
+    ]),
+    ok = file:write_file(Script, Text),
     {ok, Gnuplot} = bed_os:start_link(#{
         program => bed_os:find("gnuplot"), args => [Script], remove => Dir
     }),
-    {0, _, 0} = {ended(Gnuplot), bed_os:output(Gnuplot), ended(Gnuplot)},
+    {exited, 0} = ended(Gnuplot),
     bed_os:stop(Gnuplot).
 
 ended(Gnuplot) ->
     bed_wait:until(gnuplot, fun() ->
         case bed_os:output(Gnuplot) of
-            {{exited, Status}, _} -> {true, Status};
+            {{exited, 0}, _} -> {true, {exited, 0}};
+            {{exited, Status}, Output} -> {true, {exited, Status, Output}};
             {running, _} -> running
         end
     end, ?LIMIT_MS).
@@ -53,9 +55,11 @@ cell([]) ->
 
 column(N, Name) ->
     First = 3 * N - 1,
-    io_lib:format("$data using ~b:~b:~b:xtic(1) title '~ts'", [
-        First, First + 1, First + 2, quoted(Name)
-    ]).
+    [
+        io_lib:format("$data using ~b:~b:~b:xtic(1) title '", [First, First + 1, First + 2]),
+        quoted(Name),
+        "'"
+    ].
 
 quoted(Text) -> string:replace(Text, "'", "''", all).
 
