@@ -17,7 +17,7 @@ run() ->
     #{
         id => p5,
         title => <<"Diff of two lists of names">>,
-        plot => <<"µs">>,
+        plot => <<"µs"/utf8>>,
         rows => lists:append([rows(Kind, Size, Samples) || {Kind, Size, Samples} <- Measured]),
         figures => lists:append([figures(Kind, Size, Samples) || {Kind, Size, Samples} <- Measured])
     }.

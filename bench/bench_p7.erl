@@ -36,7 +36,7 @@ run() ->
     #{
         id => p7,
         title => <<"file:read_file/1 with 100 lookups and 100 connects waiting">>,
-        plot => <<"µs">>,
+        plot => <<"µs"/utf8>>,
         rows => [
             bench_result:row(Group, Series, "µs", Samples)
          || {Series, Case} <- [
