@@ -5,6 +5,8 @@
 // TCP would have taken. Order is kept; the rate isn't limited.
 //
 // usage: delay_proxy PORT RTT_US FROM TO [FROM TO]...    listens on FROM:PORT, connects to TO:PORT
+#include <fcntl.h>
+
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -110,6 +112,7 @@ class Proxy {
         if (connect(far.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
             return;
         }
+        checked(fcntl(far.get(), F_SETFL, O_NONBLOCK), "fcntl");
         std::make_shared<Pipe>(loop_, std::move(near), std::move(far), rtt_)->start();
     }
 
