@@ -47,6 +47,7 @@ OperationResource::OperationResource(LiveCount& live, std::unique_ptr<Operation>
                                      ErlNifPid owner, ERL_NIF_TERM ref) noexcept
     : live_(live),
       operation_(std::move(operation)),
+      is_short_(operation_->has_short_steps()),
       owner_(owner),
       ref_env_(enif_alloc_env()),
       ref_(enif_make_copy(ref_env_.get(), ref)) {

@@ -51,6 +51,9 @@ class OperationResource {
     // Whether the calling process is the owner.
     [[nodiscard]] bool is_owner(ErlNifEnv* env) const noexcept;
 
+    // Whether step and close take so little time that they need no dirty scheduler.
+    [[nodiscard]] bool is_short() const noexcept { return is_short_; }
+
     // For the owner: what barnacle_nif:step/1 and close/1 do.
     ERL_NIF_TERM step(ErlNifEnv* env) noexcept;
     void close(ErlNifEnv* env) noexcept;
@@ -72,6 +75,7 @@ class OperationResource {
 
     LiveCount& live_;
     std::unique_ptr<Operation> operation_;
+    const bool is_short_;
     const ErlNifPid owner_;
     ErlNifMonitor monitor_{};
     std::unique_ptr<ErlNifEnv, FreeEnv> ref_env_;

@@ -58,6 +58,11 @@ class Operation::Work {
 
     [[nodiscard]] int fd() const noexcept { return loop_ ? loop_->fd() : -1; }
 
+    // A lookup has a handful of sockets. The others may have hundreds, and read the hosts file.
+    [[nodiscard]] bool has_short_steps() const noexcept {
+        return std::holds_alternative<Lookup>(worker_);
+    }
+
     [[nodiscard]] std::span<const std::uint8_t> reply() const noexcept {
         return reply_.value_or(std::span<const std::uint8_t>{});
     }
@@ -200,6 +205,9 @@ void Operation::cancel() noexcept {
 }
 int Operation::fd() const noexcept {
     return work_->fd();
+}
+bool Operation::has_short_steps() const noexcept {
+    return work_->has_short_steps();
 }
 std::span<const std::uint8_t> Operation::reply() const noexcept {
     return work_->reply();
