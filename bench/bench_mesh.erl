@@ -34,10 +34,10 @@ network(RttMs, #{port := Port, ways := Ways, proxy := Proxy} = Mesh) ->
 %% Cuts all links of a node, and waits until nobody has one.
 -spec heal(bed_node:name(), mesh()) -> ok.
 heal(Node, #{nodes := Nodes}) ->
-    _ = bed_node:call(Node, lists, foreach, [
-        fun erlang:disconnect_node/1, bed_node:call(Node, erlang, nodes, [connected])
-    ]),
     bed_wait:until(no_links, fun() ->
+        _ = bed_node:call(Node, lists, foreach, [
+            fun erlang:disconnect_node/1, bed_node:call(Node, erlang, nodes, [connected])
+        ]),
         Seen = bed_nodes:visible(Nodes),
         lists:all(fun({_, Others}) -> Others =:= [] end, Seen) orelse Seen
     end).
