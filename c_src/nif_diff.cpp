@@ -20,7 +20,7 @@ namespace barnacle {
 namespace {
 
 // More names than this take more of a normal scheduler's time than the way to a dirty one costs.
-constexpr unsigned max_names_on_scheduler = 1000;
+constexpr unsigned max_names_on_scheduler = 8000;
 
 bool is_ascii(std::string_view text) {
     return std::all_of(text.begin(), text.end(),
@@ -52,6 +52,23 @@ class Names {
             names_.push_back(*name);
         }
         return name.has_value();
+    }
+
+    // False unless the term is a proper list of atoms. These are not looked up: two atoms are the
+    // same if their terms are, so a term's bytes serve as the name.
+    bool add_all_atoms(ERL_NIF_TERM list) {
+        ERL_NIF_TERM head = 0;
+        while (enif_get_list_cell(env_, list, &head, &list) != 0) {
+            if (enif_is_atom(env_, head) == 0) {
+                return false;
+            }
+            terms_.push_back(head);
+        }
+        names_.reserve(terms_.size());
+        for (const ERL_NIF_TERM& term : terms_) {
+            names_.emplace_back(reinterpret_cast<const char*>(&term), sizeof term);
+        }
+        return enif_is_empty_list(env_, list) != 0;
     }
 
     // False unless the term is a proper list of atoms and binaries.
@@ -111,14 +128,26 @@ class Names {
 }  // namespace
 
 ERL_NIF_TERM diff_terms(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
+    const auto result_of = [env](const Names& wanted, const Names& listed, const Names& self) {
+        const DiffResult result = diff(wanted.names(), listed.names(), self.names().front());
+        return enif_make_tuple2(env, wanted.select(result.connect),
+                                listed.select(result.disconnect));
+    };
     Names wanted(env);
     Names listed(env);
     Names self(env);
-    if (!wanted.add_all(argv[0]) || !listed.add_all(argv[1]) || !self.add(argv[2])) {
+    if (self.add_all_atoms(enif_make_list1(env, argv[2])) && wanted.add_all_atoms(argv[0]) &&
+        listed.add_all_atoms(argv[1])) {
+        return result_of(wanted, listed, self);
+    }
+    Names named_wanted(env);
+    Names named_listed(env);
+    Names named_self(env);
+    if (!named_wanted.add_all(argv[0]) || !named_listed.add_all(argv[1]) ||
+        !named_self.add(argv[2])) {
         return enif_make_badarg(env);
     }
-    const DiffResult result = diff(wanted.names(), listed.names(), self.names().front());
-    return enif_make_tuple2(env, wanted.select(result.connect), listed.select(result.disconnect));
+    return result_of(named_wanted, named_listed, named_self);
 }
 
 bool is_long_diff(ErlNifEnv* env, const ERL_NIF_TERM argv[]) noexcept {
