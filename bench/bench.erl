@@ -53,8 +53,10 @@ measure(Id) ->
     io:format("  took ~.1f s~n", [TookS]),
     File = filename:join(?RESULTS, atom_to_list(Id)),
     ok = filelib:ensure_dir(File),
-    Whole = Result#{machine => bench_machine:description(), took_s => TookS},
+    Machine = bench_machine:description(),
+    Whole = Result#{machine => Machine, took_s => TookS},
     ok = file:write_file(File ++ ".json", bench_json:encode(Whole)),
     ok = bench_plot:draw(Result, File ++ ".svg"),
     {ok, Readme} = file:read_file(?README),
-    ok = file:write_file(?README, bench_report:into_readme(Result, Readme)).
+    Described = bench_report:machine_into_readme(Machine, Readme),
+    ok = file:write_file(?README, bench_report:into_readme(Result, Described)).

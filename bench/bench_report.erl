@@ -3,7 +3,7 @@
 
 %% Results as tables, for the terminal and for bench/README.md.
 
--export([show/1, into_readme/2, number/1]).
+-export([show/1, into_readme/2, machine_into_readme/2]).
 
 -define(BEGIN_MARK(Id), ["<!-- ", Id, ": `make bench` writes this -->\n"]).
 -define(END_MARK(Id), ["<!-- end of ", Id, " -->\n"]).
@@ -34,17 +34,35 @@ show(#{id := Id, title := Title, rows := Rows, figures := Figures}) ->
 -spec into_readme(bench_result:result(), binary()) -> binary().
 into_readme(#{id := Id, title := Title, figures := Figures}, Readme) ->
     Name = string:uppercase(atom_to_list(Id)),
+    replace(Name, Readme, [
+        "\n### ", Name, ": ", Title, "\n\n",
+        "![", Name, "](results/", atom_to_list(Id), ".svg)\n\n",
+        "| Figure | Target | Reached | Quartiles | |\n|---|---|---|---|---|\n",
+        [["| ", lists:join(" | ", Cells), " |\n"] || Cells <- figures(Figures)],
+        "\n"
+    ]).
+
+%% The same for the machine.
+-spec machine_into_readme(#{atom() => binary() | number()}, binary()) -> binary().
+machine_into_readme(Machine, Readme) ->
+    replace("MACHINE", Readme, [
+        "\n| | |\n|---|---|\n",
+        [
+            io_lib:format("| ~s | ~ts |\n", [Key, cell(maps:get(Key, Machine))])
+         || Key <- lists:sort(maps:keys(Machine))
+        ],
+        "\n"
+    ]).
+
+cell(Value) when is_binary(Value) -> Value;
+cell(Value) -> number(Value).
+
+replace(Name, Readme, Text) ->
     Begin = unicode:characters_to_binary(?BEGIN_MARK(Name)),
     End = unicode:characters_to_binary(?END_MARK(Name)),
     [Before, Rest] = binary:split(Readme, Begin),
     [_, After] = binary:split(Rest, End),
-    unicode:characters_to_binary([
-        Before, Begin, "\n### ", Name, ": ", Title, "\n\n",
-        "![", Name, "](results/", atom_to_list(Id), ".svg)\n\n",
-        "| Figure | Target | Reached | Quartiles | |\n|---|---|---|---|---|\n",
-        [["| ", lists:join(" | ", Cells), " |\n"] || Cells <- figures(Figures)],
-        "\n", End, After
-    ]).
+    unicode:characters_to_binary([Before, Begin, Text, End, After]).
 
 figures(Figures) ->
     [
@@ -62,7 +80,6 @@ verdict(false) -> "**not reached**";
 verdict(null) -> "".
 
 %% Three digits.
--spec number(number()) -> iodata().
 number(Value) when is_integer(Value) -> integer_to_list(Value);
 number(Value) when abs(Value) >= 100 -> io_lib:format("~b", [round(Value)]);
 number(Value) when abs(Value) >= 10 -> io_lib:format("~.1f", [Value]);
