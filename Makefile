@@ -8,7 +8,8 @@
 
 SHELL := bash
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-build deps-demo deps-test demo example-gleam test faults check format readme tidy asan clean distclean
+.PHONY: all help deps deps-build deps-demo deps-test deps-bench demo bench example-gleam test \
+	faults check format readme tidy asan clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
 app := _build/make/lib/barnacle
@@ -38,6 +39,8 @@ deps-demo:
 	@scripts/deps demo
 deps-test:
 	@scripts/deps test
+deps-bench:
+	@scripts/deps bench
 
 demo: deps-demo all ## Watch five real nodes find each other by DNS, lose one, and heal
 	@examples/demo/run
@@ -45,6 +48,9 @@ demo: deps-demo all ## Watch five real nodes find each other by DNS, lose one, a
 example-gleam: deps-build ## Build and run the Gleam example with two nodes, where gleam is installed
 	@if command -v gleam >/dev/null; then test/facade/example; else \
 		echo 'skipped: the Gleam example: no gleam on the PATH'; fi
+
+bench: deps-bench all ## Measure, beside what others do; P="p1 p5" measures some; see bench/README.md
+	@bench/run $(P)
 
 test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/run --list names them
 	@test/run $(STEPS)
