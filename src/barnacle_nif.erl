@@ -51,9 +51,9 @@ open(_Request, _Ref) ->
 
 ?DOC("""
 Does what can be done now, in microseconds. {done, Reply}: the reply in the External Term Format;
-the operation is closed. {wait, Ms}: step again when {select, Operation, Ref, ready_input} arrives or Ms
-milliseconds have passed, whichever comes first; Ms is 0 for at once. A message may also come late,
-after a step that wasn't waiting for it any more.
+the operation is closed. {wait, Ms}: step again when {select, Operation, Ref, ready_input} arrives
+or Ms milliseconds have passed, whichever comes first; Ms is 0 for at once. A message may also come
+late, after a step that wasn't waiting for it any more.
 
 The errors: closed, the operation is closed or done, or the library was loaded anew since it was
 opened; not_owner, another process opened it; select_failed, the VM can't watch its descriptor.
