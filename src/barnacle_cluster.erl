@@ -198,7 +198,7 @@ init(#{strategy := Strategy} = Options) ->
     is_alive() orelse barnacle_log:not_alive(name(State)),
     {ok, start_round([], State)}.
 
--spec handle_call(refresh | pause | shutdown | status, gen_server:from(), #state{}) ->
+-spec handle_call(term(), gen_server:from(), #state{}) ->
     {noreply, #state{}} | {reply, term(), #state{}} | {stop, normal, #state{}}.
 handle_call(refresh, From, State) ->
     ok = barnacle_gate:open(State#state.gate),
@@ -214,7 +214,9 @@ handle_call(shutdown, From, State) ->
     notify(shutdown, State1),
     {stop, normal, State1};
 handle_call(status, _From, State) ->
-    {reply, status_map(State), State}.
+    {reply, status_map(State), State};
+handle_call(_, _From, State) ->
+    {reply, {error, unknown_call}, State}.
 
 -spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
 handle_cast(_, State) ->

@@ -39,8 +39,8 @@ Loading this module never fails. Why the library could not be loaded is in the p
 
 ?DOC("""
 Opens an operation. Request is in the External Term Format, its grammar in
-include/barnacle_core.hpp. What is wrong with it is in the reply. Ref comes back in the messages that
-say that the operation wants to be stepped.
+include/barnacle_core.hpp. What is wrong with it is in the reply. Ref comes back in the messages
+that say that the operation wants to be stepped.
 
 Gives {error, {posix, enomem}} without memory. Anything but a binary and a reference is a badarg.
 """).
@@ -50,10 +50,10 @@ open(_Request, _Ref) ->
     erlang:nif_error(not_loaded).
 
 ?DOC("""
-Does what can be done now, in microseconds. {done, Reply}: the reply in the External Term Format; the
-operation is closed. {wait, Ms}: step again when {select, Operation, Ref, ready_input} arrives or Ms
-milliseconds have passed, whichever comes first; Ms is 0 for at once. A message may also come late,
-after a step that wasn't waiting for it any more.
+Does what can be done now, in microseconds. {done, Reply}: the reply in the External Term Format;
+the operation is closed. {wait, Ms}: step again when {select, Operation, Ref, ready_input} arrives
+or Ms milliseconds have passed, whichever comes first; Ms is 0 for at once. A message may also come
+late, after a step that wasn't waiting for it any more.
 
 The errors: closed, the operation is closed or done, or the library was loaded anew since it was
 opened; not_owner, another process opened it; select_failed, the VM can't watch its descriptor.

@@ -108,18 +108,22 @@ with_disconnect(#{strategy := Strategy} = Options) ->
         false -> Options#{disconnect => departed}
     end.
 
-check_name(undefined) -> {error, <<"undefined cannot be registered; choose another name">>};
-check_name(Name) when is_atom(Name) -> ok;
-check_name(_) -> {error, <<"must be an atom, for register/2">>}.
+check_name(undefined) ->
+    {error, <<"undefined cannot be registered; choose another name">>};
+check_name(Name) when Name =:= barnacle_registry; Name =:= barnacle_sup ->
+    {error, <<"is barnacle's own; choose another name">>};
+check_name(Name) when is_atom(Name) ->
+    ok;
+check_name(_) ->
+    {error, <<"must be an atom, for register/2">>}.
 
 check_listener(Listener) when is_pid(Listener); is_atom(Listener) ->
     ok;
 check_listener({Module, _Arg}) when is_atom(Module) ->
-    case code:ensure_loaded(Module) =:= {module, Module} andalso
-        erlang:function_exported(Module, notify, 2)
-    of
-        true -> ok;
-        false -> {error, <<"the module must export notify/2">>}
+    case {code:ensure_loaded(Module), erlang:function_exported(Module, notify, 2)} of
+        {{module, Module}, true} -> ok;
+        {{module, Module}, false} -> {error, <<"the module must export notify/2">>};
+        {{error, Reason}, _} -> {error, text("the module cannot be loaded: ~p", [Reason])}
     end;
 check_listener(_) ->
     {error, <<"must be a pid, a registered name or {Module, Arg}">>}.

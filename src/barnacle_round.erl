@@ -67,36 +67,49 @@ cancel(#{pid := Pid, monitor := Monitor} = Worker) ->
     flush(Worker).
 
 ?DOC("""
-A round in the calling process's name, from begin to end. Exits with the reason that a function of
-the strategy crashed with, or {strategy_timeout, Function}.
+A round from begin to end for the calling process, which it ends with, and which it cannot take with
+it. Exits with the reason that a function of the strategy crashed with, or
+{strategy_timeout, Function}.
 """).
 -spec once(work()) -> barnacle_plan:result().
 once(Work) ->
+    Caller = self(),
+    {_Owner, Monitor} = spawn_monitor(fun() -> exit({once, own(Caller, Work)}) end),
+    receive
+        {'DOWN', Monitor, process, _, {once, {result, Result}}} -> Result;
+        {'DOWN', Monitor, process, _, {once, {crashed, Reason}}} -> exit(Reason);
+        {'DOWN', Monitor, process, _, Reason} -> exit(Reason)
+    end.
+
+%% The owner of a round that has no server.
+own(Caller, Work) ->
+    process_flag(trap_exit, true),
+    CallerMonitor = monitor(process, Caller),
     #{ref := Ref} = Worker = start(Work),
     receive
         {barnacle_round, Ref, ready} -> ok = go(Worker, refresh)
     end,
-    once(Worker, infinity).
+    Outcome = await(Worker, CallerMonitor, infinity),
+    ok = cancel(Worker),
+    Outcome.
 
-once(#{ref := Ref, monitor := Monitor} = Worker, DeadlineMs) ->
+await(#{ref := Ref, monitor := Monitor} = Worker, CallerMonitor, Deadline) ->
     receive
-        {barnacle_round, Ref, {calling, Function, Deadline1Ms}} ->
-            once(Worker, {Function, Deadline1Ms});
+        {barnacle_round, Ref, {calling, Function, DeadlineMs}} ->
+            await(Worker, CallerMonitor, {Function, DeadlineMs});
         {barnacle_round, Ref, returned} ->
-            once(Worker, infinity);
+            await(Worker, CallerMonitor, infinity);
         {barnacle_round, Ref, {done, #{result := Result}}} ->
-            ok = cancel(Worker),
-            Result;
+            {result, Result};
         {barnacle_round, Ref, {crashed, Reason, _Stacktrace}} ->
-            ok = cancel(Worker),
-            exit(Reason);
+            {crashed, Reason};
         {'DOWN', Monitor, process, _, Reason} ->
-            ok = flush(Worker),
-            exit(Reason)
-    after left_ms(DeadlineMs) ->
-        ok = cancel(Worker),
-        {Function, _} = DeadlineMs,
-        exit({strategy_timeout, Function})
+            {crashed, Reason};
+        {'DOWN', CallerMonitor, process, _, Reason} ->
+            {crashed, Reason}
+    after left_ms(Deadline) ->
+        {Function, _} = Deadline,
+        {crashed, {strategy_timeout, Function}}
     end.
 
 left_ms(infinity) -> infinity;
@@ -199,7 +212,7 @@ to_nodes(Names, Work) ->
             true -> fun to_any_node/1;
             false -> fun barnacle_names:to_node/1
         end,
-    lists:foldr(
+    lists:foldl(
         fun(Name, {Nodes, Refused}) ->
             case ToNode(Name) of
                 {ok, Node} -> {[Node | Nodes], Refused};
@@ -215,7 +228,7 @@ to_any_node(Node) when is_atom(Node) -> {ok, Node};
 to_any_node(Name) -> barnacle_names:to_node(Name).
 
 list(Work) ->
-    case own(list, [], Work) of
+    case call_own(list, [], Work) of
         none ->
             {ok, #{
                 connected => barnacle_links:connected(), visible => barnacle_links:visible()
@@ -227,7 +240,7 @@ list(Work) ->
 connect([], _Work) ->
     [];
 connect(Nodes, #{options := Options, gate := Gate} = Work) ->
-    case own(connect, Nodes, Work) of
+    case call_own(connect, Nodes, Work) of
         none ->
             barnacle_links:connect(Nodes, #{
                 timeout => maps:get(connect_timeout, Options),
@@ -241,7 +254,7 @@ connect(Nodes, #{options := Options, gate := Gate} = Work) ->
 disconnect([], _Work) ->
     [];
 disconnect(Nodes, #{gate := Gate} = Work) ->
-    case own(disconnect, Nodes, Work) of
+    case call_own(disconnect, Nodes, Work) of
         none -> barnacle_links:disconnect(Nodes, Gate);
         Result -> failures(Result, Nodes)
     end.
@@ -250,7 +263,7 @@ failures({ok, _}, _Nodes) -> [];
 failures({error, Failures}, _Nodes) -> Failures;
 failures(closed, Nodes) -> [{Node, paused} || Node <- Nodes].
 
-own(Function, Nodes, #{strategy := Strategy, options := Options, gate := Gate} = Work) ->
+call_own(Function, Nodes, #{strategy := Strategy, options := Options, gate := Gate} = Work) ->
     Call = fun() -> barnacle_strategy:call(Function, Nodes, Strategy) end,
     Guarded = fun() -> calling(Function, maps:get(strategy_timeout, Options), Work, Call) end,
     case {barnacle_strategy:has(Function, Strategy), Function} of
@@ -312,9 +325,12 @@ intersection(Names, Visible) ->
     Linked = maps:from_list([{barnacle_names:to_binary(Node), true} || Node <- Visible]),
     [Name || Name <- Names, is_map_key(Name, Linked)].
 
-calling(Function, TimeoutMs, #{tell := Tell}, Call) ->
+calling(Function, TimeoutMs, #{tell := Tell, owner := Owner}, Call) ->
     ok = Tell({calling, Function, now_ms() + TimeoutMs}),
     Result = Call(),
+    %% A function that traps exits may have swallowed the one that was to end this worker.
+    _ = process_flag(trap_exit, false),
+    is_process_alive(Owner) orelse exit(owner_is_gone),
     ok = Tell(returned),
     Result.
 

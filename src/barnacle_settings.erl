@@ -8,7 +8,7 @@ Settings against a table of them: one row says a setting's name, type, default a
 check, the defaults and the documentation all come from it. All that is wrong is told at once.
 """).
 
--export([check/2, format/1]).
+-export([check/2, check_list/2, format/1]).
 
 -export_type([table/0, row/0, type/0, problem/0]).
 
@@ -49,6 +49,18 @@ check(Table, Settings) when is_list(Settings) ->
     end;
 check(_Table, Settings) ->
     not_settings(Settings).
+
+?DOC("Whether a term is a proper list of what a predicate holds for, or what in it is not.").
+-spec check_list(term(), fun((term()) -> boolean())) -> ok | {error, Bad :: term()}.
+check_list([Element | Rest], Is) ->
+    case Is(Element) of
+        true -> check_list(Rest, Is);
+        false -> {error, Element}
+    end;
+check_list([], _Is) ->
+    ok;
+check_list(NoList, _Is) ->
+    {error, NoList}.
 
 ?DOC("Problems as a text for people, one a line.").
 -spec format([problem()]) -> binary().

@@ -10,18 +10,14 @@
 -export([init/1, discover/1]).
 
 -spec init(term()) -> {ok, [node()]} | {error, binary()}.
-init(Nodes) when is_list(Nodes) ->
-    case [Node || Node <- Nodes, not is_node_name(Node)] of
-        [] ->
+init(Nodes) ->
+    case barnacle_settings:check_list(Nodes, fun is_node_name/1) of
+        ok ->
             {ok, Nodes};
-        Bad ->
-            {error,
-                unicode:characters_to_binary(
-                    io_lib:format("not node names of the form 'name@host': ~0p", [Bad])
-                )}
-    end;
-init(_) ->
-    {error, <<"{epmd, Nodes} takes a list of nodes, for example ['app@10.0.0.2']">>}.
+        {error, Bad} ->
+            Format = "{epmd, Nodes} takes a list of atoms such as 'app@10.0.0.2', not ~0tp",
+            {error, unicode:characters_to_binary(io_lib:format(Format, [Bad]))}
+    end.
 
 -spec discover([node()]) -> {{complete, [node()]}, [node()]}.
 discover(Nodes) ->

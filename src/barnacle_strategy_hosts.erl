@@ -76,13 +76,16 @@ table() ->
         {timeout, {integer, ms, 1, 86400000}, {default, 5000}, <<"for all hosts together">>}
     ].
 
-check_hosts([_ | _] = Hosts) ->
-    case [Host || Host <- Hosts, not is_host(Host)] of
-        [] -> ok;
-        Bad -> {error, unicode:characters_to_binary(io_lib:format("not hosts: ~0p", [Bad]))}
-    end;
-check_hosts(_) ->
-    {error, <<"must be a list of one host or more, each a binary">>}.
+check_hosts([]) ->
+    {error, <<"must be a list of one host or more">>};
+check_hosts(Hosts) ->
+    case barnacle_settings:check_list(Hosts, fun is_host/1) of
+        ok ->
+            ok;
+        {error, Bad} ->
+            Format = "must be a list of binaries such as <<\"10.0.0.2\">>, not ~0tp",
+            {error, unicode:characters_to_binary(io_lib:format(Format, [Bad]))}
+    end.
 
 is_host(Host) ->
     barnacle_names:check_host(Host) =:= ok orelse

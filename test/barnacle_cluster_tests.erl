@@ -210,6 +210,14 @@ error_keeps_what_was_known_test() ->
     ),
     stop(Server).
 
+call_that_is_none_harms_nobody_test() ->
+    {ok, Server} = start(#{}),
+    ?assertEqual({error, unknown_call}, gen_server:call(Server, nonsense)),
+    ok = gen_server:cast(Server, nonsense),
+    Server ! nonsense,
+    ?assertMatch(#{state := running}, barnacle_cluster:status(Server)),
+    stop(Server).
+
 listener_test_() ->
     Names = [self, name, module, dead, unregistered],
     [{atom_to_list(Name), fun() -> listener(Name) end} || Name <- Names].

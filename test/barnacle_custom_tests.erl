@@ -93,6 +93,82 @@ custom_functions_decide_the_result_test_() ->
         )
     ].
 
+round_without_a_server_cannot_take_its_caller_with_it_test_() ->
+    Once = fun(Discover) ->
+        barnacle_cluster:run_once(#{strategy => {custom, #{discover => Discover}}})
+    end,
+    Linked = fun() ->
+        spawn_link(fun() -> exit(hard) end),
+        receive after infinity -> ok end
+    end,
+    Killed = fun() ->
+        exit(self(), kill),
+        receive after infinity -> ok end
+    end,
+    [
+        ?_assertExit(hard, Once(Linked)),
+        ?_assertExit(killed, Once(Killed)),
+        ?_assertExit(hard, Once(fun() -> exit(hard) end))
+    ].
+
+round_without_a_server_ends_with_its_caller_test() ->
+    Test = self(),
+    {Caller, _} = spawn_monitor(fun() ->
+        barnacle_cluster:run_once(#{
+            strategy =>
+                {custom, #{
+                    discover => fun() ->
+                        Test ! {worker, self()},
+                        receive after infinity -> ok end
+                    end
+                }}
+        })
+    end),
+    Worker =
+        receive
+            {worker, Pid} -> Pid
+        end,
+    Monitor = monitor(process, Worker),
+    exit(Caller, kill),
+    receive
+        {'DOWN', Monitor, process, _, Reason} -> ?assertEqual(killed, Reason)
+    end.
+
+round_without_a_server_wants_nothing_when_it_is_over_test() ->
+    {error, _} = barnacle_cluster:run_once(#{strategy => {epmd, ['over@127.0.0.1']}}),
+    %% The registry is told of the owner's death.
+    bed_wait:until(wanted_no_more, fun() ->
+        not (barnacle_registry:wanted_by_others(self()))('over@127.0.0.1')
+    end).
+
+worker_that_traps_exits_does_not_outlive_its_server_test() ->
+    Test = self(),
+    Discover = fun() ->
+        process_flag(trap_exit, true),
+        Test ! {worker, self()},
+        receive
+            {'EXIT', _, _} -> {ok, [x@h]}
+        end
+    end,
+    Connect = fun(Nodes) ->
+        Test ! connecting,
+        {ok, Nodes}
+    end,
+    {ok, Options} = barnacle_options:new(#{
+        strategy => {custom, #{discover => Discover, connect => Connect}}
+    }),
+    {ok, Server} = gen_server:start(barnacle_cluster, Options, []),
+    Worker =
+        receive
+            {worker, Pid} -> Pid
+        end,
+    Monitor = monitor(process, Worker),
+    exit(Server, kill),
+    receive
+        {'DOWN', Monitor, process, _, _} -> ok
+    end,
+    ?assertEqual([], [connecting || connecting <- flush()]).
+
 functions_get_what_is_new_and_what_is_gone_test() ->
     Test = self(),
     Tell = fun(What) -> fun(Nodes) -> Test ! {What, lists:sort(Nodes)}, {ok, Nodes} end end,

@@ -27,6 +27,18 @@ property_list_test() ->
         barnacle_options:new([{strategy, {epmd, []}}, {poll_interval, 7}])
     ).
 
+name_servers_test_() ->
+    [
+        ?_assertMatch(
+            {ok, _},
+            barnacle_options:new(#{
+                strategy =>
+                    {dns, #{basename => <<"a">>, query => <<"b">>, nameservers => [Server]}}
+            })
+        )
+     || Server <- [<<"10.0.0.1">>, <<"10.0.0.1:5353">>, <<"[::1]:53">>]
+    ].
+
 own_list_function_means_undiscovered_test() ->
     Discover = fun() -> {ok, []} end,
     Custom = fun(Functions) ->
@@ -62,6 +74,10 @@ bad_test_() ->
         Dns(#{families => all}),
         Dns(#{nameservers => <<"10.0.0.1">>}),
         Dns(#{nameservers => ["10.0.0.1"]}),
+        Dns(#{nameservers => [<<"10.0.0.1">> | <<"10.0.0.2">>]}),
+        Dns(#{nameservers => [<<"ns.example">>]}),
+        Dns(#{nameservers => [<<"10.0.0.1:99999">>]}),
+        Dns(#{nameservers => [<<"10.0.0.1:0">>]}),
         Dns(#{typo => 1}),
         {dns, #{basename => <<"a">>}},
         {dns, nonsense},
@@ -69,6 +85,8 @@ bad_test_() ->
         Hosts(#{hosts => [h]}),
         Hosts(#{port => 65536}),
         {epmd, nodes},
+        {epmd, ['a@b' | 'c@d']},
+        {epmd, [<<"a@b">>]},
         {custom, #{}},
         {custom, #{discover => fun(_) -> ok end}},
         {custom, #{discover => fun() -> ok end, conect => fun(_) -> ok end}},
@@ -89,6 +107,8 @@ bad_test_() ->
             )
          || {Key, Value} <- [
                 {name, undefined},
+                {name, barnacle_registry},
+                {listener, {no_such_module_at_all, x}},
                 {listener, {lists, x}},
                 {disconnect, cut},
                 {departed_after, -1},

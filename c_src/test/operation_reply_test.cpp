@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "operation_support.hpp"
+#include "scripted_epmd.hpp"
+
+using barnacle::Encoder;
+using barnacle::Loop;
+using barnacle::Operation;
+using namespace barnacle::test;
+
+TEST_CASE("dns: addresses of both families, and what a missing name has") {
+    Loop servers;
+    DnsServer server(servers, zone({address_record("service.example", "10.0.0.1"),
+                                    address_record("service.example", "fd00::1:2"),
+                                    address_record("four.example", "10.0.0.4")}));
+    const auto ask = [&](const std::string& name) {
+        const auto operation =
+            Operation::open(dns_request()
+                                .with("name", binary(name))
+                                .with("timeout_ms", integer(generous_ms))
+                                .with("grace_ms", integer(generous_ms))
+                                .with("nameservers", binaries({server.nameserver()}))
+                                .bytes());
+        return drive(*operation, servers);
+    };
+    Encoder both;
+    both.tuple(2).atom("ok").map(3).atom("candidate").binary("service.example");
+    both.atom("a").tuple(2).atom("addresses").list(std::vector{1}, [&](int) {
+        both.tuple(4).integer(10).integer(0).integer(0).integer(1);
+    });
+    both.atom("aaaa").tuple(2).atom("addresses").list(std::vector{1}, [&](int) {
+        both.tuple(8).integer(0xfd00);
+        for (const int part : {0, 0, 0, 0, 0, 1, 2}) {
+            both.integer(part);
+        }
+    });
+    CHECK(ask("service.example.") == text(both));
+
+    Encoder one;
+    one.tuple(2).atom("ok").map(3).atom("candidate").binary("four.example");
+    one.atom("a").tuple(2).atom("addresses").list(std::vector{1}, [&](int) {
+        one.tuple(4).integer(10).integer(0).integer(0).integer(4);
+    });
+    one.atom("aaaa").atom("no_data");
+    CHECK(ask("four.example.") == text(one));
+
+    Encoder none;
+    none.tuple(2).atom("ok").map(3).atom("candidate").binary("none.example");
+    none.atom("a").tuple(2).atom("error").atom("nxdomain");
+    none.atom("aaaa").tuple(2).atom("error").atom("nxdomain");
+    CHECK(ask("none.example.") == text(none));
+}
+
+TEST_CASE("resolve: one result for each host, in their order") {
+    Loop servers;
+    DnsServer server(servers, zone({address_record("a.example", "10.0.0.7")}));
+    const auto operation = Operation::open(
+        resolve_request()
+            .with("hosts", binaries({"a.example.", "127.0.0.9", "none.example.", "not a name"}))
+            .with("family", atom("inet"))
+            .with("timeout_ms", integer(generous_ms))
+            .with("nameservers", binaries({server.nameserver()}))
+            .bytes());
+    Encoder wanted;
+    const auto address = [&wanted](int a, int b, int c, int d) {
+        wanted.tuple(2).atom("ok").list(std::vector{1}, [&](int) {
+            wanted.tuple(4).integer(a).integer(b).integer(c).integer(d);
+        });
+    };
+    wanted.tuple(2).atom("ok").list(std::vector{0, 1, 2, 3}, [&](int host) {
+        wanted.tuple(2);
+        if (host == 0) {
+            wanted.binary("a.example.");
+            address(10, 0, 0, 7);
+        } else if (host == 1) {
+            wanted.binary("127.0.0.9");
+            address(127, 0, 0, 9);
+        } else if (host == 2) {
+            wanted.binary("none.example.").tuple(2).atom("error").atom("nxdomain");
+        } else {
+            wanted.binary("not a name").tuple(2).atom("error").atom("qfmterror");
+        }
+    });
+    CHECK(drive(*operation, servers) == text(wanted));
+}
+
+TEST_CASE("resolve and epmd_names of no hosts have an empty result") {
+    Loop servers;
+    Encoder empty;
+    empty.tuple(2).atom("ok").list(std::vector<int>(), [](int) {});
+    const std::string wanted = text(empty);
+    for (const auto& request : {resolve_request().with("hosts", binaries({})),
+                                epmd_names_request().with("hosts", binaries({}))}) {
+        const auto operation = Operation::open(request.bytes());
+        CHECK(drive(*operation, servers) == wanted);
+    }
+}
+
+TEST_CASE("epmd_names: hosts by address and by name, and what a dead one has") {
+    Loop servers;
+    DnsServer server(servers, zone({address_record("epmd.example", "127.0.0.2")}));
+    const ScriptedEpmd epmd(servers, "127.0.0.2", 0,
+                            replies("name a at port 4000\nname b at port 4001\n"));
+    const auto operation = Operation::open(
+        epmd_names_request()
+            .with("hosts", binaries({"127.0.0.2", "epmd.example.", "127.0.0.3", "none.example."}))
+            .with("port", integer(epmd.port()))
+            .with("timeout_ms", integer(generous_ms))
+            .with("concurrency", integer(256))
+            .with("max_names", integer(100))
+            .with("max_bytes", integer(100'000))
+            .with("nameservers", binaries({server.nameserver()}))
+            .bytes());
+    Encoder wanted;
+    const auto two_names = [&wanted] {
+        wanted.tuple(2).atom("ok").list(std::vector{0, 1}, [&](int name) {
+            wanted.tuple(2).binary(name == 0 ? "a" : "b").integer(4000 + name);
+        });
+    };
+    wanted.tuple(2).atom("ok").list(std::vector{0, 1, 2, 3}, [&](int host) {
+        wanted.tuple(2);
+        if (host == 0) {
+            wanted.binary("127.0.0.2");
+            two_names();
+        } else if (host == 1) {
+            wanted.binary("epmd.example.");
+            two_names();
+        } else if (host == 2) {
+            wanted.binary("127.0.0.3").tuple(2).atom("error").atom("econnrefused");
+        } else {
+            wanted.binary("none.example.").tuple(2).atom("error").atom("nxdomain");
+        }
+    });
+    CHECK(drive(*operation, servers) == text(wanted));
+}
+
+TEST_CASE("an operation keeps its own deadline") {
+    Loop servers;
+    DnsServer server(servers, silence);
+    const auto operation = Operation::open(silent_dns(server, 50));
+    Encoder wanted;
+    wanted.tuple(2).atom("ok").map(3).atom("candidate").binary("service.example");
+    wanted.atom("a").tuple(2).atom("error").atom("timeout");
+    wanted.atom("aaaa").tuple(2).atom("error").atom("timeout");
+    CHECK(drive(*operation, servers) == text(wanted));
+}
+
+TEST_CASE("the reply for want of memory is what the codec would write") {
+    CHECK(text(barnacle::out_of_memory_reply()) == text(barnacle::encode_posix_error(ENOMEM)));
+}
+
+TEST_CASE("the libraries say their versions") {
+    const auto versions = barnacle::library_versions();
+    CHECK(versions.cares.find('.') != std::string::npos);
+    CHECK(versions.libuv.find('.') != std::string::npos);
+}
