@@ -48,7 +48,7 @@ example-gleam: deps-build ## Build and run the Gleam example with two nodes, whe
 test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/run --list names them
 	@test/run $(STEPS)
 
-faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length, some ten minutes
+faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length
 	@FAULTS=long SUITE=fault_hosts_SUITE,fault_dns_SUITE,fault_dist_SUITE test/run ct
 
 check: test ## What CI runs: the same as make test
