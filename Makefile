@@ -55,7 +55,7 @@ bench: deps-bench all ## Measure, beside what others do; P="p1 p5" measures some
 test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/run --list names them
 	@test/run $(STEPS)
 
-faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length, some ten minutes
+faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length
 	@FAULTS=long SUITE=fault_hosts_SUITE,fault_dns_SUITE,fault_dist_SUITE test/run ct
 
 check: test ## What CI runs: the same as make test
