@@ -266,15 +266,6 @@ TEST_CASE("a waiting operation asks for a step at its next event, not all the ti
     CHECK(operation->fd() == fd);
 }
 
-TEST_CASE("the steps of a lookup are short, those of many hosts are not") {
-    const auto has_short_steps = [](const RequestBytes& request) {
-        return Operation::open(request)->has_short_steps();
-    };
-    CHECK(has_short_steps(dns_request().bytes()));
-    CHECK_FALSE(has_short_steps(resolve_request().bytes()));
-    CHECK_FALSE(has_short_steps(epmd_names_request().bytes()));
-}
-
 TEST_CASE("an operation can be cancelled in every state") {
     warm_up();
     const std::string cancelled = error_text("cancelled");
