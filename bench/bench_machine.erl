@@ -34,7 +34,8 @@ processor() ->
     command("sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1").
 
 otp() ->
-    File = filename:join([code:root_dir(), "releases", erlang:system_info(otp_release), "OTP_VERSION"]),
+    Release = erlang:system_info(otp_release),
+    File = filename:join([code:root_dir(), "releases", Release, "OTP_VERSION"]),
     case file:read_file(File) of
         {ok, Version} -> string:trim(Version);
         {error, _} -> list_to_binary(erlang:system_info(otp_release))

@@ -74,7 +74,8 @@ start(Name, Args) ->
     end),
     Program.
 
-%% A VM of its own for measuring CPU time, whose schedulers don't spin while they have nothing to do.
+%% A VM of its own for measuring CPU time, whose schedulers don't spin while they have nothing
+%% to do.
 -spec peer() -> bed_node:name().
 peer() ->
     peer(#{}).

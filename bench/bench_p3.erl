@@ -24,7 +24,7 @@ run() ->
     ok = bench_mesh:stop(Last),
     #{
         id => p3,
-        title => <<"A round with 20 live hosts and 3 dead ones, until the live ones are connected">>,
+        title => <<"A round with 20 live and 3 dead hosts, until the live ones are connected">>,
         plot => <<"ms">>,
         rows => lists:append([rows(RttMs, Samples) || {RttMs, Samples} <- Measured]),
         figures => lists:append([figures(RttMs, Samples) || {RttMs, Samples} <- Measured])

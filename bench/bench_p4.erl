@@ -31,7 +31,8 @@ run() ->
             {pause, idle}, {pause, lookup}, {pause, connect}
         ]
     ],
-    Samples = maps:map(fun(_, Lists) -> lists:append(Lists) end, bench_stats:alternate(?ROUNDS, Cases)),
+    Blocks = bench_stats:alternate(?ROUNDS, Cases),
+    Samples = maps:map(fun(_, Lists) -> lists:append(Lists) end, Blocks),
     Theirs = [bed_node:call(Node, ?MODULE, theirs, [Silent], ?WAIT_MS) || _ <- [1, 2]],
     ok = bed_node:stop(Node),
     #{

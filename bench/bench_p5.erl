@@ -58,7 +58,9 @@ names(Kind, Size) ->
     New = max(1, Size div 10),
     Old = Size - New,
     Name = fun(N) ->
-        iolist_to_binary(io_lib:format("my_app@10.~b.~b.~b", [N div 65536, N div 256 rem 256, N rem 256]))
+        iolist_to_binary(
+            io_lib:format("my_app@10.~b.~b.~b", [N div 65536, N div 256 rem 256, N rem 256])
+        )
     end,
     Wanted = shuffled([Name(N) || N <- lists:seq(1, Size)]),
     Listed = shuffled([Name(N) || N <- lists:seq(1, Old) ++ lists:seq(Size + 1, Size + New)]),
@@ -132,7 +134,8 @@ figures(Kind, Size, #{barnacle := Ours} = Samples) ->
     Others = maps:values(maps:remove(barnacle, Samples)),
     %% The best of the others in each round.
     Best = lists:foldl(
-        fun(Other, Least) -> lists:zipwith(fun erlang:min/2, Other, Least) end, hd(Others), tl(Others)
+        fun(Other, Least) -> lists:zipwith(fun erlang:min/2, Other, Least) end, hd(Others),
+        tl(Others)
     ),
     Reached = {bench_stats:ratio(Best, Ours), " ×"},
     What = ["best of the others ÷ barnacle, ", group(Kind, Size)],

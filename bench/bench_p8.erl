@@ -25,7 +25,9 @@ run() ->
         title => <<"What a barnacle costs: memory of one in a thousand, CPU time of a poll">>,
         plot => <<"CPU: ms a poll">>,
         rows => [
-            bench_result:row([integer_to_list(Size), " names"], Series, "ms", maps:get(Case, Samples))
+            bench_result:row(
+                [integer_to_list(Size), " names"], Series, "ms", maps:get(Case, Samples)
+            )
          || {Size, Samples} <- Measured,
             {Case, Series} <- [
                 {ours, "barnacle, a poll"}, {plain, "a plain poll: ordsets, all connected"}
@@ -48,7 +50,10 @@ run() ->
     }.
 
 names(Size) ->
-    [list_to_binary(io_lib:format("my_app@10.9.~b.~b", [N div 256, N rem 256])) || N <- lists:seq(1, Size)].
+    [
+        list_to_binary(io_lib:format("my_app@10.9.~b.~b", [N div 256, N rem 256]))
+     || N <- lists:seq(1, Size)
+    ].
 
 %% Bytes of the processes of one barnacle, and of one answer as it knows it.
 -spec memory() -> {float(), non_neg_integer()}.
@@ -59,7 +64,7 @@ memory() ->
     Before = erlang:memory(processes_used) + erlang:memory(binary),
     Servers = [start(Discover) || _ <- lists:seq(1, ?BARNACLES)],
     ok = bed_wait:until(first_rounds, fun() ->
-        lists:all(fun(Server) -> maps:get(round, barnacle_cluster:status(Server)) =:= idle end, Servers)
+        [] =:= [S || S <- Servers, maps:get(round, barnacle_cluster:status(S)) =/= idle]
     end),
     _ = Collect(),
     After = erlang:memory(processes_used) + erlang:memory(binary),

@@ -1,7 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bench_p9).
 
-%% P9: 30 nodes that start to connect at the same moment, until everyone sees everyone, at 20 ms RTT.
+%% P9: 30 nodes that start to connect at the same moment, until everyone sees everyone, at an RTT
+%% of 20 ms.
 
 -export([run/0, see_all/2]).
 
@@ -51,7 +52,8 @@ run() ->
 meshed_ms(How, Mesh) ->
     #{nodes := Nodes, proxy := Proxy} = bench_mesh:network(?RTT_MS, Mesh),
     Names = bench_mesh:names(Mesh),
-    Ms = bench_stats:timed(fun() -> bed_nodes:each(Nodes, ?MODULE, see_all, [How, Names]) end) / 1000,
+    All = fun() -> bed_nodes:each(Nodes, ?MODULE, see_all, [How, Names]) end,
+    Ms = bench_stats:timed(All) / 1000,
     ok = bed_os:stop(Proxy),
     ok = bed_wait:until(no_links, fun() ->
         lists:all(fun({_, Seen}) -> Seen =:= [] end, bed_nodes:visible(Nodes))

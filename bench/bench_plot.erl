@@ -22,7 +22,8 @@ draw(#{title := Title, plot := Axis, rows := Rows}, File) ->
         "set logscale y\nset format y '%g'\nset grid ytics lc '#dddddd'\n",
         "set key outside below horizontal noenhanced\n",
         "set style data histograms\nset style histogram errorbars gap 1 lw 1\n",
-        "set style fill solid 0.8\nset boxwidth 0.9\nset xtics noenhanced\nset datafile missing '?'\n",
+        "set style fill solid 0.8\nset boxwidth 0.9\n",
+        "set xtics noenhanced\nset datafile missing '?'\n",
         "$data << EOD\n", [data(Group, Series, Rows) || Group <- Groups], "EOD\n",
         "plot ", lists:join(", ", [column(N, Name) || {N, Name} <- enumerated(Series)]), "\n"
     ]),

@@ -66,7 +66,13 @@ replace(Name, Readme, Text) ->
 
 figures(Figures) ->
     [
-        [What, target(Figure), [number(Reached), Unit], [number(Q1), " – ", number(Q3)], verdict(Ok)]
+        [
+            What,
+            target(Figure),
+            [number(Reached), Unit],
+            [number(Q1), " – ", number(Q3)],
+            verdict(Ok)
+        ]
      || #{what := What, unit := Unit, reached := Reached, q1 := Q1, q3 := Q3, ok := Ok} =
             Figure <- Figures
     ].

@@ -9,7 +9,6 @@
 #include <poll.h>
 
 #include <chrono>
-#include <cstdio>
 #include <ctime>
 #include <iostream>
 #include <memory>
@@ -124,14 +123,14 @@ void run(const std::string& nameserver, const std::string& name) {
 
 int main(int argc, char* argv[]) {
     if (argc != 3) {
-        std::fputs("usage: cares_lookup NAMESERVER:PORT NAME\n", stderr);
+        std::cerr << "usage: cares_lookup NAMESERVER:PORT NAME\n";
         return 2;
     }
     try {
         run(argv[1], argv[2]);
         return 0;
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "cares_lookup: %s\n", error.what());
+        std::cerr << "cares_lookup: " << error.what() << "\n";
         return 1;
     }
 }

@@ -2,7 +2,6 @@
 //
 // Tells for each process id that it reads how much CPU time that process has had so far, in
 // nanoseconds, all its threads together (clock_getcpuclockid(3)).
-#include <cstdio>
 #include <ctime>
 #include <iostream>
 
@@ -11,7 +10,7 @@ int main() {
         clockid_t clock{};
         timespec time{};
         if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
-            std::fprintf(stderr, "cpu_clock: no process %d\n", pid);
+            std::cerr << "cpu_clock: no process " << pid << "\n";
             return 1;
         }
         std::cout << time.tv_sec * 1'000'000'000LL + time.tv_nsec << std::endl;

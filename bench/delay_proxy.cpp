@@ -7,7 +7,7 @@
 // usage: delay_proxy PORT RTT_US FROM TO [FROM TO]...    listens on FROM:PORT, connects to TO:PORT
 #include <fcntl.h>
 
-#include <cstdio>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -96,8 +96,7 @@ class Proxy {
     }
 
     [[noreturn]] void run() {
-        std::puts("ready");
-        std::fflush(stdout);
+        std::cout << "ready" << std::endl;
         loop_.run();
     }
 
@@ -127,7 +126,7 @@ class Proxy {
 int main(int argc, char* argv[]) {
     using namespace barnacle::bench;
     if (argc < 5 || argc % 2 == 0) {
-        std::fputs("usage: delay_proxy PORT RTT_US FROM TO [FROM TO]...\n", stderr);
+        std::cerr << "usage: delay_proxy PORT RTT_US FROM TO [FROM TO]...\n";
         return 2;
     }
     try {
@@ -138,7 +137,7 @@ int main(int argc, char* argv[]) {
         }
         proxy.run();
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "delay_proxy: %s\n", error.what());
+        std::cerr << "delay_proxy: " << error.what() << "\n";
         return 1;
     }
 }

@@ -6,7 +6,7 @@
 // 'hung' accepts connections and never says a word.
 //
 // usage: epmd_hosts PORT DELAY_US ADDRESS... [dead ADDRESS...] [hung ADDRESS...]
-#include <cstdio>
+#include <iostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,8 +42,7 @@ class Hosts {
     }
 
     [[noreturn]] void run() {
-        std::puts("ready");
-        std::fflush(stdout);
+        std::cout << "ready" << std::endl;
         loop_.run();
     }
 
@@ -56,7 +55,7 @@ class Hosts {
                     .emplace_back(checked(
                         socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"))
                     .get();
-            ::connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at);
+            (void)::connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at);
         }
     }
 
@@ -91,9 +90,8 @@ class Hosts {
 int main(int argc, char* argv[]) {
     using namespace barnacle::bench;
     if (argc < 4) {
-        std::fputs(
-            "usage: epmd_hosts PORT DELAY_US ADDRESS... [dead ADDRESS...] [hung ADDRESS...]\n",
-            stderr);
+        std::cerr
+            << "usage: epmd_hosts PORT DELAY_US ADDRESS... [dead ADDRESS...] [hung ADDRESS...]\n";
         return 2;
     }
     try {
@@ -111,7 +109,7 @@ int main(int argc, char* argv[]) {
         }
         hosts.run();
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "epmd_hosts: %s\n", error.what());
+        std::cerr << "epmd_hosts: " << error.what() << "\n";
         return 1;
     }
 }

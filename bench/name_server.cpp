@@ -4,8 +4,8 @@
 // lookup costs is then the resolver's doing. Its TTL is 0, so that nobody answers from a cache.
 //
 // usage: name_server ADDRESS PORT DELAY_US RECORDS
-#include <cstdio>
 #include <cstring>
+#include <iostream>
 #include <span>
 #include <string>
 
@@ -85,8 +85,7 @@ std::string answer(std::span<const char> query, unsigned records) {
             });
         }
     });
-    std::puts("ready");
-    std::fflush(stdout);
+    std::cout << "ready" << std::endl;
     loop.run();
 }
 
@@ -96,13 +95,13 @@ std::string answer(std::span<const char> query, unsigned records) {
 int main(int argc, char* argv[]) {
     using namespace barnacle::bench;
     if (argc != 5) {
-        std::fputs("usage: name_server ADDRESS PORT DELAY_US RECORDS\n", stderr);
+        std::cerr << "usage: name_server ADDRESS PORT DELAY_US RECORDS\n";
         return 2;
     }
     try {
         serve(ipv4(argv[1], to_port(argv[2])), to_delay(argv[3]), to_port(argv[4]));
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "name_server: %s\n", error.what());
+        std::cerr << "name_server: " << error.what() << "\n";
         return 1;
     }
 }

@@ -90,10 +90,6 @@ class Operation {
     void cancel() noexcept;
     [[nodiscard]] int fd() const noexcept;
 
-    // Whether each of its steps is short, whatever the network does: a millisecond at most, for an
-    // answer of thousands of records. To be asked once it is opened.
-    [[nodiscard]] bool has_short_steps() const noexcept;
-
     // The reply's bytes, valid until the operation is destroyed; none before it is done.
     [[nodiscard]] std::span<const std::uint8_t> reply() const noexcept;
 
