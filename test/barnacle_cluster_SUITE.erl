@@ -22,7 +22,6 @@
     hung_hosts_delay_nobody/1,
     refusing_hosts_are_named/1,
     silent_dns_for_host_names_delays_nobody/1,
-    node_that_is_not_alive_joins_nobody/1,
     killed_server_loses_no_link/1
 ]).
 
@@ -49,7 +48,6 @@ all() ->
         hung_hosts_delay_nobody,
         refusing_hosts_are_named,
         silent_dns_for_host_names_delays_nobody,
-        node_that_is_not_alive_joins_nobody,
         killed_server_loses_no_link
     ].
 
@@ -267,18 +265,6 @@ silent_dns_for_host_names() ->
     ?assertEqual([], lost_links(Links)).
 
 %% ---- the node and its server ----
-
-node_that_is_not_alive_joins_nobody(_) ->
-    {ok, Node} = bed_node:start_link(#{alive => false}),
-    Strategy = {epmd, ['app@127.0.0.1', 'app@127.0.0.2']},
-    ?assertEqual(
-        {error,
-            {connect_error, [
-                {'app@127.0.0.1', local_node_is_not_alive},
-                {'app@127.0.0.2', local_node_is_not_alive}
-            ]}},
-        sorted(bed_node:call(Node, barnacle_cluster, run_once, [#{strategy => Strategy}]))
-    ).
 
 killed_server_loses_no_link(_) ->
     [First | _] = Nodes = hosts(3),

@@ -11,7 +11,7 @@
     nothing_is_dialled_after_pause/1, nothing_is_dialled_after_shutdown/1,
     hung_hosts_cost_no_time/1, server_answers_while_hosts_hang/1, listener_hears_of_the_cluster/1,
     joined_by_a_poll/1, links_outlive_the_barnacle/1, caller_outlives_a_start_without_library/1,
-    zone_of_a_real_server_changes/1
+    zone_of_a_real_server_changes/1, node_that_is_not_alive_joins_nobody/1
 ]).
 %% Called in the nodes.
 -export([refresh_and_shutdown/0, listen/1, heard/1, start_linked/1, status_times_us/1]).
@@ -29,7 +29,7 @@ all() ->
         nothing_is_dialled_after_pause, nothing_is_dialled_after_shutdown,
         hung_hosts_cost_no_time, server_answers_while_hosts_hang, listener_hears_of_the_cluster,
         joined_by_a_poll, links_outlive_the_barnacle, caller_outlives_a_start_without_library,
-        zone_of_a_real_server_changes
+        zone_of_a_real_server_changes, node_that_is_not_alive_joins_nobody
     ].
 
 %% Ten hung hosts, two dialled at a time. After the pause the two end, and no third is dialled.
@@ -291,6 +291,16 @@ zone_changes() ->
 
 wanted(Node) ->
     maps:get(wanted, ask(Node, status)).
+
+%% Without distribution it starts all the same, and says of every node why it isn't joined.
+node_that_is_not_alive_joins_nobody(_Config) ->
+    Node = start_node(#{alive => false}),
+    Names = ['app@127.0.0.1', 'app@127.0.0.2'],
+    start_barnacle(Node, #{strategy => {epmd, Names}}),
+    {error, {connect_error, Failed}} = ask(Node, refresh),
+    ?assertEqual([{Name, local_node_is_not_alive} || Name <- Names], lists:sort(Failed)),
+    Once = bed_node:call(Node, barnacle_cluster, run_once, [#{strategy => {epmd, [hd(Names)]}}]),
+    ?assertEqual({error, {connect_error, [{hd(Names), local_node_is_not_alive}]}}, Once).
 
 %% ---- nodes and their barnacles
 
