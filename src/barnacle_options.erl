@@ -69,7 +69,7 @@ table() ->
         {eager_poll_interval, {integer, ms, 1, ?DAY_MS}, optional,
             <<"the interval during the first minute and after a round that failed">>},
         {listener, {term, <<"a pid, a registered name or {Module, Arg}">>, fun check_listener/1},
-            optional, <<"who is told of every refresh, pause and shutdown">>},
+            optional, <<"who is told of every refresh, pause and shutdown; must not wait">>},
         {disconnect, {one_of, [departed, undiscovered, never, report]}, optional,
             <<
                 "what becomes of nodes that discovery names no longer; departed, or undiscovered "
