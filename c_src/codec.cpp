@@ -222,19 +222,19 @@ std::string Decoder::describe() const {
         case Kind::big:
             return "an integer of more than 64 bits";
         case Kind::atom:
-            return "the atom " + quoted(*ahead.atom());
+            return "the atom " + quoted(ahead.atom().value_or(""));
         case Kind::binary:
-            return quoted(*ahead.binary());
+            return quoted(ahead.binary().value_or(""));
         case Kind::string:
-            return "the string " + quoted(*ahead.string());
+            return "the string " + quoted(ahead.string().value_or(""));
         case Kind::nil:
             return "an empty list";
         case Kind::list:
-            return counted("a list", *ahead.list(), "element");
+            return counted("a list", ahead.list().value_or(0), "element");
         case Kind::tuple:
-            return counted("a tuple", *ahead.tuple(), "element");
+            return counted("a tuple", ahead.tuple().value_or(0), "element");
         case Kind::map:
-            return counted("a map", *ahead.map(), "pair");
+            return counted("a map", ahead.map().value_or(0), "pair");
     }
     return "an unknown term";
 }

@@ -37,7 +37,7 @@ std::string utf8_name(ErlNifEnv* env, ERL_NIF_TERM atom) {
     }
     const std::vector<std::uint8_t> bytes(external.data, external.data + external.size);
     enif_release_binary(&external);
-    return Decoder(bytes).atom().value();
+    return Decoder(bytes).atom().value_or("");
 }
 
 // The names of a call's terms: terms first, their names when it is clear what stands for them.

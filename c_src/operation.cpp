@@ -41,8 +41,10 @@ class Operation::Work {
     }
 
     [[nodiscard]] Step step() noexcept {
-        attempt([this] { run(); });
-        if (!reply_) {
+        if (loop_ && !reply_) {
+            attempt([this, &loop = *loop_] { run(loop); });
+        }
+        if (loop_ && !reply_) {
             return {.done = false, .wait_ms = loop_->next_timeout_ms()};
         }
         end_worker();
@@ -120,14 +122,14 @@ class Operation::Work {
             });
     }
 
-    void run() {
+    void run(Loop& loop) {
         for (int runs = 0; !reply_ && runs < max_runs_per_step; ++runs) {
-            loop_->run_nowait();
-            if (loop_->next_timeout_ms() != 0) {
+            loop.run_nowait();
+            if (loop.next_timeout_ms() != 0) {
                 return;
             }
         }
-        if (!reply_ && !loop_->alive()) {
+        if (!reply_ && !loop.alive()) {
             fail(encode_error("internal", "nothing left to do, and no result"));
         }
     }
@@ -142,7 +144,7 @@ class Operation::Work {
         if (loop_ && !std::holds_alternative<std::monostate>(worker_)) {
             worker_.emplace<std::monostate>();
             resolver_.reset();
-            attempt([this] { loop_->run_nowait(); });
+            attempt([&loop = *loop_] { loop.run_nowait(); });
         }
     }
 

@@ -123,7 +123,7 @@ void read_fields(Decoder& decoder, Fields fields) {
             refuse_value("a key", "one of " + keys_of(fields), before);
         }
         if (std::exchange(field->seen, true)) {
-            refuse(*key + " is there twice");
+            refuse(std::string(field->key) + " is there twice");
         }
         field->read(decoder, field->key);
     }
