@@ -72,6 +72,8 @@ it. Exits with the reason that a function of the strategy crashed with, or
 {strategy_timeout, Function}.
 """).
 -spec once(work()) -> barnacle_plan:result().
+%% The owner hands over the result as its exit reason.
+-dialyzer({nowarn_function, once/1}).
 once(Work) ->
     Caller = self(),
     {_Owner, Monitor} = spawn_monitor(fun() -> exit({once, own(Caller, Work)}) end),
