@@ -3,6 +3,8 @@
 
 -include("barnacle_doc.hrl").
 
+-import(barnacle_settings, [text/2]).
+
 ?MODULEDOC("The options of a barnacle: the table of them, and their check.").
 
 -export([new/1, table/0, format_error/1]).
@@ -133,6 +135,3 @@ registered_name(Pid) ->
         {registered_name, Name} -> Name;
         _ -> no_name
     end.
-
-text(Format, Args) ->
-    unicode:characters_to_binary(io_lib:format(Format, Args)).

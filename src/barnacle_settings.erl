@@ -8,7 +8,7 @@ Settings against a table of them: one row says a setting's name, type, default a
 check, the defaults and the documentation all come from it. All that is wrong is told at once.
 """).
 
--export([check/2, check_list/2, format/1]).
+-export([check/2, check_list/3, format/1, text/2]).
 
 -export_type([table/0, row/0, type/0, problem/0]).
 
@@ -50,17 +50,26 @@ check(Table, Settings) when is_list(Settings) ->
 check(_Table, Settings) ->
     not_settings(Settings).
 
-?DOC("Whether a term is a proper list of what a predicate holds for, or what in it is not.").
--spec check_list(term(), fun((term()) -> boolean())) -> ok | {error, Bad :: term()}.
-check_list([Element | Rest], Is) ->
+?DOC("""
+Whether a term is a proper list of what a predicate holds for. If not, a text: what was wanted, and
+what stands in its place.
+""").
+-spec check_list(term(), fun((term()) -> boolean()), Wanted :: string()) ->
+    ok | {error, binary()}.
+check_list([Element | Rest], Is, Wanted) ->
     case Is(Element) of
-        true -> check_list(Rest, Is);
-        false -> {error, Element}
+        true -> check_list(Rest, Is, Wanted);
+        false -> {error, text("~ts, not ~0tp", [Wanted, Element])}
     end;
-check_list([], _Is) ->
+check_list([], _Is, _Wanted) ->
     ok;
-check_list(NoList, _Is) ->
-    {error, NoList}.
+check_list(NoList, _Is, Wanted) ->
+    {error, text("~ts, not ~0tp", [Wanted, NoList])}.
+
+?DOC("A text for people, as io_lib:format/2 makes it, in UTF-8.").
+-spec text(io:format(), [term()]) -> binary().
+text(Format, Args) ->
+    unicode:characters_to_binary(io_lib:format(Format, Args)).
 
 ?DOC("Problems as a text for people, one a line.").
 -spec format([problem()]) -> binary().
@@ -108,6 +117,3 @@ not_settings(Settings) ->
 
 join(Atoms) ->
     lists:join(", ", [atom_to_list(Atom) || Atom <- Atoms]).
-
-text(Format, Args) ->
-    unicode:characters_to_binary(io_lib:format(Format, Args)).

@@ -3,6 +3,8 @@
 
 -include("barnacle_doc.hrl").
 
+-import(barnacle_settings, [text/2]).
+
 ?MODULEDOC("""
 Where a barnacle learns of its peers, and how it links to them.
 
@@ -177,6 +179,3 @@ is_name(Name) ->
 %% An improper list is not one, so lists:all/2 will not do.
 is_list_of(Is, [Element | Rest]) -> Is(Element) andalso is_list_of(Is, Rest);
 is_list_of(_Is, Rest) -> Rest =:= [].
-
-text(Format, Args) ->
-    unicode:characters_to_binary(io_lib:format(Format, Args)).

@@ -73,10 +73,8 @@ arity(disconnect) -> 1;
 arity(_) -> 255.
 
 wrong(Keys) ->
-    unicode:characters_to_binary(
-        io_lib:format(
-            "~0p: {custom, Functions} has discover and list, functions of no argument, and connect "
-            "and disconnect, functions of a list of nodes",
-            [Keys]
-        )
+    barnacle_settings:text(
+        "~0p: {custom, Functions} has discover and list, functions of no argument, and connect "
+        "and disconnect, functions of a list of nodes",
+        [Keys]
     ).

@@ -103,13 +103,13 @@ table() ->
 %% The core says what a name server is; a lookup of nothing has it look, and sends nothing. Without
 %% the library there is no start, so nothing is lost where it cannot be asked.
 check_nameservers(Servers) ->
-    case barnacle_settings:check_list(Servers, fun is_binary/1) of
+    Wanted = "must be a list of binaries such as <<\"10.0.0.2:53\">>",
+    case barnacle_settings:check_list(Servers, fun is_binary/1, Wanted) of
         ok ->
             case barnacle_native:resolve([], #{timeout => 1000, nameservers => Servers}) of
                 {error, {bad_nameserver, Text}} -> {error, Text};
                 _ -> ok
             end;
-        {error, Bad} ->
-            Format = "must be a list of binaries such as <<\"10.0.0.2:53\">>, not ~0tp",
-            {error, unicode:characters_to_binary(io_lib:format(Format, [Bad]))}
+        {error, _} = Error ->
+            Error
     end.

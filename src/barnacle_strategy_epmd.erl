@@ -11,12 +11,10 @@
 
 -spec init(term()) -> {ok, [node()]} | {error, binary()}.
 init(Nodes) ->
-    case barnacle_settings:check_list(Nodes, fun is_node_name/1) of
-        ok ->
-            {ok, Nodes};
-        {error, Bad} ->
-            Format = "{epmd, Nodes} takes a list of atoms such as 'app@10.0.0.2', not ~0tp",
-            {error, unicode:characters_to_binary(io_lib:format(Format, [Bad]))}
+    Wanted = "{epmd, Nodes} takes a list of atoms such as 'app@10.0.0.2'",
+    case barnacle_settings:check_list(Nodes, fun is_node_name/1, Wanted) of
+        ok -> {ok, Nodes};
+        {error, _} = Error -> Error
     end.
 
 -spec discover([node()]) -> {{complete, [node()]}, [node()]}.

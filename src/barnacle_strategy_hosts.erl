@@ -79,13 +79,8 @@ table() ->
 check_hosts([]) ->
     {error, <<"must be a list of one host or more">>};
 check_hosts(Hosts) ->
-    case barnacle_settings:check_list(Hosts, fun is_host/1) of
-        ok ->
-            ok;
-        {error, Bad} ->
-            Format = "must be a list of binaries such as <<\"10.0.0.2\">>, not ~0tp",
-            {error, unicode:characters_to_binary(io_lib:format(Format, [Bad]))}
-    end.
+    Wanted = "must be a list of binaries such as <<\"10.0.0.2\">>",
+    barnacle_settings:check_list(Hosts, fun is_host/1, Wanted).
 
 is_host(Host) ->
     barnacle_names:check_host(Host) =:= ok orelse

@@ -30,9 +30,7 @@ hooks() ->
     [module_info, init_per_suite, end_per_suite].
 
 init_per_suite(Config) ->
-    {ok, _} = application:ensure_all_started(barnacle),
-    ok = barnacle_native:available(),
-    Config.
+    facade_support:started(Config).
 
 end_per_suite(_Config) ->
     ok.

@@ -7,10 +7,16 @@
 -behaviour(supervisor).
 
 -export([held/0, held/1, discovery/0, answer/2, answer/1]).
--export([subject/0, next/1, nothing/1, ask/1, result/1, down/1]).
+-export([started/1, subject/0, next/1, nothing/1, ask/1, result/1, down/1]).
 -export([supervise/1, start_child/1, init/1]).
 
 -define(LIMIT_MS, 60000).
+
+%% For init_per_suite: the application runs, with its library.
+started(Config) ->
+    {ok, _} = application:ensure_all_started(barnacle),
+    ok = barnacle_native:available(),
+    Config.
 
 %% A strategy whose discoveries wait for the calling process.
 held() ->
