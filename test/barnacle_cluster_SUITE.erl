@@ -319,7 +319,7 @@ start_members(Nodes, Options) ->
 start_unsupervised(Node, Options) ->
     {ok, Checked} = barnacle_options:new(Options),
     {ok, Server} = bed_node:call(Node, gen_server, start, [
-        {local, maps:get(name, Options)}, barnacle_cluster, Checked, []
+        {local, maps:get(name, Options)}, barnacle_server, Checked, []
     ]),
     Server.
 

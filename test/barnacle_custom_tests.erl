@@ -157,7 +157,7 @@ worker_that_traps_exits_does_not_outlive_its_server_test() ->
     {ok, Options} = barnacle_options:new(#{
         strategy => {custom, #{discover => Discover, connect => Connect}}
     }),
-    {ok, Server} = gen_server:start(barnacle_cluster, Options, []),
+    {ok, Server} = gen_server:start(barnacle_server, Options, []),
     Worker =
         receive
             {worker, Pid} -> Pid

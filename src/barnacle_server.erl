@@ -1,0 +1,237 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_server).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+The server of a barnacle: its timers, its callers and its listener. It never waits: whatever takes
+time runs in a worker process, and barnacle_cluster is how others speak to it.
+""").
+
+-behaviour(gen_server).
+
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
+
+-record(round, {
+    worker :: barnacle_round:worker(),
+    ready = false :: boolean(),
+    callers :: [gen_server:from()],
+    guard = none :: none | {Function :: atom(), reference()}
+}).
+
+-record(state, {
+    options :: barnacle_options:checked(),
+    strategy :: barnacle_strategy:t(),
+    plan :: barnacle_plan:plan(),
+    gate :: barnacle_gate:gate(),
+    born_ms :: integer(),
+    timer = none :: none | reference(),
+    round = none :: none | #round{},
+    followers = [] :: [gen_server:from()],
+    paused = false :: boolean(),
+    crashes = 0 :: non_neg_integer(),
+    failed = false :: boolean(),
+    visible :: [node()],
+    troubles :: barnacle_trouble:troubles(),
+    history :: barnacle_status:history()
+}).
+
+-spec init(barnacle_options:checked()) -> {ok, #state{}}.
+init(#{strategy := Strategy} = Options) ->
+    %% The server is linked to the worker of a round and outlives it.
+    process_flag(trap_exit, true),
+    State = #state{
+        options = Options,
+        strategy = Strategy,
+        plan = barnacle_plan:new(),
+        gate = barnacle_gate:new(),
+        born_ms = now_ms(),
+        visible = barnacle_links:visible(),
+        troubles = barnacle_trouble:new(),
+        history = barnacle_status:new()
+    },
+    is_alive() orelse barnacle_log:not_alive(name(State)),
+    {ok, start_round([], State)}.
+
+-spec handle_call(term(), gen_server:from(), #state{}) ->
+    {noreply, #state{}} | {reply, term(), #state{}} | {stop, normal, #state{}}.
+handle_call(refresh, From, State) ->
+    ok = barnacle_gate:open(State#state.gate),
+    {noreply, join_round(From, State#state{paused = false})};
+handle_call(pause, _From, State) ->
+    ok = barnacle_gate:close(State#state.gate),
+    State1 = stop_timer(State#state{paused = true}),
+    notify(pause, State1),
+    {reply, ok, State1};
+handle_call(shutdown, From, State) ->
+    State1 = cancel_round(stop_timer(State)),
+    gen_server:reply(From, ok),
+    notify(shutdown, State1),
+    {stop, normal, State1};
+handle_call(status, _From, State) ->
+    {reply, status_map(State), State};
+handle_call(_, _From, State) ->
+    {reply, {error, unknown_call}, State}.
+
+-spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
+handle_cast(_, State) ->
+    {noreply, State}.
+
+-spec handle_info(term(), #state{}) -> {noreply, #state{}}.
+handle_info({timeout, Timer, poll}, #state{timer = Timer} = State) ->
+    {noreply, start_round([], State#state{timer = none})};
+handle_info(
+    {barnacle_round, Ref, Event}, #state{round = #round{worker = #{ref := Ref}} = Round} = State
+) ->
+    {noreply, round_event(Event, Round, State)};
+handle_info({timeout, Guard, guard}, #state{round = #round{guard = {Function, Guard}}} = State) ->
+    {noreply, crashed({strategy_timeout, Function}, [], State)};
+handle_info(
+    {'DOWN', Monitor, process, _, Reason},
+    #state{round = #round{worker = #{monitor := Monitor}}} = State
+) ->
+    {noreply, crashed(Reason, [], State)};
+handle_info(_, State) ->
+    {noreply, State}.
+
+-spec terminate(term(), #state{}) -> ok.
+terminate(_Reason, State) ->
+    _ = cancel_round(State),
+    ok.
+
+%% A refresh shares a round whose discovery has not begun; all later ones share the one after it.
+join_round(From, #state{round = none} = State) ->
+    start_round([From], stop_timer(State));
+join_round(From, #state{round = #round{ready = false, callers = Callers} = Round} = State) ->
+    State#state{round = Round#round{callers = [From | Callers]}};
+join_round(From, #state{followers = Followers} = State) ->
+    State#state{followers = [From | Followers]}.
+
+start_round(Callers, #state{round = none} = State) ->
+    Worker = barnacle_round:start(#{
+        options => State#state.options,
+        strategy => State#state.strategy,
+        plan => State#state.plan,
+        gate => State#state.gate
+    }),
+    State#state{round = #round{worker = Worker, callers = Callers}}.
+
+round_event(ready, #round{worker = Worker, callers = Callers} = Round, State) ->
+    Trigger =
+        case Callers of
+            [] -> poll;
+            _ -> refresh
+        end,
+    ok = barnacle_round:go(Worker, Trigger),
+    State#state{round = Round#round{ready = true}};
+round_event({calling, Function, DeadlineMs}, Round, State) ->
+    Guard = erlang:start_timer(DeadlineMs, self(), guard, [{abs, true}]),
+    State#state{round = Round#round{guard = {Function, Guard}}};
+round_event(returned, Round, State) ->
+    State#state{round = stop_guard(Round)};
+round_event({done, Outcome}, _Round, State) ->
+    done(Outcome, State);
+round_event({crashed, Reason, Stacktrace}, _Round, State) ->
+    crashed(Reason, Stacktrace, State).
+
+done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
+    Troubles = barnacle_log:round(
+        name(State), Outcome, {State#state.visible, State#state.troubles}
+    ),
+    answer(Round, {result, Result}),
+    notify({refresh, Result}, State),
+    next_round((end_round(State))#state{
+        strategy = maps:get(strategy, Outcome),
+        plan = maps:get(plan, Outcome),
+        visible = Visible,
+        troubles = Troubles,
+        history = barnacle_status:observe(Outcome, now_ms(), State#state.history),
+        crashes = 0,
+        failed = element(1, Result) =:= error
+    }).
+
+crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
+    Crashes > 0 orelse barnacle_log:crashed(name(State), Reason, Stacktrace),
+    answer(Round, {crashed, Reason}),
+    next_round((end_round(State))#state{
+        crashes = Crashes + 1,
+        failed = true,
+        history = barnacle_status:crashed(Reason, now_ms(), State#state.history)
+    }).
+
+next_round(#state{followers = [], paused = true} = State) ->
+    State;
+next_round(#state{followers = []} = State) ->
+    #state{born_ms = BornMs, failed = Failed, crashes = Crashes, options = Options} = State,
+    Past = #{age_ms => now_ms() - BornMs, failed => Failed, crashes => Crashes},
+    NextMs = barnacle_pace:next_ms(Past, Options),
+    State#state{timer = erlang:start_timer(NextMs, self(), poll)};
+next_round(#state{followers = Followers} = State) ->
+    start_round(Followers, State#state{followers = []}).
+
+%% Callers who wait are answered by nobody: they exit with the server, as gen_server:call/3 says.
+cancel_round(#state{gate = Gate} = State) ->
+    ok = barnacle_gate:close(Gate),
+    end_round(State).
+
+end_round(#state{round = none} = State) ->
+    State;
+end_round(#state{round = #round{worker = Worker} = Round} = State) ->
+    _ = stop_guard(Round),
+    ok = barnacle_round:cancel(Worker),
+    State#state{round = none}.
+
+answer(#round{callers = Callers}, Reply) ->
+    lists:foreach(fun(From) -> gen_server:reply(From, Reply) end, lists:reverse(Callers)).
+
+stop_guard(#round{guard = none} = Round) ->
+    Round;
+stop_guard(#round{guard = {_, Guard}} = Round) ->
+    _ = erlang:cancel_timer(Guard),
+    Round#round{guard = none}.
+
+stop_timer(#state{timer = none} = State) ->
+    State;
+stop_timer(#state{timer = Timer} = State) ->
+    _ = erlang:cancel_timer(Timer),
+    State#state{timer = none}.
+
+notify(Event, #state{options = Options}) ->
+    barnacle_listener:tell(maps:get(listener, Options, none), Event).
+
+status_map(#state{options = Options, strategy = Strategy, plan = Plan} = State) ->
+    Server = #{
+        name => maps:get(name, Options, undefined),
+        node => node(),
+        strategy => barnacle_strategy:describe(Strategy),
+        disconnect => maps:get(disconnect, Options),
+        state => running_or_paused(State),
+        round => running_or_idle(State),
+        next_poll_in => next_poll_in(State)
+    },
+    Listed =
+        case barnacle_strategy:has(list, Strategy) of
+            true -> State#state.visible;
+            false -> barnacle_links:connected()
+        end,
+    barnacle_status:map(Server, {State#state.history, Plan, Listed, now_ms()}).
+
+running_or_paused(#state{paused = true}) -> paused;
+running_or_paused(#state{paused = false}) -> running.
+
+running_or_idle(#state{round = none}) -> idle;
+running_or_idle(#state{}) -> running.
+
+next_poll_in(#state{timer = none}) ->
+    none;
+next_poll_in(#state{timer = Timer}) ->
+    case erlang:read_timer(Timer) of
+        false -> 0;
+        Ms -> Ms
+    end.
+
+name(#state{options = #{name := Name}}) -> Name;
+name(#state{}) -> self().
+
+now_ms() ->
+    erlang:monotonic_time(millisecond).
