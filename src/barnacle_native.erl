@@ -7,8 +7,8 @@
 The one door to the native core (C++ on c-ares and libuv): DNS lookups, host names, the names that
 EPMDs know, and the diff of two lists of names.
 
-An operation runs in the process that calls it, which waits in a receive for the messages of its own
-operation alone: other messages stay where they are, and no scheduler waits. Killing the process
+An operation belongs to the process that calls it, which waits in a receive for the messages of its
+own operation alone: other messages stay where they are, and no scheduler waits. Killing the process
 ends the operation. It is over at its timeout, however busy or broken the network, the servers or
 this node's I/O may be.
 
@@ -35,7 +35,8 @@ What one name or one host came to is in the results.
     dns_result/0,
     resolve_options/0,
     epmd_options/0,
-    name/0
+    name/0,
+    unavailable/0
 ]).
 
 ?DOC("An error of the system as inet:posix/0 has them: econnrefused, ehostunreach, emfile.").
@@ -116,6 +117,8 @@ dns_options/0. concurrency: hosts asked at one time (256). max_names (10000) and
 
 -type name() :: binary() | atom().
 
+-type unavailable() :: {unavailable, Why :: unicode:chardata()}.
+
 -define(MAX_TIMEOUT_MS, 86400000).
 -define(MAX_COUNT, 16#7fffffff).
 -define(DEFAULT_GRACE_MS, 1000).
@@ -125,6 +128,21 @@ dns_options/0. concurrency: hosts asked at one time (256). max_names (10000) and
 -define(DEFAULT_MAX_NAMES, 10000).
 -define(DEFAULT_MAX_BYTES, 1048576).
 -define(DEFAULT_EPMD_PORT, 4369).
+
+?DOC("Whether there is a core behind this shell; if not, why: a text for people.").
+-callback available() -> ok | unavailable().
+
+?DOC("""
+Runs an operation for the calling process: a request of include/barnacle_core.hpp, and its reply.
+Past DeadlineMs, a monotonic time in ms, {error, timeout}. It is over when the caller dies.
+""").
+-callback run(Request :: term(), DeadlineMs :: integer()) -> Reply :: term() | unavailable().
+
+?DOC("What diff/3 of this module gives.").
+-callback diff([name()], [name()], name()) -> {[name()], [name()]} | unavailable().
+
+?DOC("What info/0 of this module gives, without available; called where that is true.").
+-callback info() -> map().
 
 %% The core's own deadline comes first; this is for a node whose dirty I/O schedulers keep it from
 %% running.
@@ -136,16 +154,9 @@ and how to build it. A library that was built since the last look is loaded.
 """).
 -spec available() -> ok | {error, unicode:chardata()}.
 available() ->
-    case load_error() of
-        none ->
-            ok;
-        _ ->
-            %% Its on_load function looks for the library anew.
-            _ = code:soft_purge(barnacle_nif) andalso code:load_file(barnacle_nif),
-            case load_error() of
-                none -> ok;
-                Why -> {error, explain(Why)}
-            end
+    case (shell()):available() of
+        ok -> ok;
+        {unavailable, Why} -> {error, explain(Why)}
     end.
 
 ?DOC("""
@@ -206,9 +217,9 @@ names.
 -spec diff(Wanted :: [name()], Listed :: [name()], Self :: name()) ->
     {Connect :: [name()], Disconnect :: [name()]}.
 diff(Wanted, Listed, Self) ->
-    case load_error() of
-        none -> barnacle_nif:diff(Wanted, Listed, Self);
-        Why -> erlang:error({native_library, explain(Why)})
+    case (shell()):diff(Wanted, Listed, Self) of
+        {Connect, Disconnect} when is_list(Connect) -> {Connect, Disconnect};
+        {unavailable, Why} -> erlang:error({native_library, explain(Why)})
     end.
 
 ?DOC("""
@@ -218,7 +229,7 @@ operations (how many there are now) and the versions of the libraries.
 -spec info() -> #{available := boolean(), atom() => term()}.
 info() ->
     case available() of
-        ok -> maps:put(available, true, barnacle_nif:info());
+        ok -> maps:put(available, true, (shell()):info());
         {error, Text} -> #{available => false, reason => unicode:characters_to_binary(Text)}
     end.
 
@@ -325,69 +336,20 @@ key(grace) -> grace_ms;
 key(Key) -> Key.
 
 run(Request, TimeoutMs) ->
-    case load_error() of
-        none -> operate(term_to_binary(Request), now_ms() + TimeoutMs);
-        Why -> {error, {native_library, explain(Why)}}
-    end.
-
-operate(Request, DeadlineMs) ->
-    %% Made here and passed on, so that the receive skips what was in the mailbox before.
-    Ref = make_ref(),
-    case barnacle_nif:open(Request, Ref) of
-        {ok, Operation} ->
-            try
-                steps(Operation, Ref, DeadlineMs)
-            after
-                ok = barnacle_nif:close(Operation),
-                flush(Ref)
-            end;
-        {error, _} = Error ->
-            Error
-    end.
-
-steps(Operation, Ref, DeadlineMs) ->
-    case barnacle_nif:step(Operation) of
-        {done, Reply} ->
-            %% Not 'safe': the atoms are the core's own, a small set.
-            binary_to_term(Reply);
-        {wait, WaitMs} ->
-            receive
-                {select, Operation, Ref, ready_input} -> ok
-            after wait_ms(WaitMs, DeadlineMs) -> ok
-            end,
-            case now_ms() < DeadlineMs of
-                true -> steps(Operation, Ref, DeadlineMs);
-                false -> {error, timeout}
-            end;
-        {error, Reason} ->
-            {error, {internal, atom_to_binary(Reason)}}
-    end.
-
-wait_ms(WaitMs, DeadlineMs) ->
-    %% An atom is greater than every number: infinity leaves what is left.
-    max(0, min(WaitMs, DeadlineMs - now_ms())).
-
-flush(Ref) ->
-    receive
-        {select, _Operation, Ref, _Event} -> flush(Ref)
-    after 0 -> ok
+    case (shell()):run(Request, now_ms() + TimeoutMs) of
+        {unavailable, Why} -> {error, {native_library, explain(Why)}};
+        Reply -> Reply
     end.
 
 now_ms() ->
     erlang:monotonic_time(millisecond).
 
-%% The library
-
-%% What barnacle_nif remembered of its loading, as a text.
-load_error() ->
-    case code:ensure_loaded(barnacle_nif) of
-        {module, barnacle_nif} -> persistent_term:get({barnacle_nif, load_error}, none);
-        {error, Reason} -> io_lib:format("the module barnacle_nif is missing (~0tp)", [Reason])
-    end.
+%% What stands between this module and the core.
+shell() ->
+    barnacle_native_nif.
 
 explain(Why) ->
     [
-        "the native library of barnacle cannot be loaded: ",
         Why,
         ". Build it: run `make` in the directory of barnacle, or, in a Gleam project, "
         "`gleam run -m barnacle/install`"

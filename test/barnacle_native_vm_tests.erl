@@ -110,7 +110,9 @@ with_vm(Options, Test) ->
     ok = filelib:ensure_dir(filename:join(Ebin, "x")),
     [
         copy(code:which(Module), Ebin)
-     || Module <- [barnacle_native, barnacle_nif, barnacle_settings, ?MODULE]
+     || Module <- [
+            barnacle_native, barnacle_native_nif, barnacle_nif, barnacle_settings, ?MODULE
+        ]
     ],
     [copy(library(), filename:join(Directory, "priv")) || map_size(Options) > 0],
     {ok, Vm, _} = peer:start_link(Options#{
