@@ -76,9 +76,11 @@ wait_ours(Nameserver, Nodes) ->
         )
     end,
     Connect = fun() ->
-        barnacle_links:connect(Nodes, #{
-            timeout => ?TIMEOUT_MS, max => length(Nodes), gate => barnacle_gate:new()
-        })
+        barnacle_links:connect(
+            Nodes,
+            #{connect_timeout => ?TIMEOUT_MS, max_connects => length(Nodes)},
+            barnacle_gate:new()
+        )
     end,
     forever(lists:duplicate(?WAITING, Lookup) ++ [Connect]).
 

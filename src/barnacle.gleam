@@ -222,6 +222,16 @@ pub fn with_max_connects(
   max_connects: Int,
 ) -> Barnacle(a)
 
+/// How long a node whose dial failed is left alone, at first, in ms. 1000 by default. Each failure
+/// in a row doubles it, up to `with_retry_max`; a bit at random is taken off. A link that was lost is
+/// dialled sooner, once. `refresh` dials everybody.
+@external(erlang, "barnacle_gleam", "with_retry_min")
+pub fn with_retry_min(barnacle: Barnacle(a), retry_min: Int) -> Barnacle(a)
+
+/// How long a failing node is left alone at most, in ms. 30000 by default.
+@external(erlang, "barnacle_gleam", "with_retry_max")
+pub fn with_retry_max(barnacle: Barnacle(a), retry_max: Int) -> Barnacle(a)
+
 /// The deadline of each call of a custom strategy's function, in ms. 30000 by default.
 @external(erlang, "barnacle_gleam", "with_strategy_timeout")
 pub fn with_strategy_timeout(
@@ -320,6 +330,30 @@ pub fn shutdown(subject: process.Subject(Message(a)), timeout: Int) -> Nil
 /// exits the caller where there is no answer within 5000 ms.
 @external(erlang, "barnacle_gleam", "status")
 pub fn status(subject: process.Subject(Message(a))) -> status.Status
+
+/// What can be waited for.
+pub type Goal {
+  /// The first round has ended, whatever it brought.
+  FirstRound
+  /// At least so many nodes are linked, this one counted.
+  Nodes(Int)
+  /// The last discovery was complete, and all nodes that it named are linked.
+  All
+}
+
+/// Waits until the goal is reached; at once where it is. `Error(Nil)` after `timeout` ms. Exits the
+/// caller where the barnacle has ended, and for a goal of less than one node.
+@external(erlang, "barnacle_gleam", "await")
+pub fn await(
+  subject: process.Subject(Message(a)),
+  goal: Goal,
+  timeout: Int,
+) -> Result(Nil, Nil)
+
+/// Whether the goal is reached at this moment, for a readiness probe. `False` where the barnacle has
+/// ended.
+@external(erlang, "barnacle_gleam", "ready")
+pub fn ready(subject: process.Subject(Message(a)), goal: Goal) -> Bool
 
 /// One round without a process that polls; settings of polling, names and listeners do not matter.
 /// Exits the caller where settings are wrong, the native library is not built, or a function of a

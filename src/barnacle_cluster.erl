@@ -18,6 +18,8 @@ worker process, so the server answers at any time. Options are those of barnacle
     pause/1, pause/2,
     shutdown/1, shutdown/2,
     status/1,
+    await/3,
+    ready/1, ready/2,
     run_once/1,
     format_error/1
 ]).
@@ -38,6 +40,7 @@ worker process, so the server answers at any time. Options are those of barnacle
 
 -define(TIMEOUT_MS, 5000).
 -define(REFRESH_TIMEOUT_MS, 30000).
+-define(READY_TIMEOUT_MS, 1000).
 
 ?DOC("""
 A child specification. Restart is transient: a barnacle that was shut down stays down. The id is
@@ -130,6 +133,34 @@ status(Server) ->
     gen_server:call(Server, status, ?TIMEOUT_MS).
 
 ?DOC("""
+Waits until first_round, {nodes, N} or all has come about; at once where it has. {error, timeout}
+after TimeoutMs. Exits with {bad_argument, Text} for anything else to wait for, and as
+gen_server:call/3 does without a server.
+""").
+-spec await(server(), barnacle_waiting:what(), timeout()) -> ok | {error, timeout}.
+await(Server, What, TimeoutMs) ->
+    ok = check_wait(What, TimeoutMs),
+    gen_server:call(Server, {await, What, TimeoutMs}, infinity).
+
+?DOC("As ready/2, for first_round.").
+-spec ready(server()) -> boolean().
+ready(Server) ->
+    ready(Server, first_round).
+
+?DOC("""
+Whether it has come about, at once: for a readiness probe. false where no server answers within
+1000 ms. Exits with {bad_argument, Text} for what cannot be waited for.
+""").
+-spec ready(server(), barnacle_waiting:what()) -> boolean().
+ready(Server, What) ->
+    ok = check_wait(What, infinity),
+    try
+        gen_server:call(Server, {ready, What}, ?READY_TIMEOUT_MS)
+    catch
+        exit:_ -> false
+    end.
+
+?DOC("""
 One round without a server, in the caller's name: the same options, of which those about polling
 and telling are ignored, and the same result as refresh/2. Exits with {bad_options, _} or
 {native_library, _}, with the reason of a strategy's function that crashed, or with
@@ -163,6 +194,17 @@ checked(Options) ->
             end;
         {error, _} = Error ->
             Error
+    end.
+
+check_wait(What, TimeoutMs) ->
+    case barnacle_waiting:check(What) of
+        ok when TimeoutMs =:= infinity; is_integer(TimeoutMs), TimeoutMs >= 0 ->
+            ok;
+        ok ->
+            Text = barnacle_settings:text("a timeout is ms or infinity, not ~0tp", [TimeoutMs]),
+            exit({bad_argument, Text});
+        {error, Text} ->
+            exit({bad_argument, Text})
     end.
 
 id(#{name := Name}) -> Name;

@@ -28,6 +28,8 @@ that errors of discovery are Gleam's wherever they turn up.
     with_departed_after/2,
     with_connect_timeout/2,
     with_max_connects/2,
+    with_retry_min/2,
+    with_retry_max/2,
     with_strategy_timeout/2,
     with_nameservers/2,
     with_grace/2,
@@ -42,6 +44,8 @@ that errors of discovery are Gleam's wherever they turn up.
     pause/2,
     shutdown/2,
     status/1,
+    await/3,
+    ready/2,
     run_once/1,
     get_node_basename/1
 ]).
@@ -146,6 +150,14 @@ with_connect_timeout(Builder, Ms) ->
 with_max_connects(Builder, Max) ->
     Builder#{max_connects => Max}.
 
+-spec with_retry_min(builder(), integer()) -> builder().
+with_retry_min(Builder, Ms) ->
+    Builder#{retry_min => Ms}.
+
+-spec with_retry_max(builder(), integer()) -> builder().
+with_retry_max(Builder, Ms) ->
+    Builder#{retry_max => Ms}.
+
 -spec with_strategy_timeout(builder(), integer()) -> builder().
 with_strategy_timeout(Builder, Ms) ->
     Builder#{strategy_timeout => Ms}.
@@ -208,6 +220,17 @@ shutdown(Subject, TimeoutMs) ->
 -spec status(subject()) -> barnacle_gleam_status:status().
 status(Subject) ->
     barnacle_gleam_status:from(barnacle_cluster:status(server(Subject))).
+
+-spec await(subject(), barnacle_waiting:what(), integer()) -> {ok, nil} | {error, nil}.
+await(Subject, Goal, TimeoutMs) ->
+    case barnacle_cluster:await(server(Subject), Goal, TimeoutMs) of
+        ok -> {ok, nil};
+        {error, timeout} -> {error, nil}
+    end.
+
+-spec ready(subject(), barnacle_waiting:what()) -> boolean().
+ready(Subject, Goal) ->
+    barnacle_cluster:ready(server(Subject), Goal).
 
 -spec run_once(builder()) -> result().
 run_once(Builder) ->

@@ -13,12 +13,10 @@ Hosts given by name are looked up here first: net_kernel looks names up itself, 
 and a silent name server would hold up every other link of the VM.
 """).
 
--export([connected/0, visible/0, connect/2, disconnect/2]).
+-export([connected/0, visible/0, watch/0, connect/3, disconnect/2]).
 
 -type failure() :: {node(), Reason :: atom() | {posix, atom()}}.
--type connect_options() :: #{
-    timeout := pos_integer(), max := pos_integer(), gate := barnacle_gate:gate()
-}.
+-type settings() :: #{connect_timeout := pos_integer(), max_connects := pos_integer(), _ => _}.
 
 ?DOC("All nodes with a link to this one, hidden ones too.").
 -spec connected() -> [node()].
@@ -31,14 +29,22 @@ visible() ->
     erlang:nodes(visible).
 
 ?DOC("""
-Dials nodes, at most max at a time, and gives those that are not connected at the end, each with
-the reason: local_node_is_not_alive, paused, timeout (its dial goes on and may yet succeed),
-failed_to_connect, or why its host name does not resolve.
+Tells the calling process of every link, hidden ones too, that comes or goes: {nodeup, Node, Info}
+and {nodedown, Node, Info} of net_kernel:monitor_nodes/2, with the reason nodedown_reason.
 """).
--spec connect([node()], connect_options()) -> [failure()].
-connect([], _Options) ->
+-spec watch() -> ok.
+watch() ->
+    ok = net_kernel:monitor_nodes(true, [{node_type, all}, nodedown_reason]).
+
+?DOC("""
+Dials nodes, at most max_connects at a time, and gives those that are not connected at the end,
+each with the reason: local_node_is_not_alive, paused, timeout (its dial goes on and may yet
+succeed), failed_to_connect, or why its host name does not resolve.
+""").
+-spec connect([node()], settings(), barnacle_gate:gate()) -> [failure()].
+connect([], _Settings, _Gate) ->
     [];
-connect(Nodes, #{timeout := TimeoutMs, max := Max, gate := Gate}) ->
+connect(Nodes, #{connect_timeout := TimeoutMs, max_connects := Max}, Gate) ->
     case erlang:is_alive() of
         false ->
             [{Node, local_node_is_not_alive} || Node <- Nodes];

@@ -20,6 +20,7 @@ Names that are atoms already never count against it.
     host/1,
     join/2,
     self/0,
+    set/1,
     to_binary/1,
     to_node/1,
     new_atoms/0,
@@ -100,6 +101,11 @@ join(Base, Host) ->
 -spec self() -> binary().
 self() ->
     to_binary(node()).
+
+?DOC("A set of names, as binaries.").
+-spec set([name()]) -> #{binary() => true}.
+set(Names) ->
+    maps:from_keys([to_binary(Name) || Name <- Names], true).
 
 ?DOC("A name as a binary, whichever form it came in.").
 -spec to_binary(name()) -> binary().

@@ -30,6 +30,8 @@ pause or shutdown.
         departed_after => non_neg_integer(),
         connect_timeout => pos_integer(),
         max_connects => pos_integer(),
+        retry_min => pos_integer(),
+        retry_max => pos_integer(),
         strategy_timeout => pos_integer()
     }
     | [{atom(), term()}].
@@ -45,6 +47,8 @@ pause or shutdown.
     departed_after := non_neg_integer(),
     connect_timeout := pos_integer(),
     max_connects := pos_integer(),
+    retry_min := pos_integer(),
+    retry_max := pos_integer(),
     strategy_timeout := pos_integer()
 }.
 
@@ -83,6 +87,10 @@ table() ->
             <<"the deadline of all connects of a round together">>},
         {max_connects, {integer, nodes, 1, 10000}, {default, 64},
             <<"how many nodes are dialled at a time">>},
+        {retry_min, {integer, ms, 1, ?DAY_MS}, {default, 1000},
+            <<"how long a node whose dial failed is left alone, at first">>},
+        {retry_max, {integer, ms, 1, ?DAY_MS}, {default, 30000},
+            <<"and at most; twice as long after each failure">>},
         {strategy_timeout, {integer, ms, 1, ?DAY_MS}, {default, 30000},
             <<"the deadline of each call of a strategy's own function">>}
     ].

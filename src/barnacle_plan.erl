@@ -11,7 +11,7 @@ missing; a partial one adds names and brings missing ones back; an error changes
 complete answer is no evidence against anybody.
 """).
 
--export([new/0, observe/3, wanted/1, departed/3, forget/2, cut/1, result/3]).
+-export([new/0, observe/3, wanted/1, is_wanted/2, departed/3, forget/2, cut/1, result/3]).
 
 -export_type([plan/0, answer/0, mode/0, departed/0, result/0]).
 
@@ -73,6 +73,15 @@ wanted(Plan) ->
         end,
         Plan
     ).
+
+?DOC("Whether a name is known and not missing.").
+-spec is_wanted(barnacle_names:name(), plan()) -> boolean().
+is_wanted(Name, Plan) ->
+    case Plan of
+        #{Name := #peer{absence = Absence}} -> Absence =:= undefined;
+        _ when is_atom(Name) -> is_wanted(barnacle_names:to_binary(Name), Plan);
+        _ -> false
+    end.
 
 ?DOC("""
 The names that are gone: missing for AfterMs and for three complete rounds. A hasty question, which

@@ -22,7 +22,8 @@ returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
     options := barnacle_options:checked(),
     strategy := barnacle_strategy:t(),
     plan := barnacle_plan:plan(),
-    gate := barnacle_gate:gate()
+    gate := barnacle_gate:gate(),
+    left_alone => #{node() => Reason :: term()}
 }.
 
 -type worker() :: #{pid := pid(), monitor := reference(), ref := reference()}.
@@ -33,6 +34,7 @@ returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
     strategy := barnacle_strategy:t(),
     plan := barnacle_plan:plan(),
     visible := [node()],
+    tried := [node()],
     failed := [{node(), term()}],
     refused := [{binary(), barnacle_names:refusal()}],
     cut := [node()],
@@ -153,7 +155,9 @@ run(#{options := Options, owner := Owner} = Work0) ->
         {ok, Before} ->
             {Connect, Extra} = compare(Answer, Before, Work),
             {Nodes, Refused} = to_nodes(Connect, Work),
-            Failed = connect(Nodes, Work) ++ [{Name, Why} || {Name, Why} <- Refused, is_atom(Name)],
+            {Tried, LeftAlone} = left_alone(Nodes, Work),
+            Failed = connect(Tried, Work) ++ LeftAlone ++
+                [{Name, Why} || {Name, Why} <- Refused, is_atom(Name)],
             Cut = barnacle_plan:cut(#{
                 mode => maps:get(disconnect, Options),
                 answer => Answer,
@@ -163,13 +167,14 @@ run(#{options := Options, owner := Owner} = Work0) ->
             }),
             Uncut = disconnect(Cut, Work),
             finish(Answer, Work, #{
+                tried => Tried,
                 failed => Failed,
                 refused => [{Name, Why} || {Name, Why} <- Refused, is_binary(Name)],
                 cut => Cut -- [Node || {Node, _} <- Uncut],
                 uncut => Uncut
             });
         {error, _} = Error ->
-            Nothing = #{failed => [], refused => [], cut => [], uncut => []},
+            Nothing = #{tried => [], failed => [], refused => [], cut => [], uncut => []},
             outcome(Error, Answer, [], Work, Nothing)
     end.
 
@@ -192,6 +197,13 @@ compare(Answer, #{connected := Connected, visible := Visible}, #{options := Opti
         _ ->
             {Connect, []}
     end.
+
+%% A node that backs off counts as failed without a dial; an explicit refresh tries everybody.
+left_alone(Nodes, #{trigger := poll, left_alone := LeftAlone}) ->
+    {Failing, Tried} = lists:partition(fun(Node) -> is_map_key(Node, LeftAlone) end, Nodes),
+    {Tried, [{Node, maps:get(Node, LeftAlone)} || Node <- Failing]};
+left_alone(Nodes, _Work) ->
+    {Nodes, []}.
 
 wanted_by_others([], _Owner) -> fun(_) -> false end;
 wanted_by_others(_Extra, Owner) -> barnacle_registry:wanted_by_others(Owner).
@@ -244,11 +256,7 @@ connect([], _Work) ->
 connect(Nodes, #{options := Options, gate := Gate} = Work) ->
     case call_own(connect, Nodes, Work) of
         none ->
-            barnacle_links:connect(Nodes, #{
-                timeout => maps:get(connect_timeout, Options),
-                max => maps:get(max_connects, Options),
-                gate => Gate
-            });
+            barnacle_links:connect(Nodes, Options, Gate);
         Result ->
             failures(Result, Nodes)
     end.
@@ -290,7 +298,7 @@ strategy_result(_) -> ok.
 
 outcome(StrategyResult, Answer, Visible, Work, Done) ->
     #{options := Options, plan := Plan, strategy := Strategy, trigger := Trigger} = Work,
-    #{failed := Failed, refused := Refused, cut := Cut, uncut := Uncut} = Done,
+    #{tried := Tried, failed := Failed, refused := Refused, cut := Cut, uncut := Uncut} = Done,
     Report =
         case has(list, Work) of
             true -> Visible;
@@ -305,6 +313,7 @@ outcome(StrategyResult, Answer, Visible, Work, Done) ->
         strategy => Strategy,
         plan => forget_unlinked(Visible, AfterMs, Plan),
         visible => Visible,
+        tried => Tried,
         failed => Failed,
         refused => Refused,
         cut => Cut,

@@ -28,7 +28,9 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
     timer = none :: none | reference(),
     round = none :: none | #round{},
     followers = [] :: [gen_server:from()],
+    waiting = barnacle_waiting:new() :: barnacle_waiting:waiting(),
     paused = false :: boolean(),
+    redial :: barnacle_redial:redial(),
     crashes = 0 :: non_neg_integer(),
     failed = false :: boolean(),
     visible :: [node()],
@@ -40,17 +42,20 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
 init(#{strategy := Strategy} = Options) ->
     %% The server is linked to the worker of a round and outlives it.
     process_flag(trap_exit, true),
+    Gate = barnacle_gate:new(),
     State = #state{
         options = Options,
         strategy = Strategy,
         plan = barnacle_plan:new(),
-        gate = barnacle_gate:new(),
+        gate = Gate,
         born_ms = now_ms(),
+        redial = barnacle_redial:new(Options, Gate),
         visible = barnacle_links:visible(),
         troubles = barnacle_trouble:new(),
         history = barnacle_status:new()
     },
     is_alive() orelse barnacle_log:not_alive(name(State)),
+    links_are_ours(State) andalso barnacle_links:watch(),
     {ok, start_round([], State)}.
 
 -spec handle_call(term(), gen_server:from(), #state{}) ->
@@ -60,16 +65,23 @@ handle_call(refresh, From, State) ->
     {noreply, join_round(From, State#state{paused = false})};
 handle_call(pause, _From, State) ->
     ok = barnacle_gate:close(State#state.gate),
-    State1 = stop_timer(State#state{paused = true}),
+    State1 = rest(stop_timer(State#state{paused = true})),
     notify(pause, State1),
     {reply, ok, State1};
 handle_call(shutdown, From, State) ->
-    State1 = cancel_round(stop_timer(State)),
+    State1 = cancel_round(rest(stop_timer(State))),
     gen_server:reply(From, ok),
     notify(shutdown, State1),
     {stop, normal, State1};
 handle_call(status, _From, State) ->
     {reply, status_map(State), State};
+handle_call({ready, What}, _From, State) ->
+    {reply, barnacle_waiting:is_met(What, view(State)), State};
+handle_call({await, What, TimeoutMs}, From, State) ->
+    case barnacle_waiting:is_met(What, view(State)) of
+        true -> {reply, ok, State};
+        false -> {noreply, wait(What, From, TimeoutMs, State)}
+    end;
 handle_call(_, _From, State) ->
     {reply, {error, unknown_call}, State}.
 
@@ -91,8 +103,17 @@ handle_info(
     #state{round = #round{worker = #{monitor := Monitor}}} = State
 ) ->
     {noreply, crashed(Reason, [], State)};
-handle_info(_, State) ->
-    {noreply, State}.
+handle_info({nodeup, Node, _Info}, State) ->
+    {noreply, answer_waiting(node_up(Node, State))};
+handle_info({nodedown, Node, Info}, State) ->
+    {noreply, node_down(Node, proplists:get_value(nodedown_reason, Info), State)};
+handle_info({timeout, Limit, waiting}, #state{waiting = Waiting} = State) ->
+    {noreply, State#state{waiting = barnacle_waiting:expired(Limit, Waiting)}};
+handle_info(Info, #state{redial = Redial} = State) ->
+    case barnacle_redial:info(Info, Redial) of
+        {ok, Redial1} -> {noreply, State#state{redial = Redial1}};
+        ignored -> {noreply, State}
+    end.
 
 -spec terminate(term(), #state{}) -> ok.
 terminate(_Reason, State) ->
@@ -107,12 +128,14 @@ join_round(From, #state{round = #round{ready = false, callers = Callers} = Round
 join_round(From, #state{followers = Followers} = State) ->
     State#state{followers = [From | Followers]}.
 
-start_round(Callers, #state{round = none} = State) ->
+start_round(Callers, #state{round = none} = State0) ->
+    State = rest(State0),
     Worker = barnacle_round:start(#{
         options => State#state.options,
         strategy => State#state.strategy,
         plan => State#state.plan,
-        gate => State#state.gate
+        gate => State#state.gate,
+        left_alone => barnacle_redial:left_alone(State#state.redial)
     }),
     State#state{round = #round{worker = Worker, callers = Callers}}.
 
@@ -140,15 +163,29 @@ done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = 
     ),
     answer(Round, {result, Result}),
     notify({refresh, Result}, State),
+    NowMs = now_ms(),
     next_round((end_round(State))#state{
         strategy = maps:get(strategy, Outcome),
         plan = maps:get(plan, Outcome),
         visible = Visible,
+        redial = redial_after(Outcome, State),
         troubles = Troubles,
-        history = barnacle_status:observe(Outcome, now_ms(), State#state.history),
+        history = barnacle_status:observe(Outcome, NowMs, State#state.history),
         crashes = 0,
         failed = element(1, Result) =:= error
     }).
+
+redial_after(Outcome, #state{redial = Redial} = State) ->
+    #{tried := Tried, failed := Failed, plan := Plan} = Outcome,
+    case links_are_ours(State) of
+        true ->
+            TriedNow = maps:from_keys(Tried, true),
+            Failures = [Failure || {Node, _} = Failure <- Failed, is_map_key(Node, TriedNow)],
+            IsWanted = fun(Node) -> barnacle_plan:is_wanted(Node, Plan) end,
+            barnacle_redial:round_ended(Failures, IsWanted, Redial);
+        false ->
+            Redial
+    end.
 
 crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
     Crashes > 0 orelse barnacle_log:crashed(name(State), Reason, Stacktrace),
@@ -160,14 +197,60 @@ crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
     }).
 
 next_round(#state{followers = [], paused = true} = State) ->
-    State;
+    answer_waiting(State);
 next_round(#state{followers = []} = State) ->
     #state{born_ms = BornMs, failed = Failed, crashes = Crashes, options = Options} = State,
     Past = #{age_ms => now_ms() - BornMs, failed => Failed, crashes => Crashes},
     NextMs = barnacle_pace:next_ms(Past, Options),
-    State#state{timer = erlang:start_timer(NextMs, self(), poll)};
+    answer_waiting(redial(State#state{timer = erlang:start_timer(NextMs, self(), poll)}));
 next_round(#state{followers = Followers} = State) ->
     start_round(Followers, State#state{followers = []}).
+
+%% Links that the strategy makes or lists itself are its own to watch and to mend.
+links_are_ours(#state{strategy = Strategy}) ->
+    not (barnacle_strategy:has(list, Strategy) orelse barnacle_strategy:has(connect, Strategy)).
+
+node_up(Node, #state{plan = Plan, redial = Redial} = State) ->
+    case barnacle_plan:is_wanted(Node, Plan) of
+        true -> redial(State#state{redial = barnacle_redial:node_up(Node, Redial)});
+        false -> State
+    end.
+
+node_down(Node, Reason, #state{plan = Plan, redial = Redial} = State) ->
+    case barnacle_plan:is_wanted(Node, Plan) of
+        true -> redial(State#state{redial = barnacle_redial:node_down(Node, Reason, Redial)});
+        false -> State
+    end.
+
+%% Between rounds only; the end of a round comes here too.
+redial(#state{paused = false, round = none, redial = Redial} = State) ->
+    State#state{redial = barnacle_redial:wait(Redial)};
+redial(State) ->
+    State.
+
+rest(#state{redial = Redial} = State) ->
+    State#state{redial = barnacle_redial:rest(Redial)}.
+
+wait(What, From, TimeoutMs, #state{waiting = Waiting} = State) ->
+    State#state{waiting = barnacle_waiting:add(What, From, TimeoutMs, Waiting)}.
+
+answer_waiting(#state{waiting = Waiting} = State) ->
+    State#state{waiting = barnacle_waiting:answer(fun() -> view(State) end, Waiting)}.
+
+view(#state{plan = Plan, history = History, strategy = Strategy} = State) ->
+    Listed =
+        case barnacle_strategy:has(list, Strategy) of
+            true -> State#state.visible;
+            false -> [node() | barnacle_links:visible()]
+        end,
+    #{
+        resting => false,
+        rounds => barnacle_status:rounds(History),
+        answer => barnacle_status:answer(History),
+        listed => Listed,
+        linked => fun() -> barnacle_names:set([node() | connected(State)]) end,
+        wanted => fun() -> barnacle_plan:wanted(Plan) end
+    }.
 
 %% Callers who wait are answered by nobody: they exit with the server, as gen_server:call/3 says.
 cancel_round(#state{gate = Gate} = State) ->
@@ -209,12 +292,13 @@ status_map(#state{options = Options, strategy = Strategy, plan = Plan} = State) 
         round => running_or_idle(State),
         next_poll_in => next_poll_in(State)
     },
-    Listed =
-        case barnacle_strategy:has(list, Strategy) of
-            true -> State#state.visible;
-            false -> barnacle_links:connected()
-        end,
-    barnacle_status:map(Server, {State#state.history, Plan, Listed, now_ms()}).
+    barnacle_status:map(Server, {State#state.history, Plan, connected(State), now_ms()}).
+
+connected(#state{strategy = Strategy, visible = Visible}) ->
+    case barnacle_strategy:has(list, Strategy) of
+        true -> Visible;
+        false -> barnacle_links:connected()
+    end.
 
 running_or_paused(#state{paused = true}) -> paused;
 running_or_paused(#state{paused = false}) -> running.

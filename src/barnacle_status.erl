@@ -5,7 +5,7 @@
 
 ?MODULEDOC("What a barnacle knows, as a map for people and programs.").
 
--export([new/0, observe/3, crashed/3, map/2]).
+-export([new/0, observe/3, crashed/3, rounds/1, answer/1, map/2]).
 
 -export_type([status/0, history/0]).
 
@@ -37,6 +37,7 @@ answer or error and its age in ms. rounds, failed_rounds, crashed_rounds: totals
 
 -record(history, {
     outcome = none :: none | barnacle_round:outcome(),
+    answer = none :: none | complete | partial | error,
     complete = none :: none | {[barnacle_names:name()], integer()},
     error = none :: none | {term(), integer()},
     rounds = 0 :: non_neg_integer(),
@@ -66,6 +67,7 @@ observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = H) 
         end,
     H#history{
         outcome = maps:with([departed, refused, failed], Outcome),
+        answer = element(1, Answer),
         complete = Complete,
         error = Error,
         rounds = H#history.rounds + 1,
@@ -76,6 +78,16 @@ observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = H) 
 -spec crashed(term(), integer(), history()) -> history().
 crashed(Reason, NowMs, #history{rounds = Rounds, crashed = Crashed} = History) ->
     History#history{error = {Reason, NowMs}, rounds = Rounds + 1, crashed = Crashed + 1}.
+
+?DOC("How many rounds have ended.").
+-spec rounds(history()) -> non_neg_integer().
+rounds(#history{rounds = Rounds}) ->
+    Rounds.
+
+?DOC("What the last discovery gave.").
+-spec answer(history()) -> none | complete | partial | error.
+answer(#history{answer = Answer}) ->
+    Answer.
 
 ?DOC("The status: what the server adds of itself, and the history at this moment.").
 -spec map(map(), {history(), barnacle_plan:plan(), Listed :: [node()], NowMs :: integer()}) ->

@@ -36,6 +36,8 @@ pub fn with_every_setting(
   let barnacle = barnacle.with_departed_after(barnacle, 1)
   let barnacle = barnacle.with_connect_timeout(barnacle, 1)
   let barnacle = barnacle.with_max_connects(barnacle, 1)
+  let barnacle = barnacle.with_retry_min(barnacle, 1)
+  let barnacle = barnacle.with_retry_max(barnacle, 1)
   barnacle.with_strategy_timeout(barnacle, 1)
 }
 
@@ -160,4 +162,23 @@ pub fn link(link: status.Link) -> String {
     status.Connected -> "Connected"
     status.NotConnected(reason) -> reason
   }
+}
+
+pub fn goals() -> List(barnacle.Goal) {
+  [barnacle.FirstRound, barnacle.Nodes(2), barnacle.All]
+}
+
+pub fn await(
+  subject: process.Subject(barnacle.Message(a)),
+  goal: barnacle.Goal,
+  timeout: Int,
+) -> Result(Nil, Nil) {
+  barnacle.await(subject, goal, timeout)
+}
+
+pub fn ready(
+  subject: process.Subject(barnacle.Message(a)),
+  goal: barnacle.Goal,
+) -> Bool {
+  barnacle.ready(subject, goal)
 }

@@ -13,6 +13,7 @@
     pause_stops_polling_and_refresh_resumes/1,
     nothing_is_linked_after_pause/1,
     nothing_is_unlinked_after_pause/1,
+    goals_are_waited_for/1,
     shutdown_ends_the_barnacle_normally/1,
     listener_hears_of_everything/1,
     listener_that_is_not_there_is_ignored/1,
@@ -115,6 +116,21 @@ nothing_after_pause(Add, Failed) ->
     after 0 -> ok
     end,
     nil = barnacle:shutdown(Subject, ?LIMIT_MS).
+
+goals_are_waited_for(_) ->
+    [FirstRound, TwoNodes, All] = facade@beyond:goals(),
+    {ok, Subject} = barnacle:start(barnacle:with_poll_interval(held(), 10)),
+    Discovery = discovery(),
+    ?assertEqual({error, nil}, facade@beyond:await(Subject, FirstRound, 10)),
+    [?assertNot(facade@beyond:ready(Subject, Goal)) || Goal <- [FirstRound, TwoNodes, All]],
+    Waiting = ask(fun() -> facade@beyond:await(Subject, All, ?LIMIT_MS) end),
+    answer(Discovery, {error, <<"why">>}),
+    answer({ok, [node()]}),
+    ?assertEqual({ok, {ok, nil}}, result(Waiting)),
+    [?assert(facade@beyond:ready(Subject, Goal)) || Goal <- [FirstRound, All]],
+    ?assertNot(facade@beyond:ready(Subject, {nodes, 1000})),
+    nil = barnacle:shutdown(Subject, ?LIMIT_MS),
+    ?assertNot(facade@beyond:ready(Subject, FirstRound)).
 
 shutdown_ends_the_barnacle_normally(_) ->
     {{subject, Pid, _} = Subject, Listener} = idle(held()),

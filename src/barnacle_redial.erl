@@ -1,0 +1,131 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_redial).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+Dials wanted nodes again between two rounds: those whose link was lost, and those that failed, each
+when barnacle_retry says. One worker process at a time does it. It is no round: it asks no source
+and answers no caller, and where a round begins it ends.
+
+The owner is a server that traps exits; it hands in what it hears: links that come and go, rounds
+that begin and end, and the messages {timeout, Timer, retry}, {barnacle_redial, Ref, Failures} and
+{'EXIT', Pid, Reason}, of which info/2 knows its own.
+""").
+
+-export([new/2, node_up/2, node_down/3, round_ended/3, rest/1, wait/1, info/2]).
+-export([left_alone/1, find/2]).
+
+-export_type([redial/0]).
+
+-record(worker, {pid :: pid(), ref :: reference(), nodes :: [node()]}).
+
+-record(redial, {
+    settings :: barnacle_options:checked(),
+    gate :: barnacle_gate:gate(),
+    retries = barnacle_retry:new() :: barnacle_retry:retries(),
+    timer = none :: none | reference(),
+    worker = none :: none | #worker{}
+}).
+
+-opaque redial() :: #redial{}.
+
+?DOC("Nobody is to be dialled again.").
+-spec new(barnacle_options:checked(), barnacle_gate:gate()) -> redial().
+new(Settings, Gate) ->
+    #redial{settings = Settings, gate = Gate}.
+
+?DOC("A wanted node is linked: a reason to try the others sooner. wait/1 makes it so.").
+-spec node_up(node(), redial()) -> redial().
+node_up(Node, #redial{retries = Retries, settings = Settings} = Redial) ->
+    Up = barnacle_retry:up(Node, Retries),
+    Redial#redial{retries = barnacle_retry:reset(now_ms(), Settings, Up)}.
+
+?DOC("The link to a wanted node was lost. wait/1 makes it be dialled again.").
+-spec node_down(node(), Reason :: term(), redial()) -> redial().
+node_down(Node, Reason, #redial{retries = Retries, settings = Settings} = Redial) ->
+    Redial#redial{retries = barnacle_retry:down({Node, Reason}, now_ms(), Settings, Retries)}.
+
+?DOC("A round dialled some nodes in vain; who is not wanted any more is forgotten.").
+-spec round_ended([{node(), term()}], fun((node()) -> boolean()), redial()) -> redial().
+round_ended(Failures, IsWanted, #redial{retries = Retries, settings = Settings} = Redial) ->
+    NowMs = now_ms(),
+    Failed = barnacle_retry:failed(Failures, NowMs, Settings, Retries),
+    Redial#redial{retries = barnacle_retry:keep(IsWanted, {NowMs, Settings}, Failed)}.
+
+?DOC("Dials nobody until wait/1; a running dial is no longer waited for.").
+-spec rest(redial()) -> redial().
+rest(#redial{timer = Timer, worker = Worker} = Redial) ->
+    _ = Timer =:= none orelse erlang:cancel_timer(Timer),
+    Worker =:= none orelse cancel(Worker),
+    Redial#redial{timer = none, worker = none}.
+
+?DOC("Waits for the next node's time, with a timer of the calling process.").
+-spec wait(redial()) -> redial().
+wait(#redial{worker = #worker{}} = Redial) ->
+    Redial;
+wait(#redial{retries = Retries} = Redial) ->
+    Rested = rest(Redial),
+    case barnacle_retry:next(Retries) of
+        none ->
+            Rested;
+        NextMs ->
+            Rested#redial{timer = erlang:start_timer(NextMs, self(), retry, [{abs, true}])}
+    end.
+
+?DOC("Takes a message of its own: {ok, Redial}. Others are ignored.").
+-spec info(term(), redial()) -> {ok, redial()} | ignored.
+info({timeout, Timer, retry}, #redial{timer = Timer} = Redial) ->
+    {ok, dial(Redial#redial{timer = none})};
+info({barnacle_redial, Ref, Failures}, #redial{worker = #worker{ref = Ref}} = Redial) ->
+    {ok, ended(Failures, Redial)};
+info({'EXIT', Pid, _}, #redial{worker = #worker{pid = Pid, nodes = Nodes}} = Redial) ->
+    {ok, ended([{Node, unknown} || Node <- Nodes], Redial)};
+info(_, #redial{}) ->
+    ignored.
+
+?DOC("Whom a poll does not dial now, each with why its last dial failed.").
+-spec left_alone(redial()) -> #{node() => Reason :: term()}.
+left_alone(#redial{retries = Retries}) ->
+    barnacle_retry:waiting(now_ms(), Retries).
+
+?DOC("What is known of a node that fails, or failed a short while ago.").
+-spec find(node(), redial()) -> barnacle_retry:retry() | none.
+find(Node, #redial{retries = Retries}) ->
+    barnacle_retry:find(Node, Retries).
+
+dial(#redial{retries = Retries, settings = Settings, gate = Gate} = Redial) ->
+    case barnacle_retry:due(now_ms(), Retries) of
+        [] ->
+            wait(Redial);
+        Nodes ->
+            Owner = self(),
+            Ref = make_ref(),
+            Pid = spawn_link(fun() ->
+                Owner ! {barnacle_redial, Ref, barnacle_links:connect(Nodes, Settings, Gate)}
+            end),
+            Redial#redial{worker = #worker{pid = Pid, ref = Ref, nodes = Nodes}}
+    end.
+
+ended(Failures, #redial{retries = Retries, settings = Settings} = Redial) ->
+    Failed = barnacle_retry:failed(Failures, now_ms(), Settings, Retries),
+    wait(Redial#redial{worker = none, retries = Failed}).
+
+cancel(#worker{pid = Pid, ref = Ref}) ->
+    unlink(Pid),
+    exit(Pid, kill),
+    Gone = monitor(process, Pid),
+    receive
+        {'DOWN', Gone, process, _, _} -> ok
+    end,
+    receive
+        {barnacle_redial, Ref, _} -> ok
+    after 0 -> ok
+    end,
+    receive
+        {'EXIT', Pid, _} -> ok
+    after 0 -> ok
+    end.
+
+now_ms() ->
+    erlang:monotonic_time(millisecond).

@@ -1,0 +1,165 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_retry).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+When to dial a node again that could not be linked, or whose link was lost. Pure but for the jitter:
+the clock comes from outside.
+
+After a failed dial a node is left alone for retry_min, then for twice as long each time up to
+retry_max; the jitter makes that between half and the whole of it. A link that was lost is dialled
+soon, once, unless it was lost shortly before as well: that counts as one more failure.
+""").
+
+-export([new/0, failed/4, down/4, up/2, reset/3, keep/3, due/2, waiting/2, next/1, find/2]).
+
+-export_type([retries/0, settings/0, retry/0]).
+
+-type settings() :: #{retry_min := pos_integer(), retry_max := pos_integer(), _ => _}.
+
+%% next_ms: when it is dialled again, or up while it is linked.
+-record(retry, {
+    since_ms :: integer(),
+    attempts :: non_neg_integer(),
+    reason :: term(),
+    next_ms :: integer() | up
+}).
+
+-opaque retries() :: #{node() => #retry{}}.
+
+?DOC("What is known of a node: failing since, dials so far, why the last failed, the next dial.").
+-type retry() :: #{
+    since := integer(), attempts := non_neg_integer(), reason := term(), next := integer() | up
+}.
+
+?DOC("Nobody failed.").
+-spec new() -> retries().
+new() ->
+    #{}.
+
+?DOC("""
+Dials that failed at NowMs (monotonic). What nobody can mend by waiting (this node is not alive,
+paused) is not counted.
+""").
+-spec failed([{node(), Reason :: term()}], integer(), settings(), retries()) -> retries().
+failed(Failures, NowMs, Settings, Retries) ->
+    lists:foldl(
+        fun
+            ({_, paused}, Acc) -> Acc;
+            ({_, local_node_is_not_alive}, Acc) -> Acc;
+            ({Node, Reason}, Acc) -> Acc#{Node => fail(Acc, Node, Reason, NowMs, Settings)}
+        end,
+        Retries,
+        Failures
+    ).
+
+?DOC("The link to a node was lost at NowMs: it is dialled again soon, once.").
+-spec down({node(), Reason :: term()}, integer(), settings(), retries()) -> retries().
+down({Node, Reason}, NowMs, #{retry_min := MinMs, retry_max := MaxMs} = Settings, Retries) ->
+    case Retries of
+        #{Node := #retry{since_ms = SinceMs}} when NowMs - SinceMs < MaxMs ->
+            Retries#{Node => fail(Retries, Node, Reason, NowMs, Settings)};
+        _ ->
+            Retries#{
+                Node => #retry{
+                    since_ms = NowMs,
+                    attempts = 0,
+                    reason = Reason,
+                    next_ms = NowMs + jittered(MinMs) div 2
+                }
+            }
+    end.
+
+?DOC("A node is linked. What was known of it is kept a while, so that a flapping link is seen.").
+-spec up(node(), retries()) -> retries().
+up(Node, Retries) ->
+    case Retries of
+        #{Node := Retry} -> Retries#{Node := Retry#retry{next_ms = up}};
+        _ -> Retries
+    end.
+
+?DOC("""
+Something changed for the better: who was failing for long is dialled again within retry_min, and
+backs off anew from there.
+""").
+-spec reset(integer(), settings(), retries()) -> retries().
+reset(NowMs, #{retry_min := MinMs}, Retries) ->
+    maps:map(
+        fun
+            (_, #retry{next_ms = NextMs, attempts = Attempts} = Retry) when
+                is_integer(NextMs), Attempts > 1
+            ->
+                SoonMs = min(NextMs, NowMs + jittered(MinMs)),
+                Retry#retry{attempts = 1, next_ms = SoonMs};
+            (_, Retry) ->
+                Retry
+        end,
+        Retries
+    ).
+
+?DOC("Keeps those nodes that a predicate holds for, and forgets links that have lasted.").
+-spec keep(fun((node()) -> boolean()), {integer(), settings()}, retries()) -> retries().
+keep(Is, {NowMs, #{retry_max := MaxMs}}, Retries) ->
+    maps:filter(
+        fun
+            (_, #retry{next_ms = up, since_ms = SinceMs}) when NowMs - SinceMs >= MaxMs -> false;
+            (Node, _) -> Is(Node)
+        end,
+        Retries
+    ).
+
+?DOC("The nodes whose time has come.").
+-spec due(integer(), retries()) -> [node()].
+due(NowMs, Retries) ->
+    [Node || {Node, #retry{next_ms = Next}} <- maps:to_list(Retries), Next =< NowMs].
+
+?DOC("The nodes that are to be left alone at NowMs, each with why its last dial failed.").
+-spec waiting(integer(), retries()) -> #{node() => Reason :: term()}.
+waiting(NowMs, Retries) ->
+    maps:filtermap(
+        fun
+            (_, #retry{next_ms = Next, reason = Reason}) when is_integer(Next), Next > NowMs ->
+                {true, Reason};
+            (_, _) ->
+                false
+        end,
+        Retries
+    ).
+
+?DOC("When the next dial is due, or none.").
+-spec next(retries()) -> integer() | none.
+next(Retries) ->
+    case [Next || #retry{next_ms = Next} <- maps:values(Retries), is_integer(Next)] of
+        [] -> none;
+        Times -> lists:min(Times)
+    end.
+
+?DOC("What is known of a node that fails or failed a short while ago.").
+-spec find(node(), retries()) -> retry() | none.
+find(Node, Retries) ->
+    case Retries of
+        #{Node := #retry{since_ms = S, attempts = A, reason = R, next_ms = N}} ->
+            #{since => S, attempts => A, reason => R, next => N};
+        _ ->
+            none
+    end.
+
+fail(Retries, Node, Reason, NowMs, #{retry_min := MinMs, retry_max := MaxMs}) ->
+    {SinceMs, Attempts} =
+        case Retries of
+            #{Node := #retry{since_ms = Since, attempts = Before}} -> {Since, Before + 1};
+            _ -> {NowMs, 1}
+        end,
+    %% Past twenty doublings every wait is the longest one.
+    WaitMs = min(MaxMs, MinMs bsl min(Attempts - 1, 20)),
+    #retry{
+        since_ms = SinceMs,
+        attempts = Attempts,
+        reason = Reason,
+        next_ms = NowMs + jittered(WaitMs)
+    }.
+
+%% From half of it to the whole.
+jittered(Ms) ->
+    Ms - rand:uniform(Ms div 2 + 1) + 1.
