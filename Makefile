@@ -56,7 +56,7 @@ test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/ru
 	@test/run $(STEPS)
 
 faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length
-	@FAULTS=long SUITE=fault_hosts_SUITE,fault_dns_SUITE,fault_dist_SUITE test/run ct
+	@FAULTS=long SUITE=fault_hosts_SUITE,fault_dns_SUITE,fault_dist_SUITE,fault_storm_SUITE test/run ct
 
 check: test ## What CI runs: the same as make test
 

@@ -3,7 +3,7 @@
 
 %% Several nodes at once: a cluster to be.
 
--export([start/2, start_link/2, each/4, visible/1, is_mesh/1, await_mesh/1, stop/1]).
+-export([start/2, start_link/2, each/4, visible/1, is_mesh/1, await_mesh/1, stop/1, at_once/2]).
 
 -export_type([nodes/0]).
 
@@ -54,6 +54,8 @@ stop(Nodes) ->
     _ = at_once(fun bed_node:stop/1, Nodes),
     ok.
 
+%% The results of a function, in order, for all of a list at the same time.
+-spec at_once(fun((Item) -> Result), [Item]) -> [Result].
 at_once(Fun, List) ->
     Workers = [spawn_monitor(fun() -> exit({at_once, Fun(Item)}) end) || Item <- List],
     [
