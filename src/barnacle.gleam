@@ -222,6 +222,23 @@ pub fn with_max_connects(
   max_connects: Int,
 ) -> Barnacle(a)
 
+/// Which of the discovered nodes to link. By default all. A node that does not pass is neither
+/// linked nor missed nor unlinked.
+@external(erlang, "barnacle_gleam", "with_filter")
+pub fn with_filter(
+  barnacle: Barnacle(a),
+  filter: setting.Filter,
+) -> Barnacle(a)
+
+/// How many names an answer may bring, counted after the filter. An answer with more is refused as a
+/// whole. 10000 by default.
+@external(erlang, "barnacle_gleam", "with_max_nodes")
+pub fn with_max_nodes(barnacle: Barnacle(a), max_nodes: Int) -> Barnacle(a)
+
+/// The lowest level that is logged. `setting.Notice` by default.
+@external(erlang, "barnacle_gleam", "with_log")
+pub fn with_log(barnacle: Barnacle(a), log: setting.LogLevel) -> Barnacle(a)
+
 /// How long a node whose dial failed is left alone, at first, in ms. 1000 by default. Each failure
 /// in a row doubles it, up to `with_retry_max`; a bit at random is taken off. A link that was lost is
 /// dialled sooner, once. `refresh` dials everybody.

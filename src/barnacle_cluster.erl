@@ -170,7 +170,7 @@ and telling are ignored, and the same result as refresh/2. Exits with {bad_optio
 run_once(Options) ->
     case checked(Options) of
         {ok, #{strategy := Strategy} = Checked} ->
-            barnacle_round:once(#{
+            barnacle_round_once:run(#{
                 options => Checked,
                 strategy => Strategy,
                 plan => barnacle_plan:new(),

@@ -28,6 +28,9 @@ that errors of discovery are Gleam's wherever they turn up.
     with_departed_after/2,
     with_connect_timeout/2,
     with_max_connects/2,
+    with_filter/2,
+    with_max_nodes/2,
+    with_log/2,
     with_retry_min/2,
     with_retry_max/2,
     with_strategy_timeout/2,
@@ -149,6 +152,22 @@ with_connect_timeout(Builder, Ms) ->
 -spec with_max_connects(builder(), integer()) -> builder().
 with_max_connects(Builder, Max) ->
     Builder#{max_connects => Max}.
+
+%% What is no Filter stays as it is; the check of the options says so.
+-spec with_filter(builder(), {patterns, [binary()]} | {predicate, fun((binary()) -> boolean())}) ->
+    builder().
+with_filter(Builder, {Kind, Filter}) when Kind =:= patterns; Kind =:= predicate ->
+    Builder#{filter => Filter};
+with_filter(Builder, Other) ->
+    Builder#{filter => Other}.
+
+-spec with_max_nodes(builder(), integer()) -> builder().
+with_max_nodes(Builder, Max) ->
+    Builder#{max_nodes => Max}.
+
+-spec with_log(builder(), barnacle_log:level()) -> builder().
+with_log(Builder, Level) ->
+    Builder#{log => Level}.
 
 -spec with_retry_min(builder(), integer()) -> builder().
 with_retry_min(Builder, Ms) ->

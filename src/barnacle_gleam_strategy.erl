@@ -11,7 +11,8 @@ They are made at the source, so that a refresh, a round of run_once and a listen
 
 -behaviour(barnacle_strategy).
 
--export([init/1, discover/1, connect/2, disconnect/2, list/1, timeout/1, functions/1, describe/1]).
+-export([init/1, discover/1, connect/2, disconnect/2, list/1]).
+-export([timeout/1, functions/1, describe/1, to_error/2]).
 -export([from_lookup_error/1, from_host_error/1]).
 
 %% Whose errors: those of the user's own functions stay what they are, and Nil says nothing more.
@@ -60,6 +61,16 @@ functions(#state{strategy = Inner}) ->
 -spec describe(#state{}) -> module().
 describe(#state{strategy = Inner}) ->
     barnacle_strategy:describe(Inner).
+
+?DOC("""
+The value of the strategy's type that says least. The user's own type has none that could be known
+here: the round crashes with the reason, and so do its callers.
+""").
+-spec to_error(term(), #state{}) -> unknown | [] | nil.
+to_error(_Why, #state{kind = dns}) -> unknown;
+to_error(_Why, #state{kind = hosts}) -> [];
+to_error(_Why, #state{kind = nil}) -> nil;
+to_error(Why, #state{kind = custom}) -> exit(Why).
 
 ?DOC("barnacle_dns:lookup_error/0 as LookupError of src/barnacle/dns.gleam.").
 -spec from_lookup_error(barnacle_dns:lookup_error() | term()) -> atom() | {posix_error, binary()}.

@@ -5,44 +5,67 @@
 -include_lib("kernel/include/logger.hrl").
 
 ?MODULEDOC("""
-What barnacles log, through OTP's logger as report maps #{barnacle, what, ...}.
+What barnacles log, through OTP's logger as report maps #{barnacle, what, ...}, in words by
+barnacle_log_text.
 
 Everything is at notice or above, since a plain Erlang hides info, and without a domain, since the
-default handler drops foreign domains.
+default handler drops foreign domains. Changes are told once, and held down where they come thick
+(barnacle_log_rate); troubles that last are told again at growing gaps (barnacle_trouble).
 """).
 
--export([round/3, crashed/3, not_alive/1, half_of_atoms/2, format/1]).
+-export([new/3, round/2, crashed/3, not_alive/1, half_of_atoms/2]).
+-export([lines/3, crash_lines/4]).
 
--export_type([name/0]).
+-export_type([name/0, level/0, log/0, line/0]).
 
 ?DOC("How a barnacle is called in the log: its registered name, or its pid.").
 -type name() :: atom() | pid().
 
-?DOC("Logs what a round has changed, and gives the troubles for the next one.").
--spec round(name(), barnacle_round:outcome() | crashed, {[node()], barnacle_trouble:troubles()}) ->
-    barnacle_trouble:troubles().
-round(_Name, crashed, {_, Troubles}) ->
-    Troubles;
-round(Name, #{visible := Visible} = Outcome, {Before, Troubles}) ->
-    Joined = Visible -- Before,
-    Left = Before -- Visible,
-    Joined =/= [] andalso log(notice, Name, joined, #{nodes => Joined}),
-    Left =/= [] andalso log(notice, Name, left, #{nodes => Left}),
-    {Said, Troubles1} = barnacle_trouble:update(
-        troubles(Outcome), erlang:monotonic_time(millisecond), Troubles
-    ),
-    lists:foreach(fun(Words) -> say(Name, Words) end, Said),
-    Troubles1.
+?DOC("The lowest level that is logged.").
+-type level() :: notice | warning | error | none.
 
-?DOC("A function of the strategy crashed or overstayed.").
--spec crashed(name(), term(), list()) -> ok.
-crashed(Name, Reason, Stacktrace) ->
-    log(error, Name, strategy_crashed, #{reason => Reason, stacktrace => Stacktrace}).
+-type line() :: {notice | warning | error, What :: atom(), Report :: map()}.
+
+%% linked: as it was last. told: as it was told last. now: the troubles of the last round that came
+%% to an end.
+-record(log, {
+    name :: name(),
+    level :: level(),
+    linked :: [node()],
+    told :: [node()],
+    rate :: barnacle_log_rate:rate(),
+    now = #{} :: #{atom() => term()},
+    troubles :: barnacle_trouble:troubles()
+}).
+
+-opaque log() :: #log{}.
+
+?DOC("Has told nothing; some nodes are linked already.").
+-spec new(name(), level(), [node()]) -> log().
+new(Name, Level, Linked) ->
+    #log{
+        name = Name,
+        level = Level,
+        linked = Linked,
+        told = Linked,
+        rate = barnacle_log_rate:new(),
+        troubles = barnacle_trouble:new()
+    }.
+
+?DOC("Logs what a round has changed.").
+-spec round(barnacle_round:outcome(), log()) -> log().
+round(Outcome, Log) ->
+    write(lines(Outcome, now_ms(), Log)).
+
+?DOC("Logs that a round crashed, as any other trouble.").
+-spec crashed(term(), list(), log()) -> log().
+crashed(Reason, Stacktrace, Log) ->
+    write(crash_lines(Reason, Stacktrace, now_ms(), Log)).
 
 ?DOC("This node is not alive, so nothing can be connected.").
--spec not_alive(name()) -> ok.
-not_alive(Name) ->
-    log(warning, Name, local_node_is_not_alive, #{}).
+-spec not_alive(log()) -> log().
+not_alive(Log) ->
+    write({[{warning, local_node_is_not_alive, #{}}], Log}).
 
 ?DOC("Half of the atoms that may be made for node names are made.").
 -spec half_of_atoms(non_neg_integer(), non_neg_integer()) -> true.
@@ -50,13 +73,47 @@ half_of_atoms(Count, Max) ->
     ok = log(warning, self(), atoms, #{made => Count, max_new_atoms => Max}),
     true.
 
-?DOC("A report as format and arguments; the report_cb of all reports here.").
--spec format(logger:report()) -> {io:format(), [term()]}.
-format(#{barnacle := Name, what := What} = Report) ->
-    {Format, Args} = text(What, Report),
-    {"barnacle ~tp: " ++ Format, [Name | Args]}.
+?DOC("What there is to say of a round that ended at NowMs (monotonic); logs nothing.").
+-spec lines(barnacle_round:outcome(), integer(), log()) -> {[line()], log()}.
+lines(#{visible := Visible} = Outcome, NowMs, Log) ->
+    {Links, Log1} = links(lists:sort(Visible), NowMs, Log),
+    {Troubles, Log2} = troubles(troubles_of(Outcome), NowMs, Log1),
+    {Links ++ Troubles, Log2}.
 
-troubles(#{answer := Answer, failed := Failed, refused := Refused, departed := Departed}) ->
+?DOC("What there is to say of a round that crashed; what was known before stays as it is.").
+-spec crash_lines(term(), list(), integer(), log()) -> {[line()], log()}.
+crash_lines(Reason, Stacktrace, NowMs, #log{now = Now} = Log) ->
+    {Lines, Log1} = troubles(Now#{crash => {Reason, Stacktrace}}, NowMs, Log),
+    {Lines, Log1#log{now = Now}}.
+
+links(Linked, NowMs, #log{linked = Before, rate = Rate0} = Log0) ->
+    Rate =
+        case Linked of
+            Before -> Rate0;
+            _ -> barnacle_log_rate:change(NowMs, Rate0)
+        end,
+    #log{told = Told} = Log = Log0#log{linked = Linked, rate = Rate},
+    case Linked =/= Told andalso barnacle_log_rate:allows(NowMs, Rate) of
+        true ->
+            Lines = [
+                {notice, What, #{nodes => Nodes, linked => length(Linked)}}
+             || {What, [_ | _] = Nodes} <- [{joined, Linked -- Told}, {left, Told -- Linked}]
+            ],
+            {Lines, Log#log{told = Linked, rate = barnacle_log_rate:told(NowMs, Rate)}};
+        false ->
+            {[], Log}
+    end.
+
+troubles(Now, NowMs, #log{troubles = Troubles} = Log) ->
+    {Said, Troubles1} = barnacle_trouble:update(Now, NowMs, Troubles),
+    {[line(Words) || Words <- Said], Log#log{now = Now, troubles = Troubles1}}.
+
+troubles_of(#{answer := Answer, failed := Failed0, refused := Refused, departed := Departed}) ->
+    %% Neither is a trouble of the network, and both were told when they came about.
+    Failed = [
+        Failure
+     || {_, Why} = Failure <- Failed0, Why =/= paused, Why =/= local_node_is_not_alive
+    ],
     maps:from_list(
         [{discovery, Why} || {error, Why} <- [Answer]] ++
             [{partial, Why} || {partial, _, Why} <- [Answer]] ++
@@ -68,53 +125,35 @@ troubles(#{answer := Answer, failed := Failed, refused := Refused, departed := D
 departed({ok, Names}) -> {departed, Names};
 departed({suspect, Names}) -> {suspect, Names}.
 
-say(Name, {over, Kind, Detail, Rounds, SinceMs}) ->
-    log(notice, Name, over, #{
-        trouble => Kind, detail => Detail, rounds => Rounds, since_ms => SinceMs
-    });
-say(Name, {lasts, Kind, Detail, Rounds, SinceMs}) ->
-    log(level(Kind), Name, Kind, #{detail => Detail, rounds => Rounds, since_ms => SinceMs});
-say(Name, {_BeganOrChanged, Kind, Detail}) ->
-    log(level(Kind), Name, Kind, #{detail => Detail}).
+line({over, Kind, Detail, Rounds, SinceMs}) ->
+    {notice, over, #{trouble => Kind, detail => Detail, rounds => Rounds, since_ms => SinceMs}};
+line({lasts, Kind, Detail, Rounds, SinceMs}) ->
+    {level(Kind), Kind, #{detail => Detail, rounds => Rounds, since_ms => SinceMs}};
+line({_BeganOrChanged, Kind, Detail}) ->
+    {level(Kind), Kind, #{detail => Detail}}.
 
 level(partial) -> notice;
 level(departed) -> notice;
 level(refused) -> error;
+level(crash) -> error;
 level(_) -> warning.
 
+write({Lines, #log{name = Name, level = Level} = Log}) ->
+    lists:foreach(
+        fun({LineLevel, What, Report}) ->
+            is_logged(LineLevel, Level) andalso log(LineLevel, Name, What, Report)
+        end,
+        Lines
+    ),
+    Log.
+
+is_logged(_LineLevel, none) -> false;
+is_logged(LineLevel, Level) -> logger:compare_levels(LineLevel, Level) =/= lt.
+
 log(Level, Name, What, Report) ->
-    ?LOG(Level, Report#{barnacle => Name, what => What}, #{report_cb => fun ?MODULE:format/1}).
+    ?LOG(Level, Report#{barnacle => Name, what => What}, #{
+        report_cb => fun barnacle_log_text:format/1
+    }).
 
-text(joined, #{nodes := Nodes}) ->
-    {"joined ~0tp", [Nodes]};
-text(left, #{nodes := Nodes}) ->
-    {"no longer linked to ~0tp", [Nodes]};
-text(strategy_crashed, #{reason := Reason}) ->
-    {"a function of the strategy failed, and its round with it: ~0tp", [Reason]};
-text(local_node_is_not_alive, _) ->
-    {"this node is not alive, so it can join nobody; start it with -name or -sname", []};
-text(atoms, #{made := Made, max_new_atoms := Max}) ->
-    {"~b atoms made for node names, ~b may be (max_new_atoms); is the source sound?", [Made, Max]};
-text(over, #{trouble := Kind, rounds := Rounds, since_ms := SinceMs}) ->
-    {"~p is over, after ~b rounds in ~b ms", [Kind, Rounds, SinceMs]};
-text(Kind, #{detail := Detail} = Report) ->
-    {Format, Args} = trouble(Kind, Detail),
-    case Report of
-        #{rounds := Rounds, since_ms := SinceMs} ->
-            {Format ++ " (for ~b rounds in ~b ms)", Args ++ [Rounds, SinceMs]};
-        _ ->
-            {Format, Args}
-    end.
-
-trouble(discovery, Why) ->
-    {"discovery failed, what was known stays: ~0tp", [Why]};
-trouble(partial, Why) ->
-    {"discovery is partial, nobody counts as missing: ~0tp", [Why]};
-trouble(connect, Failed) ->
-    {"not connected: ~0tp", [Failed]};
-trouble(refused, Names) ->
-    {"names that will not become nodes: ~0tp", [Names]};
-trouble(departed, Names) ->
-    {"departed from discovery, still linked: ~0tp", [Names]};
-trouble(suspect, Names) ->
-    {"too many names are missing at once to be believed, nobody is sent away: ~0tp", [Names]}.
+now_ms() ->
+    erlang:monotonic_time(millisecond).

@@ -30,6 +30,9 @@ pause or shutdown.
         departed_after => non_neg_integer(),
         connect_timeout => pos_integer(),
         max_connects => pos_integer(),
+        filter => barnacle_filter:spec(),
+        max_nodes => pos_integer(),
+        log => barnacle_log:level(),
         retry_min => pos_integer(),
         retry_max => pos_integer(),
         strategy_timeout => pos_integer()
@@ -47,6 +50,9 @@ pause or shutdown.
     departed_after := non_neg_integer(),
     connect_timeout := pos_integer(),
     max_connects := pos_integer(),
+    filter => barnacle_filter:filter(),
+    max_nodes := pos_integer(),
+    log := barnacle_log:level(),
     retry_min := pos_integer(),
     retry_max := pos_integer(),
     strategy_timeout := pos_integer()
@@ -87,12 +93,24 @@ table() ->
             <<"the deadline of all connects of a round together">>},
         {max_connects, {integer, nodes, 1, 10000}, {default, 64},
             <<"how many nodes are dialled at a time">>},
+        {filter,
+            {term, <<"a predicate, or a list of patterns such as <<\"app@10.0.*\">>">>,
+                fun barnacle_filter:new/1},
+            optional,
+            <<
+                "which of the discovered names to join; the predicate takes a name as a binary, * "
+                "in a pattern stands for any characters"
+            >>},
+        {max_nodes, {integer, names, 1, 1000000}, {default, 10000},
+            <<"how many names an answer may bring, after the filter; a longer one is refused">>},
         {retry_min, {integer, ms, 1, ?DAY_MS}, {default, 1000},
             <<"how long a node whose dial failed is left alone, at first">>},
         {retry_max, {integer, ms, 1, ?DAY_MS}, {default, 30000},
             <<"and at most; twice as long after each failure">>},
         {strategy_timeout, {integer, ms, 1, ?DAY_MS}, {default, 30000},
-            <<"the deadline of each call of a strategy's own function">>}
+            <<"the deadline of each call of a strategy's own function">>},
+        {log, {one_of, [notice, warning, error, none]}, {default, notice},
+            <<"the lowest level that is logged, or none">>}
     ].
 
 ?DOC("Why a barnacle did not start, and what to do, as a text for people.").

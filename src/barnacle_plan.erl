@@ -11,7 +11,7 @@ missing; a partial one adds names and brings missing ones back; an error changes
 complete answer is no evidence against anybody.
 """).
 
--export([new/0, observe/3, wanted/1, is_wanted/2, departed/3, forget/2, cut/1, result/3]).
+-export([new/0, observe/3, wanted/1, is_wanted/2, departed/3, forget/2, cut/1, result/3, parts/1]).
 
 -export_type([plan/0, answer/0, mode/0, departed/0, result/0]).
 
@@ -105,9 +105,11 @@ departed(Plan, NowMs, #{after_ms := AfterMs, hasty := Hasty}) ->
     {Verdict, lists:sort(maps:keys(Gone))}.
 
 ?DOC("Knowledge without some names: they are gone and no longer connected.").
--spec forget([name()], plan()) -> plan().
+-spec forget([barnacle_names:name()], plan()) -> plan().
+forget([], Plan) ->
+    Plan;
 forget(Names, Plan) ->
-    maps:without(Names, Plan).
+    maps:without([barnacle_names:to_binary(Name) || Name <- Names], Plan).
 
 ?DOC("""
 The nodes to cut at once, of those that are listed and not named (extra). Only the mode
@@ -138,6 +140,12 @@ result({error, Reason}, _Failed, _Listed) -> {error, {strategy_error, Reason}};
 result(ok, #{connect := [_ | _] = Failed}, _Listed) -> {error, {connect_error, Failed}};
 result(ok, #{disconnect := [_ | _] = Failed}, _Listed) -> {error, {disconnect_error, Failed}};
 result(ok, _, Listed) -> {ok, Listed}.
+
+?DOC("What an answer is, the names that it brought, and why it is not complete (none if it is).").
+-spec parts(answer()) -> {complete | partial | error, [barnacle_names:name()], Why :: term()}.
+parts({complete, Names}) -> {complete, Names, none};
+parts({partial, Names, Why}) -> {partial, Names, Why};
+parts({error, Why}) -> {error, [], Why}.
 
 named(Names, Peer) ->
     maps:from_list([{barnacle_names:to_binary(Name), Peer} || Name <- Names]).

@@ -94,7 +94,7 @@ left_alone(#redial{retries = Retries}) ->
 find(Node, #redial{retries = Retries}) ->
     barnacle_retry:find(Node, Retries).
 
-dial(#redial{retries = Retries, settings = Settings, gate = Gate} = Redial) ->
+dial(#redial{retries = Retries} = Redial) ->
     case barnacle_retry:due(now_ms(), Retries) of
         [] ->
             wait(Redial);
@@ -102,10 +102,17 @@ dial(#redial{retries = Retries, settings = Settings, gate = Gate} = Redial) ->
             Owner = self(),
             Ref = make_ref(),
             Pid = spawn_link(fun() ->
-                Owner ! {barnacle_redial, Ref, barnacle_links:connect(Nodes, Settings, Gate)}
+                Owner ! {barnacle_redial, Ref, connect(Nodes, Owner, Redial)}
             end),
             Redial#redial{worker = #worker{pid = Pid, ref = Ref, nodes = Nodes}}
     end.
+
+connect(Nodes, Owner, #redial{settings = Settings, gate = Gate}) ->
+    Events = barnacle_event:open(barnacle_event:metadata(Owner, retry, Settings)),
+    StartedAt = erlang:monotonic_time(),
+    Failures = barnacle_links:connect(Nodes, Settings, Gate),
+    ok = barnacle_event:links(connect, Nodes, Failures, StartedAt, Events),
+    Failures.
 
 ended(Failures, #redial{retries = Retries, settings = Settings} = Redial) ->
     Failed = barnacle_retry:failed(Failures, now_ms(), Settings, Retries),

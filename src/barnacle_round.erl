@@ -12,7 +12,7 @@ ready; {calling, Function, DeadlineMs} before each function of the strategy that
 returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
 """).
 
--export([start/1, go/2, cancel/1, once/1]).
+-export([start/1, go/2, cancel/1]).
 
 -export_type([work/0, worker/0, outcome/0, trigger/0]).
 
@@ -37,6 +37,7 @@ returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
     tried := [node()],
     failed := [{node(), term()}],
     refused := [{binary(), barnacle_names:refusal()}],
+    filtered := [barnacle_names:name()],
     cut := [node()],
     departed := barnacle_plan:departed()
 }.
@@ -68,57 +69,6 @@ cancel(#{pid := Pid, monitor := Monitor} = Worker) ->
     end,
     flush(Worker).
 
-?DOC("""
-A round from begin to end for the calling process, which it ends with, and which it cannot take with
-it. Exits with the reason that a function of the strategy crashed with, or
-{strategy_timeout, Function}.
-""").
--spec once(work()) -> barnacle_plan:result().
-%% The owner hands over the result as its exit reason.
--dialyzer({nowarn_function, once/1}).
-once(Work) ->
-    Caller = self(),
-    {_Owner, Monitor} = spawn_monitor(fun() -> exit({once, own(Caller, Work)}) end),
-    receive
-        {'DOWN', Monitor, process, _, {once, {result, Result}}} -> Result;
-        {'DOWN', Monitor, process, _, {once, {crashed, Reason}}} -> exit(Reason);
-        {'DOWN', Monitor, process, _, Reason} -> exit(Reason)
-    end.
-
-%% The owner of a round that has no server.
-own(Caller, Work) ->
-    process_flag(trap_exit, true),
-    CallerMonitor = monitor(process, Caller),
-    #{ref := Ref} = Worker = start(Work),
-    receive
-        {barnacle_round, Ref, ready} -> ok = go(Worker, refresh)
-    end,
-    Outcome = await(Worker, CallerMonitor, infinity),
-    ok = cancel(Worker),
-    Outcome.
-
-await(#{ref := Ref, monitor := Monitor} = Worker, CallerMonitor, Deadline) ->
-    receive
-        {barnacle_round, Ref, {calling, Function, DeadlineMs}} ->
-            await(Worker, CallerMonitor, {Function, DeadlineMs});
-        {barnacle_round, Ref, returned} ->
-            await(Worker, CallerMonitor, infinity);
-        {barnacle_round, Ref, {done, #{result := Result}}} ->
-            {result, Result};
-        {barnacle_round, Ref, {crashed, Reason, _Stacktrace}} ->
-            {crashed, Reason};
-        {'DOWN', Monitor, process, _, Reason} ->
-            {crashed, Reason};
-        {'DOWN', CallerMonitor, process, _, Reason} ->
-            {crashed, Reason}
-    after left_ms(Deadline) ->
-        {Function, _} = Deadline,
-        {crashed, {strategy_timeout, Function}}
-    end.
-
-left_ms(infinity) -> infinity;
-left_ms({_Function, DeadlineMs}) -> max(0, DeadlineMs - now_ms()).
-
 %% The exit signal of a linked worker is a message where the owner traps exits.
 flush(#{pid := Pid, ref := Ref} = Worker) ->
     receive
@@ -137,15 +87,29 @@ worker(Owner, Ref, Work) ->
         receive
             {Ref, go, Asked} -> Asked
         end,
+    Events = barnacle_event:open(barnacle_event:metadata(Owner, Trigger, maps:get(options, Work))),
     Event =
         try
-            {done, run(Work#{owner => Owner, tell => Tell, trigger => Trigger})}
+            {done, watched(Work#{
+                owner => Owner, tell => Tell, trigger => Trigger, events => Events
+            })}
         catch
-            throw:Reason:Stacktrace -> {crashed, {nocatch, Reason}, Stacktrace};
-            error:Reason:Stacktrace -> {crashed, {Reason, Stacktrace}, Stacktrace};
-            exit:Reason:Stacktrace -> {crashed, Reason, Stacktrace}
+            Class:Reason:Stacktrace ->
+                ok = barnacle_event:failed(Class, Reason, Stacktrace, Events),
+                {crashed, exit_reason(Class, Reason, Stacktrace), Stacktrace}
         end,
     ok = Tell(Event).
+
+%% As the exit of a process that raised it.
+exit_reason(throw, Reason, _Stacktrace) -> {nocatch, Reason};
+exit_reason(error, Reason, Stacktrace) -> {Reason, Stacktrace};
+exit_reason(exit, Reason, _Stacktrace) -> Reason.
+
+watched(#{events := Events} = Work) ->
+    ok = barnacle_event:start(round, #{}, Events),
+    #{result := Result, visible := Visible} = Outcome = run(Work),
+    ok = barnacle_event:stop(round, #{nodes => length(Visible)}, #{result => Result}, Events),
+    Outcome.
 
 run(#{options := Options, owner := Owner} = Work0) ->
     {Answer, Work} = discover(Work0),
@@ -156,7 +120,7 @@ run(#{options := Options, owner := Owner} = Work0) ->
             {Connect, Extra} = compare(Answer, Before, Work),
             {Nodes, Refused} = to_nodes(Connect, Work),
             {Tried, LeftAlone} = left_alone(Nodes, Work),
-            Failed = connect(Tried, Work) ++ LeftAlone ++
+            Failed = told(connect, Tried, Work, fun connect/2) ++ LeftAlone ++
                 [{Name, Why} || {Name, Why} <- Refused, is_atom(Name)],
             Cut = barnacle_plan:cut(#{
                 mode => maps:get(disconnect, Options),
@@ -165,7 +129,7 @@ run(#{options := Options, owner := Owner} = Work0) ->
                 extra => Extra,
                 wanted_by_others => wanted_by_others(Extra, Owner)
             }),
-            Uncut = disconnect(Cut, Work),
+            Uncut = told(disconnect, Cut, Work, fun disconnect/2),
             finish(Answer, Work, #{
                 tried => Tried,
                 failed => Failed,
@@ -178,12 +142,29 @@ run(#{options := Options, owner := Owner} = Work0) ->
             outcome(Error, Answer, [], Work, Nothing)
     end.
 
-discover(#{strategy := Strategy, options := Options, plan := Plan} = Work) ->
+discover(#{strategy := Strategy, options := Options, plan := Plan, events := Events} = Work) ->
+    ok = barnacle_event:start(discovery, #{}, Events),
     TimeoutMs = barnacle_strategy:timeout(Strategy, maps:get(strategy_timeout, Options)),
-    {Answer, Strategy1} = calling(discover, TimeoutMs, Work, fun() ->
+    {Found, Strategy1} = calling(discover, TimeoutMs, Work, fun() ->
         barnacle_strategy:discover(Strategy)
     end),
-    {Answer, Work#{strategy := Strategy1, plan := barnacle_plan:observe(Answer, now_ms(), Plan)}}.
+    {Answer, Filtered} = filter(Found, Work),
+    {Outcome, Names, Why} = barnacle_plan:parts(Answer),
+    ok = barnacle_event:stop(
+        discovery, #{names => length(Names)}, #{outcome => Outcome, reason => Why}, Events
+    ),
+    %% What the filter keeps away is as good as never named, so its absence means nothing.
+    Plan1 = barnacle_plan:forget(Filtered, barnacle_plan:observe(Answer, now_ms(), Plan)),
+    {Answer, Work#{strategy := Strategy1, plan := Plan1, filtered => Filtered}}.
+
+filter(Found, #{options := #{max_nodes := Max}} = Work) ->
+    barnacle_filter:answer(Found, fun(Names) -> pass(Names, Work) end, Max).
+
+%% A predicate is the user's own function, so it has a deadline as his others have.
+pass(Names, #{options := #{filter := Filter, strategy_timeout := TimeoutMs}} = Work) ->
+    calling(filter, TimeoutMs, Work, fun() -> barnacle_filter:partition(Names, Filter) end);
+pass(Names, _Work) ->
+    {Names, []}.
 
 %% What to dial: all that is wanted and not connected; what could be cut: all visible that the
 %% answer does not name.
@@ -191,9 +172,9 @@ compare(Answer, #{connected := Connected, visible := Visible}, #{options := Opti
     {Connect, Extra} = barnacle_native:diff(wanted(Answer, Work), Connected, node()),
     case {maps:get(disconnect, Options), Answer} of
         {undiscovered, {complete, _}} when Visible =:= Connected ->
-            {Connect, Extra};
+            {Connect, ours(Extra, Work)};
         {undiscovered, {complete, Names}} ->
-            {Connect, element(2, barnacle_native:diff(Names, Visible, node()))};
+            {Connect, ours(element(2, barnacle_native:diff(Names, Visible, node())), Work)};
         _ ->
             {Connect, []}
     end.
@@ -204,6 +185,9 @@ left_alone(Nodes, #{trigger := poll, left_alone := LeftAlone}) ->
     {Tried, [{Node, maps:get(Node, LeftAlone)} || Node <- Failing]};
 left_alone(Nodes, _Work) ->
     {Nodes, []}.
+
+ours(Nodes, Work) ->
+    element(1, pass(Nodes, Work)).
 
 wanted_by_others([], _Owner) -> fun(_) -> false end;
 wanted_by_others(_Extra, Owner) -> barnacle_registry:wanted_by_others(Owner).
@@ -251,8 +235,15 @@ list(Work) ->
         {error, _} = Error -> Error
     end.
 
-connect([], _Work) ->
+%% Connects or disconnects nodes, gives the failures, and has listeners of events told of all.
+told(_Verb, [], _Work, _Do) ->
     [];
+told(Verb, Nodes, #{events := Events} = Work, Do) ->
+    StartedAt = erlang:monotonic_time(),
+    Failed = Do(Nodes, Work),
+    ok = barnacle_event:links(Verb, Nodes, Failed, StartedAt, Events),
+    Failed.
+
 connect(Nodes, #{options := Options, gate := Gate} = Work) ->
     case call_own(connect, Nodes, Work) of
         none ->
@@ -261,8 +252,6 @@ connect(Nodes, #{options := Options, gate := Gate} = Work) ->
             failures(Result, Nodes)
     end.
 
-disconnect([], _Work) ->
-    [];
 disconnect(Nodes, #{gate := Gate} = Work) ->
     case call_own(disconnect, Nodes, Work) of
         none -> barnacle_links:disconnect(Nodes, Gate);
@@ -288,13 +277,17 @@ has(Function, #{strategy := Strategy}) ->
 finish(Answer, Work, Done) ->
     case list(Work) of
         {ok, #{visible := Visible}} ->
-            outcome(strategy_result(Answer), Answer, Visible, Work, Done);
+            outcome(strategy_result(Answer, Work), Answer, Visible, Work, Done);
         {error, _} = Error ->
             outcome(Error, Answer, [], Work, Done)
     end.
 
-strategy_result({error, _} = Error) -> Error;
-strategy_result(_) -> ok.
+strategy_result({error, {too_many_nodes, _, _} = Why}, #{strategy := Strategy}) ->
+    {error, barnacle_strategy:to_error(Why, Strategy)};
+strategy_result({error, _} = Error, _Work) ->
+    Error;
+strategy_result(_, _Work) ->
+    ok.
 
 outcome(StrategyResult, Answer, Visible, Work, Done) ->
     #{options := Options, plan := Plan, strategy := Strategy, trigger := Trigger} = Work,
@@ -316,6 +309,7 @@ outcome(StrategyResult, Answer, Visible, Work, Done) ->
         tried => Tried,
         failed => Failed,
         refused => Refused,
+        filtered => maps:get(filtered, Work),
         cut => Cut,
         departed => departed(Visible, #{after_ms => AfterMs, hasty => Trigger =:= refresh}, Plan)
     }.

@@ -34,7 +34,7 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
     crashes = 0 :: non_neg_integer(),
     failed = false :: boolean(),
     visible :: [node()],
-    troubles :: barnacle_trouble:troubles(),
+    log :: barnacle_log:log(),
     history :: barnacle_status:history()
 }).
 
@@ -43,6 +43,8 @@ init(#{strategy := Strategy} = Options) ->
     %% The server is linked to the worker of a round and outlives it.
     process_flag(trap_exit, true),
     Gate = barnacle_gate:new(),
+    Visible = barnacle_links:visible(),
+    Log = barnacle_log:new(maps:get(name, Options, self()), maps:get(log, Options), Visible),
     State = #state{
         options = Options,
         strategy = Strategy,
@@ -50,11 +52,11 @@ init(#{strategy := Strategy} = Options) ->
         gate = Gate,
         born_ms = now_ms(),
         redial = barnacle_redial:new(Options, Gate),
-        visible = barnacle_links:visible(),
-        troubles = barnacle_trouble:new(),
+        visible = Visible,
+        log = Log,
         history = barnacle_status:new()
     },
-    is_alive() orelse barnacle_log:not_alive(name(State)),
+    is_alive() orelse barnacle_log:not_alive(Log),
     links_are_ours(State) andalso barnacle_links:watch(),
     {ok, start_round([], State)}.
 
@@ -158,9 +160,6 @@ round_event({crashed, Reason, Stacktrace}, _Round, State) ->
     crashed(Reason, Stacktrace, State).
 
 done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
-    Troubles = barnacle_log:round(
-        name(State), Outcome, {State#state.visible, State#state.troubles}
-    ),
     answer(Round, {result, Result}),
     notify({refresh, Result}, State),
     NowMs = now_ms(),
@@ -169,7 +168,7 @@ done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = 
         plan = maps:get(plan, Outcome),
         visible = Visible,
         redial = redial_after(Outcome, State),
-        troubles = Troubles,
+        log = barnacle_log:round(Outcome, State#state.log),
         history = barnacle_status:observe(Outcome, NowMs, State#state.history),
         crashes = 0,
         failed = element(1, Result) =:= error
@@ -188,11 +187,11 @@ redial_after(Outcome, #state{redial = Redial} = State) ->
     end.
 
 crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
-    Crashes > 0 orelse barnacle_log:crashed(name(State), Reason, Stacktrace),
     answer(Round, {crashed, Reason}),
     next_round((end_round(State))#state{
         crashes = Crashes + 1,
         failed = true,
+        log = barnacle_log:crashed(Reason, Stacktrace, State#state.log),
         history = barnacle_status:crashed(Reason, now_ms(), State#state.history)
     }).
 
@@ -313,9 +312,6 @@ next_poll_in(#state{timer = Timer}) ->
         false -> 0;
         Ms -> Ms
     end.
-
-name(#state{options = #{name := Name}}) -> Name;
-name(#state{}) -> self().
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

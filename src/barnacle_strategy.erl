@@ -16,7 +16,7 @@ its round only.
 The built-in ones are chosen by the forms of strategy/0; {Module, Arg} is a module of one's own.
 """).
 
--export([new/1, discover/1, has/2, call/3, timeout/2, describe/1]).
+-export([new/1, discover/1, has/2, call/3, timeout/2, describe/1, to_error/2]).
 
 -export_type([strategy/0, t/0, answer/0]).
 
@@ -67,7 +67,15 @@ that gives default.
 ?DOC("The module to name in logs and status, where a strategy wraps another one.").
 -callback describe(State :: term()) -> module().
 
--optional_callbacks([connect/2, disconnect/2, list/1, timeout/1, functions/1, describe/1]).
+?DOC("""
+What barnacle has against an answer ({too_many_nodes, Count, Max}) as an error of this strategy,
+where its errors have forms of their own; without it, as it is.
+""").
+-callback to_error(Why :: term(), State :: term()) -> Error :: term().
+
+-optional_callbacks([
+    connect/2, disconnect/2, list/1, timeout/1, functions/1, describe/1, to_error/2
+]).
 
 ?DOC("The strategy that an option names, or a text that says what is wrong with it.").
 -spec new(term()) -> {ok, t()} | {error, binary()}.
@@ -125,6 +133,14 @@ describe({Module, State}) ->
     case erlang:function_exported(Module, describe, 1) of
         true -> Module:describe(State);
         false -> Module
+    end.
+
+?DOC("What barnacle has against an answer, as an error of the strategy.").
+-spec to_error(Why, t()) -> Why | term().
+to_error(Why, {Module, State}) ->
+    case erlang:function_exported(Module, to_error, 2) of
+        true -> Module:to_error(Why, State);
+        false -> Why
     end.
 
 own(Module, Arg) ->

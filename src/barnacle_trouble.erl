@@ -4,8 +4,10 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-When to speak of trouble: once when it begins or changes, then at growing gaps with a count while
-it lasts, once when it is over. Pure: the clock comes from outside.
+When to speak of trouble: at once when it begins, when it changes as often as barnacle_log_rate
+allows, at growing gaps with a count while it lasts, and once when it is over. Trouble that comes
+and goes is held down with it: what was never told has no end to tell. Pure: the clock comes from
+outside.
 """).
 
 -export([new/0, update/3]).
@@ -18,12 +20,15 @@ it lasts, once when it is over. Pure: the clock comes from outside.
     | {lasts, kind(), Detail :: term(), Rounds :: pos_integer(), SinceMs :: non_neg_integer()}
     | {over, kind(), Detail :: term(), Rounds :: pos_integer(), SinceMs :: non_neg_integer()}.
 
+%% detail: as it is now. told: as it was told last. Both are none where there is none.
 -record(trouble, {
-    detail :: term(),
-    since_ms :: integer(),
-    rounds = 1 :: pos_integer(),
-    next_ms :: integer(),
-    gap_ms :: pos_integer()
+    detail = none :: none | {some, term()},
+    told = none :: none | {some, term()},
+    rate :: barnacle_log_rate:rate(),
+    since_ms = 0 :: integer(),
+    rounds = 0 :: non_neg_integer(),
+    reminder_ms = 0 :: integer(),
+    gap_ms = 0 :: non_neg_integer()
 }).
 
 -opaque troubles() :: #{kind() => #trouble{}}.
@@ -39,33 +44,75 @@ new() ->
 ?DOC("What there is to say when these troubles, and no others, are there at NowMs (monotonic).").
 -spec update(#{kind() => Detail :: term()}, integer(), troubles()) -> {[said()], troubles()}.
 update(Now, NowMs, Before) ->
-    Over = [
-        {over, Kind, T#trouble.detail, T#trouble.rounds, NowMs - T#trouble.since_ms}
-     || {Kind, T} <- maps:to_list(maps:without(maps:keys(Now), Before))
-    ],
-    maps:fold(
-        fun(Kind, Detail, {Said, Troubles}) ->
-            {Words, Trouble} = one(Kind, Detail, NowMs, maps:get(Kind, Before, none)),
-            {Words ++ Said, Troubles#{Kind => Trouble}}
+    lists:foldl(
+        fun(Kind, {Said, Troubles}) ->
+            Detail =
+                case Now of
+                    #{Kind := Value} -> {some, Value};
+                    #{} -> none
+                end,
+            Trouble = seen(Detail, NowMs, maps:get(Kind, Before, fresh())),
+            {Words, Trouble1} = speak(Kind, NowMs, Trouble),
+            {Words ++ Said, keep(Kind, NowMs, Trouble1, Troubles)}
         end,
-        {Over, #{}},
-        Now
+        {[], #{}},
+        lists:reverse(lists:usort(maps:keys(Now) ++ maps:keys(Before)))
     ).
 
-one(Kind, Detail, NowMs, none) ->
-    {[{began, Kind, Detail}], #trouble{
-        detail = Detail,
-        since_ms = NowMs,
-        next_ms = NowMs + ?FIRST_GAP_MS,
-        gap_ms = ?FIRST_GAP_MS
-    }};
-one(Kind, Detail, NowMs, #trouble{detail = Detail, next_ms = NextMs} = T) when NowMs >= NextMs ->
-    GapMs = min(?LONGEST_GAP_MS, 2 * T#trouble.gap_ms),
-    Rounds = T#trouble.rounds + 1,
-    {[{lasts, Kind, Detail, Rounds, NowMs - T#trouble.since_ms}], T#trouble{
-        rounds = Rounds, gap_ms = GapMs, next_ms = NowMs + GapMs
-    }};
-one(_Kind, Detail, _NowMs, #trouble{detail = Detail} = T) ->
-    {[], T#trouble{rounds = T#trouble.rounds + 1}};
-one(Kind, Detail, _NowMs, #trouble{} = T) ->
-    {[{changed, Kind, Detail}], T#trouble{detail = Detail, rounds = T#trouble.rounds + 1}}.
+fresh() ->
+    #trouble{rate = barnacle_log_rate:new()}.
+
+%% What is over stays known while it may come back, so that its coming and going is held down.
+keep(Kind, NowMs, #trouble{detail = none, rate = Rate} = Trouble, Troubles) ->
+    case barnacle_log_rate:is_calm(NowMs, Rate) of
+        true -> Troubles;
+        false -> Troubles#{Kind => Trouble}
+    end;
+keep(Kind, _NowMs, Trouble, Troubles) ->
+    Troubles#{Kind => Trouble}.
+
+seen(none, _NowMs, #trouble{detail = none} = T) ->
+    T;
+seen(Detail, NowMs, #trouble{detail = none} = T) ->
+    changed(Detail, NowMs, T#trouble{since_ms = NowMs, rounds = 1});
+seen(none, NowMs, #trouble{} = T) ->
+    changed(none, NowMs, T);
+seen(Detail, _NowMs, #trouble{detail = Detail, rounds = Rounds} = T) ->
+    T#trouble{rounds = Rounds + 1};
+seen(Detail, NowMs, #trouble{rounds = Rounds} = T) ->
+    changed(Detail, NowMs, T#trouble{rounds = Rounds + 1}).
+
+changed(Detail, NowMs, #trouble{rate = Rate} = T) ->
+    T#trouble{detail = Detail, rate = barnacle_log_rate:change(NowMs, Rate)}.
+
+speak(_Kind, _NowMs, #trouble{detail = none, told = none} = T) ->
+    {[], T};
+speak(Kind, NowMs, #trouble{detail = none, told = {some, Told}} = T) ->
+    {[{over, Kind, Told, T#trouble.rounds, NowMs - T#trouble.since_ms}], T#trouble{told = none}};
+speak(Kind, NowMs, #trouble{detail = {some, Detail} = Same, told = Same} = T) ->
+    case NowMs >= T#trouble.reminder_ms of
+        true ->
+            GapMs = min(?LONGEST_GAP_MS, 2 * T#trouble.gap_ms),
+            {[{lasts, Kind, Detail, T#trouble.rounds, NowMs - T#trouble.since_ms}], T#trouble{
+                gap_ms = GapMs, reminder_ms = NowMs + GapMs
+            }};
+        false ->
+            {[], T}
+    end;
+speak(Kind, NowMs, #trouble{detail = {some, Detail} = Now, told = Told, rate = Rate} = T) ->
+    {Word, GapMs} =
+        case Told of
+            none -> {began, ?FIRST_GAP_MS};
+            _ -> {changed, T#trouble.gap_ms}
+        end,
+    case barnacle_log_rate:allows(NowMs, Rate) of
+        true ->
+            {[{Word, Kind, Detail}], T#trouble{
+                told = Now,
+                rate = barnacle_log_rate:told(NowMs, Rate),
+                gap_ms = GapMs,
+                reminder_ms = NowMs + GapMs
+            }};
+        false ->
+            {[], T}
+    end.

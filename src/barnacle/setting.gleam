@@ -28,3 +28,25 @@ pub type Families {
   /// IPv6 only.
   Inet6
 }
+
+/// Which of the discovered names to use.
+pub type Filter {
+  /// Those that fit one of these patterns as a whole. In a pattern `*` stands for any characters,
+  /// none too: `"app@10.0.*"`.
+  Patterns(List(String))
+  /// Those that this function says `True` to. It runs in every round, under `with_strategy_timeout`;
+  /// where it crashes, that round does.
+  Predicate(fn(String) -> Bool)
+}
+
+/// What is logged, by Erlang's levels.
+pub type LogLevel {
+  /// Everything: which nodes come and go, and what goes wrong.
+  Notice
+  /// What goes wrong.
+  Warning
+  /// What somebody has to correct: a round that crashes, names that cannot be nodes.
+  Error
+  /// Nothing.
+  None
+}

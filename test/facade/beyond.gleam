@@ -36,6 +36,9 @@ pub fn with_every_setting(
   let barnacle = barnacle.with_departed_after(barnacle, 1)
   let barnacle = barnacle.with_connect_timeout(barnacle, 1)
   let barnacle = barnacle.with_max_connects(barnacle, 1)
+  let barnacle = barnacle.with_filter(barnacle, setting.Patterns(["app@*"]))
+  let barnacle = barnacle.with_max_nodes(barnacle, 1)
+  let barnacle = barnacle.with_log(barnacle, setting.Warning)
   let barnacle = barnacle.with_retry_min(barnacle, 1)
   let barnacle = barnacle.with_retry_max(barnacle, 1)
   barnacle.with_strategy_timeout(barnacle, 1)
@@ -59,6 +62,14 @@ pub fn with_epmd_port(
 
 pub fn disconnects() -> List(setting.Disconnect) {
   [setting.Departed, setting.Undiscovered, setting.Never, setting.Report]
+}
+
+pub fn log_levels() -> List(setting.LogLevel) {
+  [setting.Notice, setting.Warning, setting.Error, setting.None]
+}
+
+pub fn only(name: String) -> setting.Filter {
+  setting.Predicate(fn(other) { other == name })
 }
 
 pub fn families() -> List(setting.Families) {

@@ -9,6 +9,8 @@
 -export([
     functions_decide_the_result/1,
     functions_get_the_nodes/1,
+    filter_decides_who_is_joined/1,
+    too_many_nodes_are_an_error_of_each_strategy/1,
     functions_that_fail_fail_their_round_only/1,
     hanging_function_has_a_deadline/1,
     run_once_is_one_round/1,
@@ -62,6 +64,44 @@ functions_decide_the_result(_) ->
                 {error, {disconnect_error, [{b@h, DisconnectFailed}]}}},
             {Both({error, [{b@h, NotAlive}]}), {error, {disconnect_error, [{b@h, NotAlive}]}}},
             {Both({ok, [b@h]}), {ok, [b@h]}}
+        ]
+    ].
+
+filter_decides_who_is_joined(_) ->
+    Strategy = barnacle:with_connect_nodes_function(
+        barnacle:with_list_nodes_function(
+            barnacle:new_strategy(fun() -> {ok, [a@h, b@h]} end), fun() -> {ok, []} end
+        ),
+        fun(Nodes) -> {error, [{Node, failed_to_connect} || Node <- Nodes]} end
+    ),
+    [
+        ?assertEqual(
+            {error, {connect_error, [{a@h, failed_to_connect}]}},
+            barnacle:run_once(barnacle:with_filter(barnacle:custom(Strategy), Filter))
+        )
+     || Filter <- [facade@beyond:only(<<"a@h">>), {patterns, [<<"a*">>]}]
+    ].
+
+%% Where the type of the strategy's errors is the user's own, no value of it can be known.
+too_many_nodes_are_an_error_of_each_strategy(_) ->
+    Capped = fun(Barnacle) -> barnacle:with_max_nodes(Barnacle, 1) end,
+    ?assertEqual(
+        {error, {strategy_error, nil}}, barnacle:run_once(Capped(barnacle:epmd([a@h, b@h])))
+    ),
+    Custom = barnacle:custom(barnacle:new_strategy(fun() -> {ok, [a@h, b@h]} end)),
+    ?assertEqual(
+        {exit, {too_many_nodes, 2, 1}}, result(ask(fun() -> barnacle:run_once(Capped(Custom)) end))
+    ),
+    [
+        begin
+            {ok, State} = barnacle_gleam_strategy:init(Strategy),
+            Error = barnacle_gleam_strategy:to_error({too_many_nodes, 2, 1}, State),
+            ?assertEqual(Expected, Error)
+        end
+     || {Strategy, Expected} <- [
+            {{dns, #{basename => <<"a">>, query => <<"b">>}}, unknown},
+            {{hosts, #{hosts => [<<"127.0.0.1">>]}}, []},
+            {local_epmd, nil}
         ]
     ].
 

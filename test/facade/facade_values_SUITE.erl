@@ -65,6 +65,10 @@ wrong_settings_are_named(_) ->
             {barnacle:with_connect_timeout(Epmd, 0), ["connect_timeout => 0"]},
             {barnacle:with_max_connects(Epmd, 0), ["max_connects => 0"]},
             {barnacle:with_strategy_timeout(Epmd, 0), ["strategy_timeout => 0"]},
+            {barnacle:with_filter(Epmd, {patterns, []}), ["filter => []"]},
+            {barnacle:with_filter(Epmd, rubbish), ["filter => rubbish"]},
+            {barnacle:with_max_nodes(Epmd, 0), ["max_nodes => 0"]},
+            {barnacle:with_log(Epmd, rubbish), ["log => rubbish"]},
             {barnacle:with_disconnect(Epmd, rubbish), ["disconnect => rubbish"]},
             {barnacle:with_grace(Dns, -1), ["grace => -1"]},
             {barnacle:with_max_addresses(Dns, 0), ["max_addresses => 0"]},
@@ -106,9 +110,11 @@ good_settings_start(_) ->
         end
      || B <- [
             facade@beyond:with_every_setting(barnacle:epmd([])),
-            facade@beyond:with_every_setting(facade@beyond:with_every_dns_setting(Dns))
-            | [barnacle:with_families(Dns, Families) || Families <- facade@beyond:families()]
-        ]
+            facade@beyond:with_every_setting(facade@beyond:with_every_dns_setting(Dns)),
+            barnacle:with_filter(Dns, facade@beyond:only(<<"app@127.0.0.1">>))
+        ] ++
+            [barnacle:with_families(Dns, Families) || Families <- facade@beyond:families()] ++
+            [barnacle:with_log(Dns, Level) || Level <- facade@beyond:log_levels()]
     ].
 
 disconnect_is_what_was_set(_) ->

@@ -1,0 +1,237 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_errors).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+What can fail, as one table: the value in Erlang and Elixir, the value in Gleam, what it means and
+what to do. README's tables and the words of logs and status come from it.
+""").
+
+-export([table/0, says/1]).
+
+-export_type([row/0, place/0]).
+
+?DOC("""
+Where an error is met: start, what start_link gives; result, what refresh, run_once and listeners
+get; exit, what ends the caller.
+""").
+-type place() :: start | result | exit.
+
+?DOC("""
+error: a term in which atoms that begin with a capital letter stand for any term. gleam: the value
+in Gleam's notation. says: what a reason within it means, as a phrase, where there is one.
+""").
+-type row() :: #{
+    place := place(),
+    error := term(),
+    gleam := binary(),
+    says => {Reason :: term(), Phrase :: binary()},
+    fix := binary()
+}.
+
+?DOC("Every row, by place.").
+-spec table() -> [row(), ...].
+table() ->
+    start() ++ lookups() ++ hosts() ++ strategies() ++ connects() ++ disconnects() ++ exits().
+
+?DOC("What a reason means, as a phrase.").
+-spec says(term()) -> {ok, binary()} | error.
+says(Reason) ->
+    Fitting = [Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, Reason)],
+    case Fitting of
+        [Phrase | _] -> {ok, Phrase};
+        [] -> error
+    end.
+
+start() ->
+    [
+        #{
+            place => start,
+            error => {bad_options, 'Problems'},
+            gleam => <<"InitFailed(text)">>,
+            fix => <<"correct what is named; all problems are there at once">>
+        },
+        #{
+            place => start,
+            error => {already_started, 'Pid'},
+            gleam => <<"InitFailed(text)">>,
+            fix => <<"another process has that name: stop it, or give another name">>
+        },
+        #{
+            place => start,
+            error => {native_library, 'Text'},
+            gleam => <<"InitFailed(text)">>,
+            fix =>
+                <<
+                    "build the library: `make` in the directory of barnacle, in Gleam `gleam run "
+                    "-m barnacle/install`"
+                >>
+        }
+    ].
+
+lookups() ->
+    [
+        lookup(Why, Gleam, Phrase, Fix)
+     || {Why, Gleam, Phrase, Fix} <- [
+            {nxdomain, <<"NoSuchDomain">>, <<"the name does not exist">>,
+                <<"check the name, and the search list of `/etc/resolv.conf`">>},
+            {timeout, <<"Timeout">>, <<"timed out">>,
+                <<"the name servers are silent: check them, or name some with `nameservers`">>},
+            {servfail, <<"ServerFailure">>, <<"the name server failed">>,
+                <<"the name server cannot find out: check it and those that it asks">>},
+            {refused, <<"Refused">>, <<"the name server refuses to answer">>,
+                <<"the name server answers others only: ask another one with `nameservers`">>},
+            {formerr, <<"FormatError">>, <<"the name server could not read the question">>,
+                <<"ask another name server with `nameservers`">>},
+            {notimp, <<"NotImplemented">>, <<"the name server does not do such questions">>,
+                <<"ask another name server with `nameservers`">>},
+            {badvers, <<"BadVersion">>, <<"the name server does not speak this EDNS">>,
+                <<"ask another name server with `nameservers`">>},
+            {qfmterror, <<"QueryFormatError">>, <<"this name cannot be asked for">>,
+                <<"correct the name">>},
+            {{posix, econnrefused}, <<"PosixError(\"econnrefused\")">>,
+                <<"nothing listens there (econnrefused)">>,
+                <<"no name server runs there; others are `emfile`, `enetunreach`, `emsgsize`">>},
+            {unknown, <<"Unknown">>, <<"failed for a reason that is not known">>,
+                <<"`status` and the log may say more">>}
+        ]
+    ].
+
+lookup(Why, Gleam, Phrase, Fix) ->
+    #{
+        place => result,
+        error => {strategy_error, Why},
+        gleam => <<"StrategyError(", Gleam/binary, ")">>,
+        says => {Why, Phrase},
+        fix => Fix
+    }.
+
+hosts() ->
+    Host = fun(Why, Gleam, Phrase, Fix) ->
+        #{
+            place => result,
+            error => {strategy_error, [{'Host', Why}]},
+            gleam => <<"StrategyError([#(host, ", Gleam/binary, ")])">>,
+            says => {Why, Phrase},
+            fix => Fix
+        }
+    end,
+    [
+        Host(nxdomain, <<"LookupFailed(NoSuchDomain)">>, <<"the name does not exist">>,
+            <<"`hosts`: the host's name has no address; and so on for all of the above">>),
+        Host(timeout, <<"TimedOut">>, <<"timed out">>,
+            <<"`hosts`: the host is dead, or a firewall stands before its EPMD">>),
+        Host(econnrefused, <<"ConnectionFailed(\"econnrefused\")">>,
+            <<"nothing listens there (econnrefused)">>,
+            <<"`hosts`: no EPMD runs there; start a node there, or correct `port`">>),
+        Host(bad_reply, <<"BadReply">>, <<"what answers is no EPMD">>,
+            <<"`hosts`: correct the host or the `port`">>),
+        Host(too_long, <<"ReplyTooLong">>, <<"the EPMD's reply is too long">>,
+            <<"`hosts`: what answers has more names than an EPMD can have">>)
+    ].
+
+strategies() ->
+    [
+        #{
+            place => result,
+            error => {strategy_error, {too_many_nodes, 'Count', 'Max'}},
+            gleam => <<"StrategyError(Unknown)">>,
+            says =>
+                {{too_many_nodes, 'Count', 'Max'}, <<"the answer has more names than max_nodes">>},
+            fix =>
+                <<
+                    "raise `max_nodes`, or narrow the answer with `filter`; in Gleam `Unknown` is "
+                    "of `dns`, `hosts` has `[]`, a custom strategy an exit of the caller"
+                >>
+        },
+        #{
+            place => result,
+            error => {strategy_error, 'Reason'},
+            gleam => <<"StrategyError(reason)">>,
+            fix =>
+                <<
+                    "what your own functions gave; in Gleam `Nil` for `epmd` and `local_epmd`, "
+                    "whose EPMD may not run"
+                >>
+        }
+    ].
+
+connects() ->
+    [
+        connect(Why, Gleam, Phrase, Fix)
+     || {Why, Gleam, Phrase, Fix} <- [
+            {local_node_is_not_alive, <<"LocalNodeIsNotAlive">>, <<"this node is not alive">>,
+                <<"start the VM with a name (`--name`, `-sname`)">>},
+            {timeout, <<"FailedToConnect">>, <<"timed out">>,
+                <<
+                    "the host does not answer: a dead host, a firewall; a larger `connect_timeout` "
+                    "only if it is slow"
+                >>},
+            {nxdomain, <<"FailedToConnect">>, <<"the name does not exist">>,
+                <<"the host part of the node's name does not resolve here; so for all of `dns`">>},
+            {failed_to_connect, <<"FailedToConnect">>, <<"the connect failed">>,
+                <<"no such node there, another cookie, or short against long names">>},
+            {invalid_node_name, <<"FailedToConnect">>, <<"not a valid node name">>,
+                <<"a node is `basename@host`, 255 bytes at most">>},
+            {paused, <<"FailedToConnect">>, <<"paused">>,
+                <<"`pause` came before it was dialled; `refresh` resumes">>}
+        ]
+    ].
+
+connect(Why, Gleam, Phrase, Fix) ->
+    #{
+        place => result,
+        error => {connect_error, [{'Node', Why}]},
+        gleam => <<"ConnectError([#(node, ", Gleam/binary, ")])">>,
+        says => {Why, Phrase},
+        fix => Fix
+    }.
+
+disconnects() ->
+    [
+        #{
+            place => result,
+            error => {disconnect_error, [{'Node', Why}]},
+            gleam => <<"DisconnectError([#(node, ", Gleam/binary, ")])">>,
+            says => {Why, Phrase},
+            fix => Fix
+        }
+     || {Why, Gleam, Phrase, Fix} <- [
+            {failed_to_disconnect, <<"FailedToDisconnect">>, <<"the link could not be cut">>,
+                <<"the node was no longer linked; `erlang:nodes/0`">>},
+            {local_node_is_not_alive, <<"LocalNodeIsNotAlive">>, <<"this node is not alive">>,
+                <<"a node that is not alive has no links">>},
+            {paused, <<"FailedToDisconnect">>, <<"paused">>,
+                <<"`pause` came before it was cut; `refresh` resumes">>}
+        ]
+    ].
+
+exits() ->
+    [
+        #{place => exit, error => Reason, gleam => Gleam, fix => Fix}
+     || {Reason, Gleam, Fix} <- [
+            {{timeout, 'Call'}, <<"the same">>,
+                <<"no answer within the call's timeout: give more, or look at `status`">>},
+            {{noproc, 'Call'}, <<"the same">>, <<"no such server: start it, or supervise it">>},
+            {{strategy_timeout, 'Function'}, <<"the same">>,
+                <<"a function of your own overstayed `strategy_timeout`">>},
+            {'Reason', <<"the same">>, <<"a function of your own crashed with it: correct it">>},
+            {{bad_options, 'Problems'}, <<"the text of InitFailed">>,
+                <<"`run_once` only: as for `start_link`">>},
+            {{native_library, 'Text'}, <<"the text of InitFailed">>,
+                <<"`run_once` only: as for `start_link`">>}
+        ]
+    ].
+
+fits(Pattern, Term) when is_atom(Pattern) ->
+    case atom_to_list(Pattern) of
+        [Capital | _] when Capital >= $A, Capital =< $Z -> true;
+        _ -> Pattern =:= Term
+    end;
+fits(Pattern, Term) when is_tuple(Pattern), is_tuple(Term) ->
+    fits(tuple_to_list(Pattern), tuple_to_list(Term));
+fits([Pattern | Patterns], [Term | Terms]) ->
+    fits(Pattern, Term) andalso fits(Patterns, Terms);
+fits(Pattern, Term) ->
+    Pattern =:= Term.

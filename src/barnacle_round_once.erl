@@ -1,0 +1,59 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_round_once).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("One round without a server: a process that owns it stands in for one.").
+
+-export([run/1]).
+
+?DOC("""
+A round from begin to end for the calling process, which it ends with, and which it cannot take with
+it. Exits with the reason that a function of the strategy crashed with, or
+{strategy_timeout, Function}.
+""").
+-spec run(barnacle_round:work()) -> barnacle_plan:result().
+%% The owner hands over the result as its exit reason.
+-dialyzer({nowarn_function, run/1}).
+run(Work) ->
+    Caller = self(),
+    {_Owner, Monitor} = spawn_monitor(fun() -> exit({once, own(Caller, Work)}) end),
+    receive
+        {'DOWN', Monitor, process, _, {once, {result, Result}}} -> Result;
+        {'DOWN', Monitor, process, _, {once, {crashed, Reason}}} -> exit(Reason);
+        {'DOWN', Monitor, process, _, Reason} -> exit(Reason)
+    end.
+
+%% The owner of a round that has no server.
+own(Caller, Work) ->
+    process_flag(trap_exit, true),
+    CallerMonitor = monitor(process, Caller),
+    #{ref := Ref} = Worker = barnacle_round:start(Work),
+    receive
+        {barnacle_round, Ref, ready} -> ok = barnacle_round:go(Worker, refresh)
+    end,
+    Outcome = await(Worker, CallerMonitor, infinity),
+    ok = barnacle_round:cancel(Worker),
+    Outcome.
+
+await(#{ref := Ref, monitor := Monitor} = Worker, CallerMonitor, Deadline) ->
+    receive
+        {barnacle_round, Ref, {calling, Function, DeadlineMs}} ->
+            await(Worker, CallerMonitor, {Function, DeadlineMs});
+        {barnacle_round, Ref, returned} ->
+            await(Worker, CallerMonitor, infinity);
+        {barnacle_round, Ref, {done, #{result := Result}}} ->
+            {result, Result};
+        {barnacle_round, Ref, {crashed, Reason, _Stacktrace}} ->
+            {crashed, Reason};
+        {'DOWN', Monitor, process, _, Reason} ->
+            {crashed, Reason};
+        {'DOWN', CallerMonitor, process, _, Reason} ->
+            {crashed, Reason}
+    after left_ms(Deadline) ->
+        {Function, _} = Deadline,
+        {crashed, {strategy_timeout, Function}}
+    end.
+
+left_ms(infinity) -> infinity;
+left_ms({_Function, DeadlineMs}) -> max(0, DeadlineMs - erlang:monotonic_time(millisecond)).

@@ -1,0 +1,70 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_words).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("Names, times and reasons in words, alike in logs and in what is printed.").
+
+-export([names/1, names/2, count/2, time/1, reason/1, reasons/1]).
+
+-define(FEW, 5).
+
+?DOC("The first few of some names, and how many more there are.").
+-spec names([barnacle_names:name()]) -> unicode:chardata().
+names(Names) ->
+    names(Names, ?FEW).
+
+?DOC("The first Max of some names, and how many more there are.").
+-spec names([barnacle_names:name()], pos_integer()) -> unicode:chardata().
+names([], _Max) ->
+    "nobody";
+names(Names, Max) ->
+    Sorted = lists:sort([barnacle_names:to_binary(Name) || Name <- Names]),
+    Shown = lists:sublist(Sorted, Max),
+    case length(Sorted) - length(Shown) of
+        0 -> lists:join(", ", Shown);
+        More -> [lists:join(", ", Shown), io_lib:format(" and ~b more", [More])]
+    end.
+
+?DOC("A number of things: no rounds, 1 round, 2 rounds.").
+-spec count(non_neg_integer(), string()) -> unicode:chardata().
+count(0, Thing) -> ["no ", Thing, "s"];
+count(1, Thing) -> ["1 ", Thing];
+count(Number, Thing) -> [integer_to_list(Number), $\s, Thing, "s"].
+
+?DOC("A time in its two largest units: 0 ms, 900 ms, 12 s, 3 min 5 s, 2 h, 4 d 1 h.").
+-spec time(non_neg_integer()) -> unicode:chardata().
+time(Ms) when Ms < 1000 ->
+    [integer_to_list(Ms), " ms"];
+time(Ms) ->
+    Seconds = Ms div 1000,
+    Parts = [
+        {Seconds div 86400, "d"},
+        {Seconds div 3600 rem 24, "h"},
+        {Seconds div 60 rem 60, "min"},
+        {Seconds rem 60, "s"}
+    ],
+    [First | Rest] = lists:dropwhile(fun({Number, _}) -> Number =:= 0 end, Parts),
+    Second = [Part || {Number, _} = Part <- lists:sublist(Rest, 1), Number > 0],
+    lists:join($\s, [[integer_to_list(N), $\s, Unit] || {N, Unit} <- [First | Second]]).
+
+?DOC("A reason as a phrase: that of barnacle_errors where it has one, else the term.").
+-spec reason(term()) -> unicode:chardata().
+reason(Reason) ->
+    case barnacle_errors:says(Reason) of
+        {ok, Phrase} -> Phrase;
+        error -> io_lib:format("~0tp", [Reason])
+    end.
+
+?DOC("Who failed and why, one phrase for each reason: timed out: a@h, b@h; paused: c@h.").
+-spec reasons([{barnacle_names:name(), term()}]) -> unicode:chardata().
+reasons(Failed) ->
+    Groups = maps:groups_from_list(
+        fun({_, Why}) -> unicode:characters_to_binary(reason(Why)) end,
+        fun({Name, _}) -> Name end,
+        Failed
+    ),
+    lists:join("; ", [
+        [Why, ": ", names(Names)]
+     || {Why, Names} <- lists:sort(maps:to_list(Groups))
+    ]).

@@ -1,0 +1,198 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_log_tests).
+
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(POLL_MS, 5000).
+-define(HOUR_MS, 3600000).
+
+%% Fifty nodes die within the first minute; why they don't answer is another reason every round.
+%% The source comes and goes as well, and half of an hour later all are back.
+an_hour_of_outage_test() ->
+    Outage = [outage(Ms) || Ms <- lists:seq(0, ?HOUR_MS, ?POLL_MS)],
+    Lines = lists:append(said(Outage)),
+    ?assert(length(Lines) =< 40, Lines),
+    ?assert(length([joined || {_, joined, _} <- Lines]) =:= 0),
+    ?assertEqual(
+        lists:sort(dead()),
+        lists:usort([Node || {_, left, #{nodes := Nodes}} <- Lines, Node <- Nodes])
+    ),
+    ?assert(length([again || {_, connect, #{rounds := _}} <- Lines] ++
+        [changed || {_, connect, #{}} <- Lines]) >= 5).
+
+%% The same with a source that flaps and a strategy that crashes now and then.
+an_hour_of_everything_test() ->
+    Outage = [
+        case {Ms div ?POLL_MS rem 3, Ms div ?POLL_MS rem 17} of
+            {_, 0} -> crash;
+            {0, _} -> (outage(Ms))#{answer := {error, timeout}};
+            _ -> outage(Ms)
+        end
+     || Ms <- lists:seq(0, ?HOUR_MS, ?POLL_MS)
+    ],
+    Lines = lists:append(said(Outage)),
+    ?assert(length(Lines) =< 80, length(Lines)).
+
+quiet_is_silent_test() ->
+    Calm = [round_of(live() ++ dead(), []) || _ <- lists:seq(1, 1000)],
+    ?assertEqual([], lists:append(said(Calm))).
+
+joined_and_left_test() ->
+    Said = said([
+        round_of([a@h, b@h], []), round_of([a@h], []), round_of([a@h], []), round_of([a@h], [])
+    ]),
+    ?assertMatch(
+        [
+            [
+                {notice, joined, #{nodes := [a@h, b@h], linked := 2}},
+                {notice, left, #{nodes := [_ | _], linked := 2}}
+            ],
+            [],
+            [{notice, left, #{nodes := [b@h], linked := 1}}],
+            []
+        ],
+        Said
+    ).
+
+%% Down and up within the gap: nothing has become of it.
+a_short_loss_test() ->
+    All = live() ++ dead(),
+    ?assertMatch(
+        [[{notice, left, _}], [], [{notice, joined, _}], []],
+        said([round_of(Nodes, []) || Nodes <- [live(), All, All, All]])
+    ).
+
+a_crash_keeps_what_was_known_test() ->
+    Failing = round_of(live(), [{x@h, timeout}]),
+    ?assertMatch(
+        [
+            [{notice, left, _}, {warning, connect, _}],
+            [{error, crash, _}],
+            [],
+            [{notice, over, #{trouble := crash}}],
+            [{notice, over, #{trouble := connect, rounds := 4}}]
+        ],
+        said([Failing, crash, crash, Failing, round_of(live(), [])])
+    ).
+
+paused_and_not_alive_are_no_trouble_test() ->
+    Failed = [{x@h, paused}, {y@h, local_node_is_not_alive}],
+    ?assertEqual([[]], said([round_of(live() ++ dead(), Failed)])).
+
+levels_test_() ->
+    [
+        {atom_to_list(Level),
+            ?_assertEqual(Expected, [What || {_, What} <- logged(Level)])}
+     || {Level, Expected} <- [
+            {notice, [left, connect, refused]},
+            {warning, [connect, refused]},
+            {error, [refused]},
+            {none, []}
+        ]
+    ].
+
+texts_test_() ->
+    Report = fun(What, More) -> More#{barnacle => peers, what => What} end,
+    Failed = [{a@h, timeout}, {b@h, paused}, {c@h, timeout}, {d@h, {odd, [<<"x">>]}}],
+    [
+        ?_assertEqual(Expected, text(Report(What, More)))
+     || {What, More, Expected} <- [
+            {joined, #{nodes => [b@h, a@h], linked => 2}, "joined a@h, b@h; 2 linked"},
+            {left, #{nodes => dead(), linked => 2},
+                "no longer linked to d10@h, d11@h, d12@h, d13@h, d14@h and 45 more; 2 linked"},
+            {connect, #{detail => Failed},
+                "not linked: paused: b@h; timed out: a@h, c@h; {odd,[<<\"x\">>]}: d@h"},
+            {discovery, #{detail => servfail, rounds => 12, since_ms => 65000},
+                "discovery failed, what was known stays: the name server failed "
+                "(for 1 min 5 s, 12 rounds)"},
+            {over, #{trouble => connect, detail => [], rounds => 1, since_ms => 900},
+                "nobody is missing any more (after 900 ms, 1 round)"},
+            {crash, #{detail => {{badarg, [{m, f, [1], []}]}, [{m, f, [1], []}]}},
+                "a round crashed, the next ones go on: badarg in m:f/1"},
+            {refused, #{detail => [{<<"a b">>, invalid_node_name}]},
+                "names that will not become nodes: not a valid node name: a b"}
+        ]
+    ].
+
+%% ---------------------------------------------------------------------------------------------
+
+live() -> [l1@h, l2@h].
+
+dead() -> [list_to_atom("d" ++ integer_to_list(N) ++ "@h") || N <- lists:seq(1, 50)].
+
+%% One node more is gone every 1.2 s.
+outage(Ms) ->
+    Gone = lists:sublist(dead(), Ms div 1200),
+    Failed = [
+        {Node, lists:nth(1 + erlang:phash2({Node, Ms}, 3), [timeout, failed_to_connect, refused])}
+     || Node <- Gone
+    ],
+    round_of(live() ++ (dead() -- Gone), Failed).
+
+round_of(Visible, Failed) ->
+    #{
+        answer => {complete, []},
+        visible => Visible,
+        failed => Failed,
+        refused => [],
+        departed => {ok, []}
+    }.
+
+%% What is said of rounds that end one poll interval after the other.
+said(Outcomes) ->
+    {Said, _} = lists:mapfoldl(
+        fun
+            (crash, {NowMs, Log}) ->
+                {Lines, Log1} = barnacle_log:crash_lines(why, [], NowMs, Log),
+                {Lines, {NowMs + ?POLL_MS, Log1}};
+            (Outcome, {NowMs, Log}) ->
+                {Lines, Log1} = barnacle_log:lines(Outcome, NowMs, Log),
+                {Lines, {NowMs + ?POLL_MS, Log1}}
+        end,
+        {-1000000, barnacle_log:new(test, notice, lists:sort(live() ++ dead()))},
+        Outcomes
+    ),
+    Said.
+
+%% What OTP's logger gets.
+logged(Level) ->
+    Test = self(),
+    Ref = make_ref(),
+    ok = logger:add_primary_filter(?MODULE, {
+        fun
+            (#{msg := {report, #{barnacle := Who} = Report}, level := L}, _) when Who =:= Ref ->
+                Test ! {Ref, {L, maps:get(what, Report)}},
+                stop;
+            (_, _) ->
+                ignore
+        end,
+        none
+    }),
+    #{level := Before} = logger:get_primary_config(),
+    ok = logger:set_primary_config(level, notice),
+    try
+        Outcome = round_of(live(), [{x@h, timeout}]),
+        Refused = Outcome#{refused => [{<<"a b">>, invalid_node_name}]},
+        _ = barnacle_log:round(Refused, barnacle_log:new(Ref, Level, live() ++ dead())),
+        flush(Ref)
+    after
+        ok = logger:set_primary_config(level, Before),
+        ok = logger:remove_primary_filter(?MODULE)
+    end.
+
+flush(Ref) ->
+    receive
+        {Ref, Line} -> [Line | flush(Ref)]
+    after 0 -> []
+    end.
+
+text(Report) ->
+    {Format, Args} = barnacle_log_text:format(Report),
+    Text = lists:flatten(io_lib:format(Format, Args)),
+    "barnacle peers: " ++ Words = Text,
+    Words.
+
+-endif.
