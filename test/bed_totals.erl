@@ -118,16 +118,15 @@ run_property(Module, Name, Number) ->
     Passed.
 
 %% ---------------------------------------------------------------------------------------------
-%% Common Test: every module *_SUITE; SUITE=name1,name2 picks some
+%% Common Test: the suites that Pattern names, with a directory for the framework's own logs
 
 -spec ct([atom()]) -> no_return().
-ct([Dir]) ->
-    Suites = [Suite || Suite <- modules(Dir, "*_SUITE"), is_wanted(Suite)],
-    LogDir = filename:absname("_build/test-logs/ct"),
-    ok = filelib:ensure_dir(filename:join(LogDir, "any")),
+ct([Dir, Pattern, Logs]) ->
+    LogDir = filename:absname(atom_to_list(Logs)),
+    ok = filelib:ensure_path(LogDir),
     Options = [
         {dir, atom_to_list(Dir)},
-        {suite, Suites},
+        {suite, modules(Dir, atom_to_list(Pattern))},
         {auto_compile, false},
         {logdir, LogDir},
         {ct_hooks, [bed_ct_hook]},
@@ -141,12 +140,6 @@ ct([Dir]) ->
         {error, Reason} ->
             say("FAILED  Common Test: ~tp~n", [Reason]),
             finish(#count{failed = 1})
-    end.
-
-is_wanted(Suite) ->
-    case os:getenv("SUITE", "") of
-        "" -> true;
-        Names -> lists:member(atom_to_list(Suite), string:lexemes(Names, ","))
     end.
 
 %% ---------------------------------------------------------------------------------------------

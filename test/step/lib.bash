@@ -41,8 +41,20 @@ totals() {
     [ "$failed" -eq 0 ]
 }
 
-# As many compilers at once as there are processors.
-jobs=-j$(getconf _NPROCESSORS_ONLN)
+# As many compilers at once as there are processors; more of what mostly waits.
+jobs=-j$(nproc)
+side_by_side=${JOBS:-$((2 * $(nproc)))}
+
+# Steps run side by side. What several of them use is built by one at a time, and once in a run: even
+# a build that finds nothing to do writes files that others may be reading.
+mkdir -p _build
+prepared() { [ -n "${TEST_RUN:-}" ] && [ "$(cat _build/prepared 2>/dev/null)" = "$TEST_RUN" ]; }
+# The core, and modules and tests in Erlang.
+prepare() {
+    prepared || {
+        flock 9 && { prepared || rebar3 as test compile; } && echo "${TEST_RUN:-}" >_build/prepared
+    } 9>>_build/lock
+}
 
 # Where rebar3 puts what the Erlang steps run.
 beams=_build/test/lib/barnacle/ebin
