@@ -4,9 +4,10 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-Dials wanted nodes again between two rounds: those whose link was lost, and those that failed, each
-when barnacle_retry says. One worker process at a time does it. It is no round: it asks no source
-and answers no caller, and where a round begins it ends.
+Dials wanted nodes again without waiting for a round: those whose link was lost, and those that
+failed, each when barnacle_retry says. One worker process at a time does it. It is no round: it asks
+no source and answers no caller. A poll leaves its nodes to it; a refresh dials them itself, and it
+ends where one begins.
 
 The owner is a server that traps exits; it hands in what it hears: links that come and go, rounds
 that begin and end, and the messages {timeout, Timer, retry}, {barnacle_redial, Ref, Failures} and
@@ -84,10 +85,13 @@ info({'EXIT', Pid, _}, #redial{worker = #worker{pid = Pid, nodes = Nodes}} = Red
 info(_, #redial{}) ->
     ignored.
 
-?DOC("Whom a poll does not dial now, each with why its last dial failed.").
+?DOC("""
+Whom a poll does not dial, each with why its last dial failed: they are dialled here when their time
+comes, also while a poll's round runs, so no dead host holds up a round again and again.
+""").
 -spec left_alone(redial()) -> #{node() => Reason :: term()}.
 left_alone(#redial{retries = Retries}) ->
-    barnacle_retry:waiting(now_ms(), Retries).
+    barnacle_retry:failing(Retries).
 
 ?DOC("What is known of a node that fails, or failed a short while ago.").
 -spec find(node(), redial()) -> barnacle_retry:retry() | none.

@@ -12,7 +12,7 @@ retry_max; the jitter makes that between half and the whole of it. A link that w
 soon, once, unless it was lost shortly before as well: that counts as one more failure.
 """).
 
--export([new/0, failed/4, down/4, up/2, reset/3, keep/3, due/2, waiting/2, next/1, find/2]).
+-export([new/0, failed/4, down/4, up/2, reset/3, keep/3, due/2, failing/1, next/1, find/2]).
 
 -export_type([retries/0, settings/0, retry/0]).
 
@@ -114,15 +114,13 @@ keep(Is, {NowMs, #{retry_max := MaxMs}}, Retries) ->
 due(NowMs, Retries) ->
     [Node || {Node, #retry{next_ms = Next}} <- maps:to_list(Retries), Next =< NowMs].
 
-?DOC("The nodes that are to be left alone at NowMs, each with why its last dial failed.").
--spec waiting(integer(), retries()) -> #{node() => Reason :: term()}.
-waiting(NowMs, Retries) ->
+?DOC("The nodes that fail, each with why its last dial did.").
+-spec failing(retries()) -> #{node() => Reason :: term()}.
+failing(Retries) ->
     maps:filtermap(
         fun
-            (_, #retry{next_ms = Next, reason = Reason}) when is_integer(Next), Next > NowMs ->
-                {true, Reason};
-            (_, _) ->
-                false
+            (_, #retry{next_ms = Next, reason = Reason}) when is_integer(Next) -> {true, Reason};
+            (_, _) -> false
         end,
         Retries
     ).

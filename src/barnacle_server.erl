@@ -130,8 +130,7 @@ join_round(From, #state{round = #round{ready = false, callers = Callers} = Round
 join_round(From, #state{followers = Followers} = State) ->
     State#state{followers = [From | Followers]}.
 
-start_round(Callers, #state{round = none} = State0) ->
-    State = rest(State0),
+start_round(Callers, #state{round = none} = State) ->
     Worker = barnacle_round:start(#{
         options => State#state.options,
         strategy => State#state.strategy,
@@ -142,13 +141,13 @@ start_round(Callers, #state{round = none} = State0) ->
     State#state{round = #round{worker = Worker, callers = Callers}}.
 
 round_event(ready, #round{worker = Worker, callers = Callers} = Round, State) ->
-    Trigger =
+    {Trigger, State1} =
         case Callers of
-            [] -> poll;
-            _ -> refresh
+            [] -> {poll, State};
+            _ -> {refresh, rest(State)}
         end,
     ok = barnacle_round:go(Worker, Trigger),
-    State#state{round = Round#round{ready = true}};
+    State1#state{round = Round#round{ready = true}};
 round_event({calling, Function, DeadlineMs}, Round, State) ->
     Guard = erlang:start_timer(DeadlineMs, self(), guard, [{abs, true}]),
     State#state{round = Round#round{guard = {Function, Guard}}};

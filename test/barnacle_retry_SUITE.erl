@@ -11,6 +11,7 @@
     lost_link_comes_back_between_polls/1,
     failing_node_is_dialled_between_polls/1,
     polls_leave_a_failing_node_alone_and_refresh_dials_it/1,
+    polls_go_on_while_a_hung_host_is_dialled/1,
     nothing_is_dialled_while_paused/1,
     waits_for_nodes/1
 ]).
@@ -25,6 +26,7 @@ all() ->
         lost_link_comes_back_between_polls,
         failing_node_is_dialled_between_polls,
         polls_leave_a_failing_node_alone_and_refresh_dials_it,
+        polls_go_on_while_a_hung_host_is_dialled,
         nothing_is_dialled_while_paused,
         waits_for_nodes
     ].
@@ -63,6 +65,19 @@ polls_leave_a_failing_node_alone_and_refresh_dials_it(_) ->
     ?assertMatch(#{last_error := #{reason := {connect_error, [_]}}}, bed_story:status(First)),
     ?assertEqual({ok, bed_story:names(Nodes)}, bed_story:refresh(First)),
     ?assertEqual(#{}, bed_story:missing(First)).
+
+%% It is due again at once, and each of its dials takes a second: were polls to wait for it, these
+%% would take minutes.
+polls_go_on_while_a_hung_host_is_dialled(_) ->
+    [First, Second] = Nodes = hosts(2),
+    ok = bed_node:suspend(Second),
+    ok = bed_story:members([First], (epmd(Nodes))#{
+        poll_interval => 10, connect_timeout => 1000, retry_min => 1, retry_max => 1
+    }),
+    ok = bed_story:rounds(First, 200),
+    ?assertEqual(bed_story:texts([Second]), maps:keys(bed_story:missing(First))),
+    ok = bed_node:resume(Second),
+    ok = bed_nodes:await_mesh(Nodes).
 
 nothing_is_dialled_while_paused(_) ->
     [First, Second] = Nodes = hosts(2),

@@ -6,7 +6,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--import(barnacle_retry, [new/0, failed/4, down/4, up/2, reset/3, keep/3, due/2, waiting/2, find/2]).
+-import(barnacle_retry, [new/0, failed/4, down/4, up/2, reset/3, keep/3, due/2, failing/1, find/2]).
 
 -define(S, #{retry_min => 1000, retry_max => 30000}).
 
@@ -25,9 +25,8 @@ wait_of_one_ms_test() ->
 
 failing_node_is_left_alone_until_its_time_test() ->
     R = failed([{a@h, timeout}], 0, ?S, new()),
-    ?assertEqual(#{a@h => timeout}, waiting(499, R)),
+    ?assertEqual(#{a@h => timeout}, failing(R)),
     ?assertEqual([], due(499, R)),
-    ?assertEqual(#{}, waiting(1000, R)),
     ?assertEqual([a@h], due(1000, R)),
     ?assertMatch(#{since := 0, attempts := 1, reason := timeout}, find(a@h, R)).
 
@@ -54,7 +53,7 @@ linked_node_is_not_dialled_test() ->
     R = up(a@h, failed([{a@h, timeout}], 0, ?S, new())),
     ?assertEqual([], due(100000, R)),
     ?assertEqual(none, barnacle_retry:next(R)),
-    ?assertEqual(#{}, waiting(0, R)).
+    ?assertEqual(#{}, failing(R)).
 
 reset_brings_long_waits_near_test() ->
     Long = lists:foldl(fun(_, R) -> failed([{a@h, timeout}], 0, ?S, R) end, new(), [1, 2, 3, 4, 5]),
