@@ -8,7 +8,7 @@ Settings against a table of them: one row says a setting's name, type, default a
 check, the defaults and the documentation all come from it. All that is wrong is told at once.
 """).
 
--export([check/2, check_list/3, format/1, text/2]).
+-export([check/2, check_list/3, format/1, format/2, text/2]).
 
 -export_type([table/0, row/0, type/0, problem/0]).
 
@@ -74,9 +74,18 @@ text(Format, Args) ->
 ?DOC("Problems as a text for people, one a line.").
 -spec format([problem()]) -> binary().
 format(Problems) ->
-    iolist_to_binary(
-        lists:join($\n, [text("~tp => ~0tp: ~ts", [Key, V, Why]) || {Key, V, Why} <- Problems])
-    ).
+    iolist_to_binary(lists:join($\n, lines(Problems))).
+
+?DOC("""
+The same for settings within another: each line with the Owner's name before it, and indented but
+for the first, which stands behind what they are within.
+""").
+-spec format(Owner :: atom(), [problem()]) -> binary().
+format(Owner, Problems) ->
+    iolist_to_binary(lists:join("\n  ", [text("~p: ~ts", [Owner, L]) || L <- lines(Problems)])).
+
+lines(Problems) ->
+    [text("~tp => ~0tp: ~ts", [Key, Value, Why]) || {Key, Value, Why} <- Problems].
 
 check_row({Key, Type, Default, _}, Settings, {Checked, Problems}) ->
     case {Settings, Default} of

@@ -53,7 +53,7 @@ init(Arg) ->
                 memory = barnacle_dns_answer:new()
             }};
         {error, Errors} ->
-            {error, barnacle_settings:format(Errors)}
+            {error, barnacle_settings:format(dns, Errors)}
     end.
 
 -spec timeout(#state{}) -> pos_integer().

@@ -34,7 +34,7 @@ this basename. port: of the EPMDs (ERL_EPMD_PORT, or 4369). timeout: for all hos
 init(Arg) ->
     case barnacle_settings:check(table(), Arg) of
         {ok, Options} -> {ok, Options};
-        {error, Problems} -> {error, barnacle_settings:format(Problems)}
+        {error, Problems} -> {error, barnacle_settings:format(hosts, Problems)}
     end.
 
 -spec timeout(map()) -> pos_integer().

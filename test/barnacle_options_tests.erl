@@ -62,6 +62,22 @@ every_problem_is_told_test() ->
      || Word <- ["poll_interval => 0", "from 1 to", "nonsense", "[x]", "listener"]
     ].
 
+%% A strategy's own timeout isn't to be taken for one of the barnacle's.
+problem_of_a_strategy_names_it_test() ->
+    {error, Reason} = barnacle_options:new(#{
+        strategy => {dns, #{basename => <<"a">>, timeout => 0}}, poll_interval => 0
+    }),
+    [_, First, Second, Own] = binary:split(
+        barnacle_options:format_error(Reason), <<"\n">>, [global]
+    ),
+    ?assertMatch({_, _}, binary:match(First, <<"}: dns: query => missing: must be given">>)),
+    ?assertMatch(<<"  dns: timeout => 0: must be", _/binary>>, Second),
+    ?assertMatch(<<"poll_interval => 0: must be", _/binary>>, Own),
+    {error, OfHosts} = barnacle_options:new(#{strategy => {hosts, #{hosts => []}}}),
+    ?assertMatch({_, _},
+        binary:match(barnacle_options:format_error(OfHosts), <<"}: hosts: hosts => []: must be">>)
+    ).
+
 bad_test_() ->
     Dns = fun(More) -> {dns, maps:merge(#{basename => <<"a">>, query => <<"b">>}, More)} end,
     Hosts = fun(More) -> {hosts, maps:merge(#{hosts => [<<"h">>]}, More)} end,

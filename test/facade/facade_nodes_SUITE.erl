@@ -31,10 +31,7 @@ suite() ->
     [{timetrap, {minutes, 3}}].
 
 all() ->
-    [Name || {Name, 1} <- ?MODULE:module_info(exports), not lists:member(Name, others())].
-
-others() ->
-    [module_info, start, start_supervised].
+    facade_support:cases(?MODULE, [start, start_supervised]).
 
 dns_joins_what_the_zone_names(_) ->
     Nodes = hosts(3),

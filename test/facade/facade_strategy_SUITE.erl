@@ -26,10 +26,7 @@ suite() ->
     [{timetrap, {minutes, 3}}].
 
 all() ->
-    [Name || {Name, 1} <- ?MODULE:module_info(exports), not lists:member(Name, hooks())].
-
-hooks() ->
-    [module_info, init_per_suite, end_per_suite].
+    facade_support:cases(?MODULE, []).
 
 init_per_suite(Config) ->
     facade_support:started(Config).

@@ -7,10 +7,16 @@
 -behaviour(supervisor).
 
 -export([held/0, held/1, discovery/0, answer/2, answer/1]).
--export([started/1, subject/0, next/1, nothing/1, ask/1, result/1, down/1]).
+-export([cases/2, started/1, subject/0, next/1, nothing/1, ask/1, result/1, down/1]).
 -export([supervise/1, start_child/1, init/1]).
 
 -define(LIMIT_MS, 60000).
+
+%% For all/0: every function of one argument that a suite exports, but for what Common Test itself
+%% calls and the Others.
+cases(Suite, Others) ->
+    Names = [Name || {Name, 1} <- Suite:module_info(exports)],
+    (Names -- [module_info, init_per_suite, end_per_suite]) -- Others.
 
 %% For init_per_suite: the application runs, with its library.
 started(Config) ->
