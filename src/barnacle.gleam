@@ -338,6 +338,16 @@ pub fn refresh(
 @external(erlang, "barnacle_gleam", "pause")
 pub fn pause(subject: process.Subject(Message(a)), timeout: Int) -> Nil
 
+/// Leaves the cluster, as before a planned stop: tells the peers, so that their barnacles do not dial
+/// this node again until it is back or named anew, pauses, and unlinks this node from all visible
+/// nodes, which it gives. The next `refresh` joins again. Exits the caller as `refresh` does; 10000
+/// is a good timeout.
+@external(erlang, "barnacle_gleam", "leave")
+pub fn leave(
+  subject: process.Subject(Message(a)),
+  timeout: Int,
+) -> List(atom.Atom)
+
 /// Ends the barnacle, and a round that is running. No node is unlinked. Callers that wait in
 /// `refresh` exit. Exits the caller as `refresh` does.
 @external(erlang, "barnacle_gleam", "shutdown")

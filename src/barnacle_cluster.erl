@@ -17,6 +17,7 @@ worker process, so the server answers at any time. Options are those of barnacle
     refresh/1, refresh/2,
     pause/1, pause/2,
     shutdown/1, shutdown/2,
+    leave/1, leave/2,
     status/1,
     await/3,
     ready/1, ready/2,
@@ -41,6 +42,7 @@ worker process, so the server answers at any time. Options are those of barnacle
 -define(TIMEOUT_MS, 5000).
 -define(REFRESH_TIMEOUT_MS, 30000).
 -define(READY_TIMEOUT_MS, 1000).
+-define(LEAVE_TIMEOUT_MS, 10000).
 
 ?DOC("""
 A child specification. Restart is transient: a barnacle that was shut down stays down. The id is
@@ -126,6 +128,20 @@ shutdown(Server, TimeoutMs) ->
     after
         demonitor(Monitor, [flush])
     end.
+
+?DOC("As leave/2, with 10000 ms.").
+-spec leave(server()) -> {ok, [node()]}.
+leave(Server) ->
+    leave(Server, ?LEAVE_TIMEOUT_MS).
+
+?DOC("""
+Leaves the cluster, as before a planned stop: tells the peers, so that their barnacles do not dial
+this node again until it is back or named anew, pauses, and disconnects this node from all visible
+nodes, which it gives. The next refresh joins again. Exits as gen_server:call/3 does.
+""").
+-spec leave(server(), timeout()) -> {ok, [node()]}.
+leave(Server, TimeoutMs) ->
+    gen_server:call(Server, leave, TimeoutMs).
 
 ?DOC("What the barnacle knows and does, at once, whatever a round is doing.").
 -spec status(server()) -> barnacle_status:status().

@@ -93,7 +93,10 @@ start(Jobs, _Free, Running, _Options) ->
     {Jobs, Running}.
 
 do({dial, Node}, #{gate := Gate}) ->
-    barnacle_gate:pass(Gate, fun() -> net_kernel:connect_node(Node) end);
+    case barnacle_registry:has_left(Node) of
+        true -> left;
+        false -> barnacle_gate:pass(Gate, fun() -> net_kernel:connect_node(Node) end)
+    end;
 do({resolve, Host, _Nodes}, #{resolve := Resolve, deadline_ms := DeadlineMs}) ->
     Resolve(Host, max(1, DeadlineMs - now_ms())).
 
@@ -104,6 +107,9 @@ ended({resolve, _, Nodes}, {result, {error, Reason}}, Dials) ->
 ended({resolve, _, Nodes}, _Crash, Dials) ->
     failed(Nodes, unknown, Dials);
 ended({dial, _}, {result, true}, Dials) ->
+    Dials;
+%% Who leaves is not missed.
+ended({dial, _}, {result, left}, Dials) ->
     Dials;
 ended({dial, Node}, {result, ignored}, Dials) ->
     failed([Node], local_node_is_not_alive, Dials);

@@ -46,6 +46,7 @@ that errors of discovery are Gleam's wherever they turn up.
     refresh/2,
     pause/2,
     shutdown/2,
+    leave/2,
     status/1,
     await/3,
     ready/2,
@@ -235,6 +236,11 @@ pause(Subject, TimeoutMs) ->
 shutdown(Subject, TimeoutMs) ->
     ok = barnacle_cluster:shutdown(server(Subject), TimeoutMs),
     nil.
+
+-spec leave(subject(), integer()) -> [node()].
+leave(Subject, TimeoutMs) ->
+    {ok, Left} = barnacle_cluster:leave(server(Subject), TimeoutMs),
+    Left.
 
 -spec status(subject()) -> barnacle_gleam_status:status().
 status(Subject) ->

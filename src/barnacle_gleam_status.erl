@@ -43,7 +43,8 @@ from(Status) ->
     } = Status,
     {status, Node, option(undefined, Name, fun atom_to_binary/1), atom_to_binary(Strategy),
         Disconnect, State =:= paused, Round =:= running, option(none, NextPollIn, fun same/1),
-        [{Peer, linked(Link)} || {Peer, Link} <- lists:sort(maps:to_list(Wanted))], Departed,
+        [{Peer, linked(Link)} || {Peer, Link} <- lists:sort(maps:to_list(Wanted))],
+        lists:sort(maps:keys(Departed)),
         Suspect, [{Refusal, text(Why)} || {Refusal, Why} <- Refused],
         option(none, LastComplete, fun complete/1), option(none, LastError, fun error/1), Rounds,
         FailedRounds, CrashedRounds}.

@@ -13,7 +13,7 @@ default handler drops foreign domains. Changes are told once, and held down wher
 (barnacle_log_rate); troubles that last are told again at growing gaps (barnacle_trouble).
 """).
 
--export([new/3, round/2, crashed/3, not_alive/1, half_of_atoms/2]).
+-export([new/3, round/2, crashed/3, asked/2, leaving/2, not_alive/1, half_of_atoms/2]).
 -export([lines/3, crash_lines/4]).
 
 -export_type([name/0, level/0, log/0, line/0]).
@@ -61,6 +61,16 @@ round(Outcome, Log) ->
 -spec crashed(term(), list(), log()) -> log().
 crashed(Reason, Stacktrace, Log) ->
     write(crash_lines(Reason, Stacktrace, now_ms(), Log)).
+
+?DOC("The departed are asked to leave.").
+-spec asked({name(), level()}, [binary()]) -> ok.
+asked(Who, Nodes) ->
+    one(Who, asked, Nodes).
+
+?DOC("This node leaves others.").
+-spec leaving({name(), level()}, [node()]) -> ok.
+leaving(Who, Nodes) ->
+    one(Who, leaving, Nodes).
 
 ?DOC("This node is not alive, so nothing can be connected.").
 -spec not_alive(log()) -> log().
@@ -146,6 +156,10 @@ write({Lines, #log{name = Name, level = Level} = Log}) ->
         Lines
     ),
     Log.
+
+one({Name, Level}, What, Nodes) ->
+    _ = is_logged(notice, Level) andalso log(notice, Name, What, #{nodes => Nodes}),
+    ok.
 
 is_logged(_LineLevel, none) -> false;
 is_logged(LineLevel, Level) -> logger:compare_levels(LineLevel, Level) =/= lt.

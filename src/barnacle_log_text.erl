@@ -18,6 +18,10 @@ text(joined, #{nodes := Nodes, linked := Count}) ->
     ["joined ", names(Nodes), linked(Count)];
 text(left, #{nodes := Nodes, linked := Count}) ->
     ["no longer linked to ", names(Nodes), linked(Count)];
+text(asked, #{nodes := Nodes}) ->
+    ["departed from discovery, asked to leave: ", names(Nodes)];
+text(leaving, #{nodes := Nodes}) ->
+    ["this node leaves ", names(Nodes)];
 text(local_node_is_not_alive, _) ->
     "this node is not alive, so it can join nobody; start it with -name or -sname";
 text(atoms, #{made := Made, max_new_atoms := Max}) ->

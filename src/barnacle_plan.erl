@@ -11,9 +11,10 @@ missing; a partial one adds names and brings missing ones back; an error changes
 complete answer is no evidence against anybody.
 """).
 
--export([new/0, observe/3, wanted/1, is_wanted/2, departed/3, forget/2, cut/1, result/3, parts/1]).
+-export([new/0, observe/3, wanted/1, is_wanted/2, standing/2, left/2, back/2, forget/2]).
+-export([departed/3, is_suspect/1, cut/1, result/3, parts/1]).
 
--export_type([plan/0, answer/0, mode/0, departed/0, result/0]).
+-export_type([plan/0, answer/0, mode/0, standing/0, departed/0, result/0]).
 
 -type name() :: binary().
 -type answer() ::
@@ -21,6 +22,9 @@ complete answer is no evidence against anybody.
     | {partial, [barnacle_names:name()], term()}
     | {error, term()}.
 -type mode() :: departed | undiscovered | never | report.
+%% wanted: named last. absent: complete answers have named it and miss it now. left: it is named,
+%% and said itself that it leaves.
+-type standing() :: unknown | wanted | absent | left.
 -type departed() :: {ok | suspect, [name()]}.
 -type failures() :: [{node(), term()}].
 -type result() ::
@@ -32,7 +36,10 @@ complete answer is no evidence against anybody.
 -record(absence, {since_ms :: integer(), rounds :: pos_integer()}).
 
 %% confirmed: a complete answer has named it, so that its absence from one means something.
--record(peer, {confirmed :: boolean(), absence :: undefined | #absence{}}).
+%% left: it said that it leaves, and has been named in every answer since.
+-record(peer, {
+    confirmed :: boolean(), left = false :: boolean(), absence :: undefined | #absence{}
+}).
 
 -opaque plan() :: #{name() => #peer{}}.
 
@@ -53,35 +60,51 @@ observe({complete, Names}, NowMs, Plan) ->
     Absent = maps:filtermap(
         fun(_, Peer) -> absent(Peer, NowMs) end, maps:without(maps:keys(Named), Plan)
     ),
-    maps:merge(Absent, Named);
+    maps:merge(Absent, still_left(Named, Plan));
 observe({partial, Names, _Why}, _NowMs, Plan) ->
     maps:merge_with(
         fun(_, #peer{confirmed = Confirmed}, Seen) -> Seen#peer{confirmed = Confirmed} end,
         Plan,
-        named(Names, #peer{confirmed = false})
+        still_left(named(Names, #peer{confirmed = false}), Plan)
     );
 observe({error, _}, _NowMs, Plan) ->
     Plan.
 
-?DOC("The names that are known and not missing.").
+?DOC("The names that are known, not missing, and have not said that they leave.").
 -spec wanted(plan()) -> #{name() => present}.
 wanted(Plan) ->
     maps:filtermap(
         fun
-            (_, #peer{absence = undefined}) -> {true, present};
+            (_, #peer{absence = undefined, left = false}) -> {true, present};
             (_, _) -> false
         end,
         Plan
     ).
 
-?DOC("Whether a name is known and not missing.").
+?DOC("Whether a name is one of wanted/1.").
 -spec is_wanted(barnacle_names:name(), plan()) -> boolean().
 is_wanted(Name, Plan) ->
-    case Plan of
-        #{Name := #peer{absence = Absence}} -> Absence =:= undefined;
-        _ when is_atom(Name) -> is_wanted(barnacle_names:to_binary(Name), Plan);
-        _ -> false
+    standing(Name, Plan) =:= wanted.
+
+?DOC("What is known of a name.").
+-spec standing(barnacle_names:name(), plan()) -> standing().
+standing(Name, Plan) ->
+    case maps:get(barnacle_names:to_binary(Name), Plan, undefined) of
+        undefined -> unknown;
+        #peer{absence = undefined, left = false} -> wanted;
+        #peer{absence = undefined, left = true} -> left;
+        #peer{} -> absent
     end.
+
+?DOC("A node said that it leaves: it is not wanted until it is back/2, or named anew.").
+-spec left(barnacle_names:name(), plan()) -> plan().
+left(Name, Plan) ->
+    with_left(Name, true, Plan).
+
+?DOC("A node that had left is linked again.").
+-spec back(barnacle_names:name(), plan()) -> plan().
+back(Name, Plan) ->
+    with_left(Name, false, Plan).
 
 ?DOC("""
 The names that are gone: missing for AfterMs and for three complete rounds. A hasty question, which
@@ -96,13 +119,13 @@ departed(Plan, NowMs, #{after_ms := AfterMs, hasty := Hasty}) ->
         fun(_, #peer{absence = Absence}) -> Hasty orelse is_over(Absence, NowMs, AfterMs) end,
         Missing
     ),
-    Count = map_size(Missing),
-    Verdict =
-        case Count > 1 andalso 3 * Count > map_size(Plan) of
-            true -> suspect;
-            false -> ok
-        end,
-    {Verdict, lists:sort(maps:keys(Gone))}.
+    {verdict(map_size(Missing), Plan), lists:sort(maps:keys(Gone))}.
+
+?DOC("Whether the source is suspect.").
+-spec is_suspect(plan()) -> boolean().
+is_suspect(Plan) ->
+    Missing = [missing || #peer{absence = #absence{}} <- maps:values(Plan)],
+    verdict(length(Missing), Plan) =:= suspect.
 
 ?DOC("Knowledge without some names: they are gone and no longer connected.").
 -spec forget([barnacle_names:name()], plan()) -> plan().
@@ -146,6 +169,27 @@ result(ok, _, Listed) -> {ok, Listed}.
 parts({complete, Names}) -> {complete, Names, none};
 parts({partial, Names, Why}) -> {partial, Names, Why};
 parts({error, Why}) -> {error, [], Why}.
+
+verdict(Missing, Plan) when Missing > 1, 3 * Missing > map_size(Plan) -> suspect;
+verdict(_Missing, _Plan) -> ok.
+
+with_left(Name, Left, Plan) ->
+    Key = barnacle_names:to_binary(Name),
+    case Plan of
+        #{Key := #peer{left = Before} = Peer} when Before =/= Left ->
+            Plan#{Key := Peer#peer{left = Left}};
+        _ ->
+            Plan
+    end.
+
+%% To be named all the time is not to be named anew.
+still_left(Named, Plan) ->
+    Left = [
+        Name
+     || {Name, #peer{left = true, absence = undefined}} <- maps:to_list(Plan),
+        is_map_key(Name, Named)
+    ],
+    lists:foldl(fun left/2, Named, Left).
 
 named(Names, Peer) ->
     maps:from_list([{barnacle_names:to_binary(Name), Peer} || Name <- Names]).

@@ -15,7 +15,7 @@ that begin and end, and the messages {timeout, Timer, retry}, {barnacle_redial, 
 """).
 
 -export([new/2, node_up/2, node_down/3, round_ended/3, rest/1, wait/1, info/2]).
--export([left_alone/1, find/2]).
+-export([forget/2, left_alone/1, find/2]).
 
 -export_type([redial/0]).
 
@@ -84,6 +84,11 @@ info({'EXIT', Pid, _}, #redial{worker = #worker{pid = Pid, nodes = Nodes}} = Red
     {ok, ended([{Node, unknown} || Node <- Nodes], Redial)};
 info(_, #redial{}) ->
     ignored.
+
+?DOC("A node is not to be dialled again.").
+-spec forget(node(), redial()) -> redial().
+forget(Node, #redial{retries = Retries} = Redial) ->
+    Redial#redial{retries = barnacle_retry:forget(Node, Retries)}.
 
 ?DOC("""
 Whom a poll does not dial, each with why its last dial failed: they are dialled here when their time

@@ -4,7 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-What the barnacles of this VM want, so that none of them cuts a node that another one wants.
+What the barnacles of this VM want, so that none of them cuts a node that another one wants; and
+where barnacles of other nodes find them.
 
 One process owns a table of who wants which names; the rows of a process go when it dies. It runs
 below the application's supervisor, or is started by its first user where barnacle is used without
@@ -13,10 +14,14 @@ its application.
 
 -behaviour(gen_server).
 
--export([start_link/0, ensure/0, want/2, wanted_by_others/1]).
+-export([start_link/0, ensure/0, want/2, wanted_by_others/1, has_left/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(TABLE, ?MODULE).
+%% Who has said that it leaves, and when (monotonic, ms).
+-define(LEFT, barnacle_left).
+%% Longer than a round that began before may take to dial it.
+-define(LEFT_MS, 10000).
 
 -record(row, {owner :: pid(), hash :: non_neg_integer(), names :: wanted()}).
 
@@ -72,12 +77,25 @@ wanted_by_others(Owner) ->
         lists:any(fun(Names) -> is_map_key(Key, Names) end, Others)
     end.
 
+?DOC("""
+Whether a node has said within the last 10000 ms that it leaves: whoever is about to dial it because
+its link is gone should not.
+""").
+-spec has_left(node()) -> boolean().
+has_left(Node) ->
+    try ets:lookup_element(?LEFT, Node, 2) of
+        AtMs -> now_ms() - AtMs < ?LEFT_MS
+    catch
+        error:badarg -> false
+    end.
+
 -spec init([]) -> {ok, monitors()}.
 init([]) ->
     ok = barnacle_names:make_counter(),
     ?TABLE = ets:new(?TABLE, [
         named_table, protected, {keypos, #row.owner}, {read_concurrency, true}
     ]),
+    ?LEFT = ets:new(?LEFT, [named_table, protected, {read_concurrency, true}]),
     {ok, #{}}.
 
 -spec handle_call({want, pid(), non_neg_integer(), wanted()}, gen_server:from(), monitors()) ->
@@ -91,11 +109,28 @@ handle_cast(_, Monitors) ->
     {noreply, Monitors}.
 
 -spec handle_info(term(), monitors()) -> {noreply, monitors()}.
+handle_info({barnacle, 1, {ask, Asker}}, Monitors) when is_pid(Asker) ->
+    {noreply, pass_on({ask, Asker}, Monitors)};
+handle_info({barnacle, 1, {leaving, Node, {Pid, Ref}}}, Monitors) when is_pid(Pid) ->
+    NowMs = now_ms(),
+    _ = ets:select_delete(?LEFT, [{{'_', '$1'}, [{'<', '$1', NowMs - ?LEFT_MS}], [true]}]),
+    true = ets:insert(?LEFT, {Node, NowMs}),
+    _ = pass_on({leaving, Node}, Monitors),
+    _ = erlang:send(Pid, {Ref, ok}, [noconnect, nosuspend]),
+    {noreply, Monitors};
 handle_info({'DOWN', _, process, Owner, _}, Monitors) ->
     ets:delete(?TABLE, Owner),
     {noreply, maps:remove(Owner, Monitors)};
 handle_info(_, Monitors) ->
     {noreply, Monitors}.
 
+%% What peers say is for every barnacle here (barnacle_farewell has the messages).
+pass_on(Message, Monitors) ->
+    lists:foreach(fun(Owner) -> Owner ! {barnacle_peer, Message} end, maps:keys(Monitors)),
+    Monitors.
+
 monitored(Owner, Monitors) when is_map_key(Owner, Monitors) -> Monitors;
 monitored(Owner, Monitors) -> Monitors#{Owner => monitor(process, Owner)}.
+
+now_ms() ->
+    erlang:monotonic_time(millisecond).

@@ -12,7 +12,8 @@ retry_max; the jitter makes that between half and the whole of it. A link that w
 soon, once, unless it was lost shortly before as well: that counts as one more failure.
 """).
 
--export([new/0, failed/4, down/4, up/2, reset/3, keep/3, due/2, failing/1, next/1, find/2]).
+-export([new/0, failed/4, down/4, up/2, reset/3, keep/3, forget/2]).
+-export([due/2, failing/1, next/1, find/2]).
 
 -export_type([retries/0, settings/0, retry/0]).
 
@@ -108,6 +109,11 @@ keep(Is, {NowMs, #{retry_max := MaxMs}}, Retries) ->
         end,
         Retries
     ).
+
+?DOC("Nothing is known of a node any more.").
+-spec forget(node(), retries()) -> retries().
+forget(Node, Retries) ->
+    maps:remove(Node, Retries).
 
 ?DOC("The nodes whose time has come.").
 -spec due(integer(), retries()) -> [node()].

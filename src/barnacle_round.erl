@@ -23,7 +23,8 @@ returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
     strategy := barnacle_strategy:t(),
     plan := barnacle_plan:plan(),
     gate := barnacle_gate:gate(),
-    left_alone => #{node() => Reason :: term()}
+    left_alone => #{node() => Reason :: term()},
+    resting => boolean()
 }.
 
 -type worker() :: #{pid := pid(), monitor := reference(), ref := reference()}.
@@ -39,6 +40,8 @@ returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
     refused := [{binary(), barnacle_names:refusal()}],
     filtered := [barnacle_names:name()],
     cut := [node()],
+    trigger := trigger(),
+    resting := boolean(),
     departed := barnacle_plan:departed()
 }.
 
@@ -113,8 +116,7 @@ watched(#{events := Events} = Work) ->
 
 run(#{options := Options, owner := Owner} = Work0) ->
     {Answer, Work} = discover(Work0),
-    #{plan := Plan} = Work,
-    ok = barnacle_registry:want(Owner, barnacle_plan:wanted(Plan)),
+    ok = barnacle_registry:want(Owner, wants(Work)),
     case list(Work) of
         {ok, Before} ->
             {Connect, Extra} = compare(Answer, Before, Work),
@@ -192,17 +194,29 @@ ours(Nodes, Work) ->
 wanted_by_others([], _Owner) -> fun(_) -> false end;
 wanted_by_others(_Extra, Owner) -> barnacle_registry:wanted_by_others(Owner).
 
-wanted({complete, Names}, _Work) ->
-    Names;
-wanted({partial, _, _}, #{plan := Plan}) ->
-    maps:keys(barnacle_plan:wanted(Plan));
-wanted({error, _}, #{plan := Plan} = Work) ->
+%% Whose links this barnacle wants: nobody's while its node rests.
+wants(#{plan := Plan} = Work) ->
+    case rests(Work) of
+        true -> #{};
+        false -> barnacle_plan:wanted(Plan)
+    end.
+
+%% A node that has left rests until its source names it again.
+rests(#{resting := true, plan := Plan}) -> not barnacle_plan:is_wanted(node(), Plan);
+rests(_Work) -> false.
+
+wanted({error, _}, Work) ->
     %% A link that is lost while the source is silent is made again all the same, from what was
     %% known. A connect function of the user's own is only called with what was just discovered.
     case has(connect, Work) of
         true -> [];
-        false -> maps:keys(barnacle_plan:wanted(Plan))
-    end.
+        false -> maps:keys(wants(Work))
+    end;
+wanted({complete, Names}, Work) ->
+    Wants = wants(Work),
+    [Name || Name <- Names, is_map_key(barnacle_names:to_binary(Name), Wants)];
+wanted({partial, _, _}, Work) ->
+    maps:keys(wants(Work)).
 
 to_nodes(Names, Work) ->
     ToNode =
@@ -311,6 +325,8 @@ outcome(StrategyResult, Answer, Visible, Work, Done) ->
         refused => Refused,
         filtered => maps:get(filtered, Work),
         cut => Cut,
+        trigger => Trigger,
+        resting => rests(Work),
         departed => departed(Visible, #{after_ms => AfterMs, hasty => Trigger =:= refresh}, Plan)
     }.
 

@@ -16,6 +16,8 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
     worker :: barnacle_round:worker(),
     ready = false :: boolean(),
     callers :: [gen_server:from()],
+    %% Peers that said during it that they leave.
+    left = [] :: [node()],
     guard = none :: none | {Function :: atom(), reference()}
 }).
 
@@ -29,7 +31,8 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
     round = none :: none | #round{},
     followers = [] :: [gen_server:from()],
     waiting = barnacle_waiting:new() :: barnacle_waiting:waiting(),
-    paused = false :: boolean(),
+    mode = running :: barnacle_status:mode(),
+    leaving :: barnacle_leaving:leaving(),
     redial :: barnacle_redial:redial(),
     crashes = 0 :: non_neg_integer(),
     failed = false :: boolean(),
@@ -44,7 +47,9 @@ init(#{strategy := Strategy} = Options) ->
     process_flag(trap_exit, true),
     Gate = barnacle_gate:new(),
     Visible = barnacle_links:visible(),
-    Log = barnacle_log:new(maps:get(name, Options, self()), maps:get(log, Options), Visible),
+    Name = maps:get(name, Options, self()),
+    Level = maps:get(log, Options),
+    Log = barnacle_log:new(Name, Level, Visible),
     State = #state{
         options = Options,
         strategy = Strategy,
@@ -52,6 +57,7 @@ init(#{strategy := Strategy} = Options) ->
         gate = Gate,
         born_ms = now_ms(),
         redial = barnacle_redial:new(Options, Gate),
+        leaving = barnacle_leaving:new({Name, Level}),
         visible = Visible,
         log = Log,
         history = barnacle_status:new()
@@ -64,12 +70,17 @@ init(#{strategy := Strategy} = Options) ->
     {noreply, #state{}} | {reply, term(), #state{}} | {stop, normal, #state{}}.
 handle_call(refresh, From, State) ->
     ok = barnacle_gate:open(State#state.gate),
-    {noreply, join_round(From, State#state{paused = false})};
+    {noreply, join_round(From, resume(State))};
 handle_call(pause, _From, State) ->
     ok = barnacle_gate:close(State#state.gate),
-    State1 = rest(stop_timer(State#state{paused = true})),
+    State1 = rest(stop_timer(State#state{mode = paused})),
     notify(pause, State1),
     {reply, ok, State1};
+handle_call(leave, From, State) ->
+    ok = barnacle_gate:close(State#state.gate),
+    State1 = rest(stop_timer(State#state{mode = left})),
+    notify(pause, State1),
+    {noreply, State1#state{leaving = barnacle_leaving:go([From], State1#state.leaving)}};
 handle_call(shutdown, From, State) ->
     State1 = cancel_round(rest(stop_timer(State))),
     gen_server:reply(From, ok),
@@ -79,11 +90,9 @@ handle_call(status, _From, State) ->
     {reply, status_map(State), State};
 handle_call({ready, What}, _From, State) ->
     {reply, barnacle_waiting:is_met(What, view(State)), State};
-handle_call({await, What, TimeoutMs}, From, State) ->
-    case barnacle_waiting:is_met(What, view(State)) of
-        true -> {reply, ok, State};
-        false -> {noreply, wait(What, From, TimeoutMs, State)}
-    end;
+handle_call({await, What, TimeoutMs}, From, #state{waiting = Waiting} = State) ->
+    Added = barnacle_waiting:add(What, From, TimeoutMs, Waiting),
+    {noreply, answer_waiting(State#state{waiting = Added})};
 handle_call(_, _From, State) ->
     {reply, {error, unknown_call}, State}.
 
@@ -107,14 +116,17 @@ handle_info(
     {noreply, crashed(Reason, [], State)};
 handle_info({nodeup, Node, _Info}, State) ->
     {noreply, answer_waiting(node_up(Node, State))};
+handle_info({barnacle_peer, Message}, State) ->
+    {noreply, peer_said(Message, State)};
 handle_info({nodedown, Node, Info}, State) ->
     {noreply, node_down(Node, proplists:get_value(nodedown_reason, Info), State)};
 handle_info({timeout, Limit, waiting}, #state{waiting = Waiting} = State) ->
     {noreply, State#state{waiting = barnacle_waiting:expired(Limit, Waiting)}};
-handle_info(Info, #state{redial = Redial} = State) ->
-    case barnacle_redial:info(Info, Redial) of
-        {ok, Redial1} -> {noreply, State#state{redial = Redial1}};
-        ignored -> {noreply, State}
+handle_info(Info, #state{redial = Redial, leaving = Leaving} = State) ->
+    case {barnacle_redial:info(Info, Redial), barnacle_leaving:info(Info, Leaving)} of
+        {{ok, Redial1}, _} -> {noreply, State#state{redial = Redial1}};
+        {_, {ok, Leaving1}} -> {noreply, State#state{leaving = Leaving1}};
+        {ignored, ignored} -> {noreply, State}
     end.
 
 -spec terminate(term(), #state{}) -> ok.
@@ -136,9 +148,11 @@ start_round(Callers, #state{round = none} = State) ->
         strategy => State#state.strategy,
         plan => State#state.plan,
         gate => State#state.gate,
+        resting => State#state.mode =:= resting,
         left_alone => barnacle_redial:left_alone(State#state.redial)
     }),
-    State#state{round = #round{worker = Worker, callers = Callers}}.
+    Round = #round{worker = Worker, callers = Callers},
+    State#state{round = Round, leaving = barnacle_leaving:round_begins(State#state.leaving)}.
 
 round_event(ready, #round{worker = Worker, callers = Callers} = Round, State) ->
     {Trigger, State1} =
@@ -161,17 +175,18 @@ round_event({crashed, Reason, Stacktrace}, _Round, State) ->
 done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
     answer(Round, {result, Result}),
     notify({refresh, Result}, State),
-    NowMs = now_ms(),
-    next_round((end_round(State))#state{
+    Ended = (end_round(State))#state{
         strategy = maps:get(strategy, Outcome),
-        plan = maps:get(plan, Outcome),
+        plan = lists:foldl(fun barnacle_plan:left/2, maps:get(plan, Outcome), Round#round.left),
         visible = Visible,
         redial = redial_after(Outcome, State),
         log = barnacle_log:round(Outcome, State#state.log),
-        history = barnacle_status:observe(Outcome, NowMs, State#state.history),
+        history = barnacle_status:observe(Outcome, now_ms(), State#state.history),
+        mode = mode_after(Outcome, State),
         crashes = 0,
         failed = element(1, Result) =:= error
-    }).
+    },
+    next_round(decide(ask_departed(Outcome, Ended))).
 
 redial_after(Outcome, #state{redial = Redial} = State) ->
     #{tried := Tried, failed := Failed, plan := Plan} = Outcome,
@@ -194,23 +209,30 @@ crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
         history = barnacle_status:crashed(Reason, now_ms(), State#state.history)
     }).
 
-next_round(#state{followers = [], paused = true} = State) ->
+next_round(#state{followers = [], mode = Mode} = State) when Mode =:= paused; Mode =:= left ->
     answer_waiting(State);
 next_round(#state{followers = []} = State) ->
+    case barnacle_leaving:is_asked(State#state.leaving) of
+        true -> start_round([], State);
+        false -> wait_for_poll(State)
+    end;
+next_round(#state{followers = Followers} = State) ->
+    start_round(Followers, State#state{followers = []}).
+
+wait_for_poll(State) ->
     #state{born_ms = BornMs, failed = Failed, crashes = Crashes, options = Options} = State,
     Past = #{age_ms => now_ms() - BornMs, failed => Failed, crashes => Crashes},
     NextMs = barnacle_pace:next_ms(Past, Options),
-    answer_waiting(redial(State#state{timer = erlang:start_timer(NextMs, self(), poll)}));
-next_round(#state{followers = Followers} = State) ->
-    start_round(Followers, State#state{followers = []}).
+    answer_waiting(redial(State#state{timer = erlang:start_timer(NextMs, self(), poll)})).
 
 %% Links that the strategy makes or lists itself are its own to watch and to mend.
 links_are_ours(#state{strategy = Strategy}) ->
     not (barnacle_strategy:has(list, Strategy) orelse barnacle_strategy:has(connect, Strategy)).
 
-node_up(Node, #state{plan = Plan, redial = Redial} = State) ->
+node_up(Node, #state{plan = Plan0, redial = Redial} = State) ->
+    Plan = barnacle_plan:back(Node, Plan0),
     case barnacle_plan:is_wanted(Node, Plan) of
-        true -> redial(State#state{redial = barnacle_redial:node_up(Node, Redial)});
+        true -> redial(State#state{plan = Plan, redial = barnacle_redial:node_up(Node, Redial)});
         false -> State
     end.
 
@@ -221,7 +243,7 @@ node_down(Node, Reason, #state{plan = Plan, redial = Redial} = State) ->
     end.
 
 %% Between rounds only; the end of a round comes here too.
-redial(#state{paused = false, round = none, redial = Redial} = State) ->
+redial(#state{mode = running, round = none, redial = Redial} = State) ->
     State#state{redial = barnacle_redial:wait(Redial)};
 redial(State) ->
     State.
@@ -229,11 +251,69 @@ redial(State) ->
 rest(#state{redial = Redial} = State) ->
     State#state{redial = barnacle_redial:rest(Redial)}.
 
-wait(What, From, TimeoutMs, #state{waiting = Waiting} = State) ->
-    State#state{waiting = barnacle_waiting:add(What, From, TimeoutMs, Waiting)}.
-
 answer_waiting(#state{waiting = Waiting} = State) ->
     State#state{waiting = barnacle_waiting:answer(fun() -> view(State) end, Waiting)}.
+
+%% ---- leaving ----
+
+%% Who rests goes on resting until his source names him.
+resume(#state{mode = resting} = State) -> State;
+resume(State) -> State#state{mode = running}.
+
+mode_after(#{resting := false}, #state{mode = resting}) -> running;
+mode_after(_Outcome, #state{mode = Mode}) -> Mode.
+
+ask_departed(#{departed := {ok, Names}, trigger := Trigger}, #state{mode = running} = State) ->
+    #state{leaving = Leaving, options = #{disconnect := Mode}} = State,
+    State#state{leaving = barnacle_leaving:ask(Names, {Mode, Trigger}, Leaving)};
+ask_departed(_Outcome, State) ->
+    State.
+
+decide(#state{mode = Mode, leaving = Leaving} = State) ->
+    case barnacle_leaving:decide(farewell_view(State), Mode, Leaving) of
+        {stay, Leaving1} ->
+            State#state{leaving = Leaving1};
+        {leave, Leaving1} ->
+            rest(State#state{mode = resting, leaving = barnacle_leaving:go([], Leaving1)})
+    end.
+
+farewell_view(#state{plan = Plan, history = History, options = Options}) ->
+    #{
+        mode => maps:get(disconnect, Options),
+        answer => barnacle_status:answer(History),
+        own => barnacle_plan:standing(node(), Plan),
+        is_suspect => fun() -> barnacle_plan:is_suspect(Plan) end,
+        visible => fun barnacle_links:visible/0,
+        is_known => fun(Node) -> barnacle_plan:standing(Node, Plan) =/= unknown end,
+        wanted_by_others => barnacle_registry:wanted_by_others(self())
+    }.
+
+peer_said({ask, Asker}, #state{plan = Plan, mode = Mode, leaving = Leaving} = State) ->
+    Asked = barnacle_leaving:asked(Asker, Leaving),
+    case barnacle_plan:standing(node(Asker), Plan) of
+        %% Another barnacle of this VM may have a source in common with the asker.
+        unknown ->
+            State;
+        _ when Mode =:= paused; Mode =:= left ->
+            State#state{leaving = barnacle_leaving:stay(paused, Asked)};
+        _ ->
+            poll_now(State#state{leaving = Asked})
+    end;
+peer_said({stays, Node, Why}, #state{leaving = Leaving} = State) ->
+    State#state{leaving = barnacle_leaving:stays(Node, Why, Leaving)};
+peer_said({leaving, Node}, #state{plan = Plan, redial = Redial, round = Round} = State) ->
+    State#state{
+        plan = barnacle_plan:left(Node, Plan),
+        redial = barnacle_redial:forget(Node, Redial),
+        round = also_left(Node, Round)
+    }.
+
+%% The running round has a plan of its own.
+also_left(_Node, none) -> none;
+also_left(Node, #round{left = Left} = Round) -> Round#round{left = [Node | Left]}.
+
+poll_now(#state{round = none} = State) -> start_round([], stop_timer(State));
+poll_now(State) -> State.
 
 view(#state{plan = Plan, history = History, strategy = Strategy} = State) ->
     Listed =
@@ -242,7 +322,7 @@ view(#state{plan = Plan, history = History, strategy = Strategy} = State) ->
             false -> [node() | barnacle_links:visible()]
         end,
     #{
-        resting => false,
+        resting => State#state.mode =:= resting,
         rounds => barnacle_status:rounds(History),
         answer => barnacle_status:answer(History),
         listed => Listed,
@@ -286,9 +366,10 @@ status_map(#state{options = Options, strategy = Strategy, plan = Plan} = State) 
         node => node(),
         strategy => barnacle_strategy:describe(Strategy),
         disconnect => maps:get(disconnect, Options),
-        state => running_or_paused(State),
+        state => State#state.mode,
         round => running_or_idle(State),
-        next_poll_in => next_poll_in(State)
+        next_poll_in => next_poll_in(State),
+        departed => barnacle_leaving:departed(State#state.leaving)
     },
     barnacle_status:map(Server, {State#state.history, Plan, connected(State), now_ms()}).
 
@@ -297,9 +378,6 @@ connected(#state{strategy = Strategy, visible = Visible}) ->
         true -> Visible;
         false -> barnacle_links:connected()
     end.
-
-running_or_paused(#state{paused = true}) -> paused;
-running_or_paused(#state{paused = false}) -> running.
 
 running_or_idle(#state{round = none}) -> idle;
 running_or_idle(#state{}) -> running.

@@ -7,25 +7,32 @@
 
 -export([new/0, observe/3, crashed/3, rounds/1, answer/1, map/2]).
 
--export_type([status/0, history/0]).
+-export_type([status/0, mode/0, history/0]).
 
 ?DOC("""
-state: running or paused. round: whether one runs. next_poll_in: ms until the next round, or none.
+running; paused, by pause; left, by leave; resting: asked to leave, it has left, and joins again
+when its source names it again.
+""").
+-type mode() :: running | paused | left | resting.
+
+?DOC("""
+state: what it does. round: whether one runs. next_poll_in: ms until the next round, or none.
 wanted: each wanted node as a binary, connected or why not. departed: names that complete answers
-have missed long enough and that are still linked. suspect: too many names are missing at once to
-be believed. refused: names that did not become atoms, and why. last_complete and last_error: the
-answer or error and its age in ms. rounds, failed_rounds, crashed_rounds: totals.
+have missed long enough and that are still linked, and what became of asking them to leave.
+suspect: too many names are missing at once to be believed. refused: names that did not become
+atoms, and why. last_complete and last_error: the answer or error and its age in ms. rounds,
+failed_rounds, crashed_rounds: totals.
 """).
 -type status() :: #{
     name := atom(),
     node := node(),
     strategy := module(),
     disconnect := barnacle_plan:mode(),
-    state := running | paused,
+    state := mode(),
     round := idle | running,
     next_poll_in := non_neg_integer() | none,
     wanted := #{binary() => connected | {not_connected, Reason :: term()}},
-    departed := [binary()],
+    departed := #{binary() => barnacle_departures:asked()},
     suspect := boolean(),
     refused := [{binary(), barnacle_names:refusal()}],
     last_complete := none | #{names := [barnacle_names:name()], age := non_neg_integer()},
@@ -93,10 +100,9 @@ answer(#history{answer = Answer}) ->
 -spec map(map(), {history(), barnacle_plan:plan(), Listed :: [node()], NowMs :: integer()}) ->
     status().
 map(Server, {#history{} = H, Plan, Listed, NowMs}) ->
-    {Verdict, Departed} = last(departed, H, {ok, []}),
+    {Verdict, _} = last(departed, H, {ok, []}),
     Server#{
         wanted => wanted(Plan, Listed, last(failed, H, [])),
-        departed => [Name || Verdict =:= ok, Name <- Departed],
         suspect => Verdict =:= suspect,
         refused => last(refused, H, []),
         last_complete => aged(names, H#history.complete, NowMs),

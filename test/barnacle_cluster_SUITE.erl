@@ -174,17 +174,17 @@ undiscovered_nodes_are_cut(_) ->
 departed_node_is_reported_and_stays(_) ->
     Nodes = [First, Second, Third] = hosts(3),
     Dns = bed_dns_script:start_link(answering(Nodes)),
-    start_members(Nodes, (dns(Dns))#{departed_after => 0}),
+    start_members(Nodes, (dns(Dns))#{departed_after => 0, disconnect => report}),
     ok = bed_nodes:await_mesh(Nodes),
     ok = await_wanted(First, 3),
     Links = watch_links(Nodes),
     ok = bed_dns_script:script(Dns, answering([First, Second])),
-    Name = atom_to_binary(bed_node:name(Third)),
-    ok = bed_wait:until(departed, fun() -> maps:get(departed, status(First)) =:= [Name] end),
+    Departed = #{atom_to_binary(bed_node:name(Third)) => not_asked},
+    ok = bed_wait:until(departed, fun() -> maps:get(departed, status(First)) =:= Departed end),
     ok = rounds(First, 3),
     ?assertEqual([], lost_links(Links)),
     ok = bed_dns_script:script(Dns, answering(Nodes)),
-    ok = bed_wait:until(back, fun() -> maps:get(departed, status(First)) =:= [] end).
+    ok = bed_wait:until(back, fun() -> maps:get(departed, status(First)) =:= #{} end).
 
 two_barnacles_protect_each_other(_) ->
     [First, Second, Third] = hosts(3),

@@ -30,7 +30,7 @@ a_predicate_that_changes_its_mind_test() ->
         [{ok, _} = barnacle_cluster:refresh(Server, ?LIMIT_MS) || _ <- "1234"],
         #{wanted := One, departed := Departed, suspect := Suspect} =
             barnacle_cluster:status(Server),
-        ?assertEqual({[<<"b@1">>], []}, {maps:keys(Both) -- maps:keys(One), Departed}),
+        ?assertEqual({[<<"b@1">>], #{}}, {maps:keys(Both) -- maps:keys(One), Departed}),
         ?assertNot(Suspect)
     end).
 

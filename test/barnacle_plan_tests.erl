@@ -119,4 +119,25 @@ plan(Answers) ->
 observe(Answers, NowMs, Plan) ->
     lists:foldl(fun(Answer, P) -> barnacle_plan:observe(Answer, NowMs, P) end, Plan, Answers).
 
+who_left_is_wanted_when_named_anew_test() ->
+    Both = {complete, [?A, ?B]},
+    Left = barnacle_plan:left('app@10.0.0.2', plan([Both])),
+    ?assertEqual([?A], maps:keys(barnacle_plan:wanted(Left))),
+    ?assertEqual(left, barnacle_plan:standing(?B, Left)),
+    %% To be named all the time is not to be named anew.
+    Still = observe([Both, {partial, [?B], why}, {error, why}, Both], 0, Left),
+    ?assertEqual(left, barnacle_plan:standing(?B, Still)),
+    Missing = observe([{complete, [?A]}], 0, Still),
+    ?assertEqual(absent, barnacle_plan:standing(?B, Missing)),
+    ?assertEqual(wanted, barnacle_plan:standing(?B, observe([Both], 0, Missing))).
+
+who_left_and_is_linked_is_wanted_test() ->
+    Left = barnacle_plan:left(?B, plan([{complete, [?A, ?B]}])),
+    ?assert(barnacle_plan:is_wanted('app@10.0.0.2', barnacle_plan:back('app@10.0.0.2', Left))).
+
+strangers_do_not_leave_test() ->
+    Plan = plan([{complete, [?A]}]),
+    ?assertEqual(Plan, barnacle_plan:left(?B, Plan)),
+    ?assertEqual(unknown, barnacle_plan:standing(?B, Plan)).
+
 -endif.

@@ -125,7 +125,7 @@ clock_set_a_day(_Config) ->
             end),
             [ok = bed_story:rounds(Node, 5) || Node <- Nodes],
             #{departed := Departed, last_complete := #{age := AgeMs}} = bed_story:status(First),
-            ?assertEqual([], Departed),
+            ?assertEqual(#{}, Departed),
             ?assert(AgeMs >= 0 andalso AgeMs < ?HOUR_MS)
         end
      || Days <- [1, -1]

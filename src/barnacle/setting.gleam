@@ -7,7 +7,7 @@
 /// unlinks nobody.
 pub type Disconnect {
   /// Nodes that complete discoveries have named and then missed for `with_departed_after` and three
-  /// rounds count as departed. `barnacle.status` tells them; they stay linked until they end.
+  /// rounds are asked to leave. Each decides by its own discoveries, and rests until it is named again.
   Departed
   /// Every visible node that a complete discovery does not name is unlinked at once.
   Undiscovered

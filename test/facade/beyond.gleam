@@ -193,3 +193,10 @@ pub fn ready(
 ) -> Bool {
   barnacle.ready(subject, goal)
 }
+
+pub fn leave(
+  subject: process.Subject(barnacle.Message(a)),
+  timeout: Int,
+) -> List(atom.Atom) {
+  barnacle.leave(subject, timeout)
+}

@@ -14,6 +14,7 @@
     nothing_is_linked_after_pause/1,
     nothing_is_unlinked_after_pause/1,
     goals_are_waited_for/1,
+    leave_pauses_and_gives_the_nodes_left/1,
     shutdown_ends_the_barnacle_normally/1,
     listener_hears_of_everything/1,
     listener_that_is_not_there_is_ignored/1,
@@ -128,6 +129,17 @@ goals_are_waited_for(_) ->
     ?assertNot(facade@beyond:ready(Subject, {nodes, 1000})),
     nil = barnacle:shutdown(Subject, ?LIMIT_MS),
     ?assertNot(facade@beyond:ready(Subject, FirstRound)).
+
+leave_pauses_and_gives_the_nodes_left(_) ->
+    {Subject, Listener} = idle(barnacle:with_poll_interval(held(), ?NEVER_MS)),
+    ?assertEqual([], facade@beyond:leave(Subject, ?LIMIT_MS)),
+    ?assertEqual({pause_response, nil}, next(Listener)),
+    ?assertEqual(none, next_poll_in(Subject)),
+    Refresh = ask(fun() -> barnacle:refresh(Subject, ?LIMIT_MS) end),
+    answer({ok, []}),
+    ?assertEqual({ok, {ok, [node()]}}, result(Refresh)),
+    ?assertMatch({some, _}, next_poll_in(Subject)),
+    nil = barnacle:shutdown(Subject, ?LIMIT_MS).
 
 shutdown_ends_the_barnacle_normally(_) ->
     {{subject, Pid, _} = Subject, Listener} = idle(held()),

@@ -176,7 +176,7 @@ status_has_its_fields(_) ->
         round => idle,
         next_poll_in => 4,
         wanted => #{<<"b@h">> => {not_connected, connecting}, <<"a@h">> => connected},
-        departed => [<<"d@h">>],
+        departed => #{<<"d@h">> => asked},
         suspect => true,
         refused => [{<<"r">>, invalid_node_name}],
         last_complete => #{names => [<<"c@h">>, 'e@h'], age => 5},

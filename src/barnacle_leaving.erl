@@ -1,0 +1,124 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_leaving).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+A server's part in leaving: asking the departed to leave, being asked, going away. What is said and
+how a node goes is in barnacle_farewell, whom to ask in barnacle_departures.
+
+The owner is a server that traps exits; it hands in what rounds bring, what peers say, and the
+messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info/2 knows its own.
+""").
+
+-export([new/1, ask/3, stays/3, departed/1]).
+-export([asked/2, is_asked/1, round_begins/1, decide/3, stay/2]).
+-export([go/2, is_going/1, info/2]).
+
+-export_type([leaving/0]).
+
+-record(leaving, {
+    who :: {barnacle_log:name(), barnacle_log:level()},
+    departures = barnacle_departures:new() :: barnacle_departures:departures(),
+    %% Those who asked since the running round began, and those who asked before.
+    later = [] :: [pid()],
+    askers = [] :: [pid()],
+    farewell = none :: none | barnacle_farewell:farewell(),
+    callers = [] :: [gen_server:from()]
+}).
+
+-opaque leaving() :: #leaving{}.
+
+?DOC("For a barnacle of this name, which logs from this level on.").
+-spec new({barnacle_log:name(), barnacle_log:level()}) -> leaving().
+new(Who) ->
+    #leaving{who = Who}.
+
+?DOC("""
+Asks those to leave that a round found departed, and that no other barnacle of this VM wants.
+""").
+-spec ask([binary()], {barnacle_plan:mode(), barnacle_round:trigger()}, leaving()) -> leaving().
+ask(Names, {Mode, Trigger}, #leaving{departures = Before} = Leaving) ->
+    IsWanted = barnacle_registry:wanted_by_others(self()),
+    Unwanted = [Name || Name <- Names, not IsWanted(Name)],
+    {Ask, Departures} = barnacle_departures:update(Unwanted, Mode, Trigger, Before),
+    Ask =/= [] andalso barnacle_log:asked(Leaving#leaving.who, Ask),
+    lists:foreach(fun(Name) -> barnacle_farewell:ask(binary_to_existing_atom(Name)) end, Ask),
+    Leaving#leaving{departures = Departures}.
+
+?DOC("A node that was asked stays.").
+-spec stays(node(), barnacle_farewell:stay(), leaving()) -> leaving().
+stays(Node, Why, #leaving{departures = Departures} = Leaving) ->
+    Name = barnacle_names:to_binary(Node),
+    Leaving#leaving{departures = barnacle_departures:stays(Name, Why, Departures)}.
+
+?DOC("Who has departed, and what became of asking.").
+-spec departed(leaving()) -> #{binary() => barnacle_departures:asked()}.
+departed(#leaving{departures = Departures}) ->
+    barnacle_departures:to_map(Departures).
+
+?DOC("A peer asks this node to leave. It is answered by what the source says after that.").
+-spec asked(pid(), leaving()) -> leaving().
+asked(Asker, #leaving{later = Later} = Leaving) ->
+    Leaving#leaving{later = [Asker | lists:delete(Asker, Later)]}.
+
+?DOC("Whether somebody waits for a round that has not begun.").
+-spec is_asked(leaving()) -> boolean().
+is_asked(#leaving{later = Later}) ->
+    Later =/= [].
+
+?DOC("A round begins: it answers all who have asked so far.").
+-spec round_begins(leaving()) -> leaving().
+round_begins(#leaving{later = Later, askers = Askers} = Leaving) ->
+    Leaving#leaving{later = [], askers = Later ++ Askers}.
+
+?DOC("""
+After a round: leave or stay; who stays says so to all who asked. Nobody decides unasked, but a node
+that rests and was linked again.
+""").
+-spec decide(barnacle_farewell:view(), barnacle_status:mode(), leaving()) ->
+    {leave | stay, leaving()}.
+decide(_View, Mode, #leaving{askers = []} = Leaving) when Mode =/= resting ->
+    {stay, Leaving};
+decide(View, _Mode, Leaving) ->
+    case barnacle_farewell:consent(View) of
+        leave -> {leave, Leaving#leaving{askers = []}};
+        {stay, Why} -> {stay, stay(Why, Leaving)}
+    end.
+
+?DOC("Tells all who have asked that this node stays.").
+-spec stay(barnacle_farewell:stay(), leaving()) -> leaving().
+stay(Why, #leaving{askers = Askers, later = Later} = Leaving) ->
+    lists:foreach(fun(Asker) -> barnacle_farewell:stay(Asker, Why) end, Askers ++ Later),
+    Leaving#leaving{askers = [], later = []}.
+
+?DOC("Leaves all visible nodes. The callers are answered {ok, Left} when that is done.").
+-spec go([gen_server:from()], leaving()) -> leaving().
+go(Callers, #leaving{farewell = none, who = Who} = Leaving) ->
+    case {barnacle_links:visible(), Callers} of
+        {[], []} ->
+            Leaving;
+        {Visible, _} ->
+            ok = barnacle_log:leaving(Who, Visible),
+            Leaving#leaving{farewell = barnacle_farewell:leave(Visible), callers = Callers}
+    end;
+go(Callers, #leaving{callers = Others} = Leaving) ->
+    Leaving#leaving{callers = Callers ++ Others}.
+
+?DOC("Whether it is about to leave.").
+-spec is_going(leaving()) -> boolean().
+is_going(#leaving{farewell = Farewell}) ->
+    Farewell =/= none.
+
+?DOC("Takes a message of its own: {ok, Leaving}. Others are ignored.").
+-spec info(term(), leaving()) -> {ok, leaving()} | ignored.
+info({barnacle_farewell, Ref, Left}, #leaving{farewell = #{ref := Ref}} = Leaving) ->
+    {ok, gone(Left, Leaving)};
+info({'EXIT', Pid, _Crash}, #leaving{farewell = #{pid := Pid}} = Leaving) ->
+    {ok, gone([], Leaving)};
+info(_, #leaving{}) ->
+    ignored.
+
+gone(Left, #leaving{callers = Callers} = Leaving) ->
+    lists:foreach(fun(From) -> gen_server:reply(From, {ok, Left}) end, Callers),
+    Leaving#leaving{farewell = none, callers = []}.

@@ -1,0 +1,204 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_leaving_SUITE).
+
+%% Nodes that leave a cluster of real nodes: asked to, or by leave. When a node consents is in
+%% barnacle_farewell_tests. global's guard against overlapping partitions is on, as is its default.
+
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, suite/0]).
+-export([
+    cut_by_one_isolates_the_one_that_cuts/1,
+    departed_node_leaves_once_and_is_back_when_named/1,
+    refresh_asks_at_once/1,
+    wrong_view_of_one_moves_nobody/1,
+    half_of_the_names_gone_moves_nobody/1,
+    foreign_link_keeps_a_node/1,
+    other_barnacle_keeps_a_node/1,
+    peer_without_barnacle_stays/1,
+    left_node_is_not_dialled_until_named_anew/1,
+    left_node_joins_again_by_refresh/1
+]).
+
+-define(NEVER_MS, 3600000).
+
+suite() ->
+    [{timetrap, {minutes, 3}}].
+
+all() ->
+    [
+        cut_by_one_isolates_the_one_that_cuts,
+        departed_node_leaves_once_and_is_back_when_named,
+        refresh_asks_at_once,
+        wrong_view_of_one_moves_nobody,
+        half_of_the_names_gone_moves_nobody,
+        foreign_link_keeps_a_node,
+        other_barnacle_keeps_a_node,
+        peer_without_barnacle_stays,
+        left_node_is_not_dialled_until_named_anew,
+        left_node_joins_again_by_refresh
+    ].
+
+%% Why nobody cuts a healthy node: global takes it for a failure, and the one that cut loses all.
+cut_by_one_isolates_the_one_that_cuts(_) ->
+    [First, Second | Others] = Nodes = hosts(5),
+    [
+        true = bed_node:call(A, net_kernel, connect_node, [bed_node:name(B)])
+     || A <- Nodes, B <- Nodes, A =/= B
+    ],
+    ok = bed_nodes:await_mesh(Nodes),
+    true = bed_node:call(First, erlang, disconnect_node, [bed_node:name(Second)]),
+    ok = bed_story:linked({First, []}),
+    ok = bed_nodes:await_mesh(Others).
+
+departed_node_leaves_once_and_is_back_when_named(_) ->
+    {[Gone | Rest] = Nodes, Dns} = cluster(5, #{departed_after => 0}),
+    Links = bed_story:watch(Rest),
+    ok = bed_dns_script:script(Dns, bed_story:answering(Rest)),
+    ok = bed_story:linked({Gone, []}),
+    ok = bed_nodes:await_mesh(Rest),
+    ?assertMatch(#{state := resting}, bed_story:status(Gone)),
+    ?assert(bed_node:call(Gone, barnacle_cluster, ready, [bed_member:server(), all])),
+    %% It goes on discovering, and stays away.
+    ok = bed_story:rounds(Gone, 5),
+    [ok = bed_story:rounds(Node, 5) || Node <- Rest],
+    ?assertEqual([], bed_node:visible(Gone)),
+    %% Each lost it once, and nobody else.
+    ?assertEqual(
+        lists:sort([{bed_node:name(Node), [bed_node:name(Gone)]} || Node <- Rest]),
+        lists:sort(bed_story:lost(Links))
+    ),
+    ok = bed_dns_script:script(Dns, bed_story:answering(Nodes)),
+    ok = bed_nodes:await_mesh(Nodes),
+    ok = bed_wait:until(running, fun() -> maps:get(state, bed_story:status(Gone)) =:= running end).
+
+refresh_asks_at_once(_) ->
+    {[Gone, First | _] = Nodes, Dns} = cluster(4, #{departed_after => ?NEVER_MS}),
+    Rest = tl(Nodes),
+    ok = bed_dns_script:script(Dns, bed_story:answering(Rest)),
+    [ok = bed_story:rounds(Node, 4) || Node <- Nodes],
+    ?assert(bed_nodes:is_mesh(Nodes)),
+    {ok, _} = bed_story:refresh(First),
+    ok = bed_story:linked({Gone, []}),
+    ok = bed_nodes:await_mesh(Rest).
+
+%% One whose DNS alone has lost a name asks in vain.
+wrong_view_of_one_moves_nobody(_) ->
+    [First, Second | _] = Nodes = hosts(5),
+    Dns = bed_dns_script:start_link(bed_story:answering(Nodes)),
+    Wrong = bed_dns_script:start_link(bed_story:answering(Nodes)),
+    ok = bed_story:members(tl(Nodes), dns(Dns, #{departed_after => 0})),
+    ok = bed_story:members([First], dns(Wrong, #{departed_after => 0})),
+    ok = bed_nodes:await_mesh(Nodes),
+    [ok = bed_story:await_wanted(Node, Nodes) || Node <- Nodes],
+    Links = bed_story:watch(Nodes),
+    ok = bed_dns_script:script(Wrong, bed_story:answering(Nodes -- [Second])),
+    ok = departed(First, #{text(Second) => {stays, named}}),
+    [ok = bed_story:rounds(Node, 3) || Node <- Nodes],
+    ?assertEqual([], bed_story:lost(Links)).
+
+half_of_the_names_gone_moves_nobody(_) ->
+    {Nodes, Dns} = cluster(6, #{departed_after => 0}),
+    Links = bed_story:watch(Nodes),
+    ok = bed_dns_script:script(Dns, bed_story:answering(lists:sublist(Nodes, 3))),
+    [ok = bed_story:rounds(Node, 5) || Node <- Nodes],
+    %% Nor when somebody asks.
+    [{ok, _} = bed_story:refresh(Node) || Node <- Nodes],
+    [
+        ?assertMatch(#{suspect := true, departed := D} when D =:= #{}, bed_story:status(Node))
+     || Node <- Nodes
+    ],
+    ?assertEqual([], bed_story:lost(Links)).
+
+%% A node that also serves somebody else must not drop him.
+foreign_link_keeps_a_node(_) ->
+    [Foreign | [Gone, First | _] = Nodes] = hosts(5),
+    Dns = clustered(Nodes, #{departed_after => 0}),
+    ForeignName = bed_node:name(Foreign),
+    true = bed_node:call(Gone, net_kernel, connect_node, [ForeignName]),
+    Links = bed_story:watch(Nodes),
+    ok = bed_dns_script:script(Dns, bed_story:answering(tl(Nodes))),
+    ok = departed(First, #{text(Gone) => {stays, {foreign_links, [ForeignName]}}}),
+    [ok = bed_story:rounds(Node, 3) || Node <- Nodes],
+    ?assertEqual([], bed_story:lost(Links)).
+
+other_barnacle_keeps_a_node(_) ->
+    {[Gone, First, Second | _] = Nodes, Dns} = cluster(4, #{departed_after => 0}),
+    {ok, Options} = barnacle_options:new(#{strategy => {epmd, [bed_node:name(Second)]}}),
+    {ok, _} = bed_node:call(Gone, gen_server, start, [barnacle_server, Options, []]),
+    Links = bed_story:watch(Nodes),
+    ok = bed_dns_script:script(Dns, bed_story:answering(tl(Nodes))),
+    ok = departed(First, #{text(Gone) => {stays, {wanted_by_others, [bed_node:name(Second)]}}}),
+    [ok = bed_story:rounds(Node, 3) || Node <- Nodes],
+    ?assertEqual([], bed_story:lost(Links)).
+
+peer_without_barnacle_stays(_) ->
+    [Gone, First | _] = Nodes = hosts(4),
+    Dns = bed_dns_script:start_link(bed_story:answering(Nodes)),
+    ok = bed_story:members(tl(Nodes), dns(Dns, #{departed_after => 0})),
+    ok = bed_nodes:await_mesh(Nodes),
+    [ok = bed_story:await_wanted(Node, Nodes) || Node <- tl(Nodes)],
+    Links = bed_story:watch(Nodes),
+    ok = bed_dns_script:script(Dns, bed_story:answering(tl(Nodes))),
+    ok = departed(First, #{text(Gone) => no_answer}),
+    ?assertEqual([], bed_story:lost(Links)).
+
+left_node_is_not_dialled_until_named_anew(_) ->
+    {[Gone, First | _] = Nodes, Dns} = cluster(4, #{}),
+    Rest = tl(Nodes),
+    Links = bed_story:watch(Rest),
+    {ok, Left} = bed_node:call(Gone, barnacle_cluster, leave, [bed_member:server()]),
+    ?assertEqual(bed_story:names(Rest), lists:sort(Left)),
+    ?assertEqual([], bed_node:visible(Gone)),
+    ?assertMatch(#{state := left, next_poll_in := none}, bed_story:status(Gone)),
+    %% DNS names it still. Nobody dials it, also not when asked for a round.
+    [ok = bed_story:rounds(Node, 5) || Node <- Rest],
+    [?assertEqual({ok, bed_story:names(Rest)}, bed_story:refresh(Node)) || Node <- Rest],
+    ?assertEqual([], bed_node:visible(Gone)),
+    ?assertEqual(
+        lists:sort([{bed_node:name(Node), [bed_node:name(Gone)]} || Node <- Rest]),
+        lists:sort(bed_story:lost(Links))
+    ),
+    ok = bed_dns_script:script(Dns, bed_story:answering(Rest)),
+    [ok = bed_story:rounds(Node, 2) || Node <- Rest],
+    ok = bed_dns_script:script(Dns, bed_story:answering(Nodes)),
+    ok = bed_story:await_wanted(First, Nodes),
+    ok = bed_nodes:await_mesh(Nodes).
+
+left_node_joins_again_by_refresh(_) ->
+    {[Gone, First | _] = Nodes, _Dns} = cluster(3, #{}),
+    {ok, [_, _]} = bed_node:call(Gone, barnacle_cluster, leave, [bed_member:server()]),
+    ?assertEqual({ok, bed_story:names(Nodes)}, bed_story:refresh(Gone)),
+    ok = bed_nodes:await_mesh(Nodes),
+    %% It is back: the others want it again.
+    ok = bed_story:await_wanted(First, Nodes).
+
+%% ---- words of these stories ----
+
+cluster(Count, More) ->
+    Nodes = hosts(Count),
+    {Nodes, clustered(Nodes, More)}.
+
+clustered(Nodes, More) ->
+    Dns = bed_dns_script:start_link(bed_story:answering(Nodes)),
+    ok = bed_story:members(Nodes, dns(Dns, More)),
+    ok = bed_nodes:await_mesh(Nodes),
+    %% Only who was named can be missed.
+    [ok = bed_story:await_wanted(Node, Nodes) || Node <- Nodes],
+    Dns.
+
+hosts(Count) ->
+    Common = #{name => "app", fixed_port => bed_ports:port()},
+    bed_nodes:start_link(Common, [#{host => bed_ports:address()} || _ <- lists:seq(1, Count)]).
+
+dns(Dns, More) ->
+    maps:merge(bed_story:dns(bed_dns_script:nameserver(Dns), #{}), More).
+
+text(Node) ->
+    atom_to_binary(bed_node:name(Node)).
+
+departed(Node, Departed) ->
+    bed_wait:until({departed, Departed}, fun() ->
+        #{departed := Now} = bed_story:status(Node),
+        Now =:= Departed orelse Now
+    end).
