@@ -168,7 +168,8 @@ left_node_is_not_dialled_until_named_anew(_) ->
 left_node_joins_again_by_refresh(_) ->
     {[Gone, First | _] = Nodes, _Dns} = cluster(3, #{}),
     {ok, [_, _]} = bed_node:call(Gone, barnacle_cluster, leave, [bed_member:server()]),
-    ?assertEqual({ok, bed_story:names(Nodes)}, bed_story:refresh(Gone)),
+    %% global may undo a link at once where it is still busy with the loss of the node.
+    _ = bed_story:refresh(Gone),
     ok = bed_nodes:await_mesh(Nodes),
     %% It is back: the others want it again.
     ok = bed_story:await_wanted(First, Nodes).
