@@ -102,7 +102,6 @@ pub fn local_epmd() -> Barnacle(Nil)
 /// addresses as the peers' node names have them after the `@`. With a `basename`, only nodes of
 /// that basename count. `timeout` is for all hosts together, 5000 ms where it is `None`. The port is
 /// `ERL_EPMD_PORT` or 4369, or that of `with_epmd_port`.
-///
 /// Where some hosts answer and some do not, the nodes of those that do are linked and nobody is
 /// unlinked. The strategy error names every host, and is given where none answered.
 @external(erlang, "barnacle_gleam", "hosts")
@@ -358,6 +357,10 @@ pub fn shutdown(subject: process.Subject(Message(a)), timeout: Int) -> Nil
 @external(erlang, "barnacle_gleam", "status")
 pub fn status(subject: process.Subject(Message(a))) -> status.Status
 
+/// Writes what `status` tells as a page for a person: every node, why it is not linked, what to do.
+@external(erlang, "barnacle_gleam", "print")
+pub fn print(subject: process.Subject(Message(a))) -> Nil
+
 /// What can be waited for.
 pub type Goal {
   /// The first round has ended, whatever it brought.
@@ -392,9 +395,5 @@ pub fn run_once(
 
 /// The part of a node's name before the `@`, for use with `dns`. `Error(Nil)` where the name is not
 /// of the form `basename@host`.
-///
-/// ```gleam
-/// barnacle.get_node_basename(node.self())
-/// ```
 @external(erlang, "barnacle_gleam", "get_node_basename")
 pub fn get_node_basename(node: node.Node) -> Result(String, Nil)

@@ -5,7 +5,7 @@
 
 ?MODULEDOC("IP addresses as the host part of a node name.").
 
--export([to_text/1, parse/1, family/1]).
+-export([to_text/1, parse/1, family/1, own/0]).
 
 -export_type([family/0]).
 
@@ -29,3 +29,13 @@ parse(Host) ->
 -spec family(inet:ip_address()) -> family().
 family(Address) when tuple_size(Address) =:= 4 -> inet;
 family(Address) when tuple_size(Address) =:= 8 -> inet6.
+
+?DOC("The addresses of this host's interfaces, as text.").
+-spec own() -> [binary()].
+own() ->
+    case inet:getifaddrs() of
+        {ok, Interfaces} ->
+            [to_text(Address) || {_, Options} <- Interfaces, {addr, Address} <- Options];
+        {error, _} ->
+            []
+    end.

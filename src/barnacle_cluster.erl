@@ -19,6 +19,7 @@ worker process, so the server answers at any time. Options are those of barnacle
     shutdown/1, shutdown/2,
     leave/1, leave/2,
     status/1,
+    print/1,
     await/3,
     ready/1, ready/2,
     run_once/1,
@@ -147,6 +148,14 @@ leave(Server, TimeoutMs) ->
 -spec status(server()) -> barnacle_status:status().
 status(Server) ->
     gen_server:call(Server, status, ?TIMEOUT_MS).
+
+?DOC("""
+Writes status/1 to the caller's group leader, for a person: what the barnacle does, every node with
+why it is not linked and what to do, and which names are not used.
+""").
+-spec print(server()) -> ok.
+print(Server) ->
+    io:put_chars(unicode:characters_to_binary(barnacle_print:page(status(Server)))).
 
 ?DOC("""
 Waits until first_round, {nodes, N} or all has come about; at once where it has. {error, timeout}

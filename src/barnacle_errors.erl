@@ -8,15 +8,15 @@ What can fail, as one table: the value in Erlang and Elixir, the value in Gleam,
 what to do. README's tables and the words of logs and status come from it.
 """).
 
--export([table/0, says/1]).
+-export([table/0, says/1, fix/1]).
 
 -export_type([row/0, place/0]).
 
 ?DOC("""
 Where an error is met: start, what start_link gives; result, what refresh, run_once and listeners
-get; exit, what ends the caller.
+get; exit, what ends the caller; status, what only the log and status tell.
 """).
--type place() :: start | result | exit.
+-type place() :: start | result | exit | status.
 
 ?DOC("""
 error: a term in which atoms that begin with a capital letter stand for any term. gleam: the value
@@ -33,7 +33,8 @@ in Gleam's notation. says: what a reason within it means, as a phrase, where the
 ?DOC("Every row, by place.").
 -spec table() -> [row(), ...].
 table() ->
-    start() ++ lookups() ++ hosts() ++ strategies() ++ connects() ++ disconnects() ++ exits().
+    start() ++ lookups() ++ hosts() ++ strategies() ++ connects() ++ disconnects() ++ exits() ++
+        refusals() ++ losses().
 
 ?DOC("What a reason means, as a phrase.").
 -spec says(term()) -> {ok, binary()} | error.
@@ -41,6 +42,15 @@ says(Reason) ->
     Fitting = [Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, Reason)],
     case Fitting of
         [Phrase | _] -> {ok, Phrase};
+        [] -> error
+    end.
+
+?DOC("What to do about a node that was not linked, or a name that is not used, for this reason.").
+-spec fix(term()) -> {ok, binary()} | error.
+fix(Reason) ->
+    Rows = connects() ++ refusals() ++ losses(),
+    case [Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, Reason)] of
+        [Fix | _] -> {ok, Fix};
         [] -> error
     end.
 
@@ -221,6 +231,45 @@ exits() ->
                 <<"`run_once` only: as for `start_link`">>},
             {{native_library, 'Text'}, <<"the text of InitFailed">>,
                 <<"`run_once` only: as for `start_link`">>}
+        ]
+    ].
+
+refusals() ->
+    [
+        #{
+            place => status,
+            error => {'Name', Why},
+            gleam => <<"text in Status">>,
+            says => {Why, Phrase},
+            fix => Fix
+        }
+     || {Why, Phrase, Fix} <- [
+            {invalid_node_name, <<"not a valid node name">>,
+                <<"correct the source: a node is `basename@host`, 255 bytes at most">>},
+            {atom_limit, <<"no more atoms for new names (max_new_atoms)">>,
+                <<"see where so many names come from; then raise `max_new_atoms`">>}
+        ]
+    ].
+
+%% The reasons of net_kernel:monitor_nodes/2.
+losses() ->
+    [
+        #{
+            place => status,
+            error => {'Name', Why},
+            gleam => <<"text in Status">>,
+            says => {Why, Phrase},
+            fix => Fix
+        }
+     || {Why, Phrase, Fix} <- [
+            {connection_closed, <<"the link was closed">>,
+                <<"the node ended, or closed the link: see there">>},
+            {net_tick_timeout, <<"the node fell silent (net_ticktime)">>,
+                <<"the node hangs, its host is dead, or the network is cut">>},
+            {disconnect, <<"the link was cut here">>,
+                <<"something in this VM called erlang:disconnect_node/1">>},
+            {send_net_tick_failed, <<"the link broke">>, <<"look at the network between the two">>},
+            {no_network, <<"this node has no network">>, <<"look at the network of this host">>}
         ]
     ].
 

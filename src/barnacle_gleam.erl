@@ -48,6 +48,7 @@ that errors of discovery are Gleam's wherever they turn up.
     shutdown/2,
     leave/2,
     status/1,
+    print/1,
     await/3,
     ready/2,
     run_once/1,
@@ -245,6 +246,11 @@ leave(Subject, TimeoutMs) ->
 -spec status(subject()) -> barnacle_gleam_status:status().
 status(Subject) ->
     barnacle_gleam_status:from(barnacle_cluster:status(server(Subject))).
+
+-spec print(subject()) -> nil.
+print(Subject) ->
+    ok = barnacle_cluster:print(server(Subject)),
+    nil.
 
 -spec await(subject(), barnacle_waiting:what(), integer()) -> {ok, nil} | {error, nil}.
 await(Subject, Goal, TimeoutMs) ->

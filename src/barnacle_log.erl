@@ -13,7 +13,7 @@ default handler drops foreign domains. Changes are told once, and held down wher
 (barnacle_log_rate); troubles that last are told again at growing gaps (barnacle_trouble).
 """).
 
--export([new/3, round/2, crashed/3, asked/2, leaving/2, not_alive/1, half_of_atoms/2]).
+-export([new/3, round/2, crashed/3, asked/2, leaving/2, hints/2, half_of_atoms/2]).
 -export([lines/3, crash_lines/4]).
 
 -export_type([name/0, level/0, log/0, line/0]).
@@ -34,6 +34,7 @@ default handler drops foreign domains. Changes are told once, and held down wher
     linked :: [node()],
     told :: [node()],
     rate :: barnacle_log_rate:rate(),
+    hinted = [] :: [atom()],
     now = #{} :: #{atom() => term()},
     troubles :: barnacle_trouble:troubles()
 }).
@@ -72,10 +73,10 @@ asked(Who, Nodes) ->
 leaving(Who, Nodes) ->
     one(Who, leaving, Nodes).
 
-?DOC("This node is not alive, so nothing can be connected.").
--spec not_alive(log()) -> log().
-not_alive(Log) ->
-    write({[{warning, local_node_is_not_alive, #{}}], Log}).
+?DOC("What is wrong with this node, each kind of mistake once.").
+-spec hints([barnacle_hints:hint()], log()) -> log().
+hints(Hints, Log) ->
+    write(hint_lines(Hints, Log)).
 
 ?DOC("Half of the atoms that may be made for node names are made.").
 -spec half_of_atoms(non_neg_integer(), non_neg_integer()) -> true.
@@ -86,15 +87,23 @@ half_of_atoms(Count, Max) ->
 ?DOC("What there is to say of a round that ended at NowMs (monotonic); logs nothing.").
 -spec lines(barnacle_round:outcome(), integer(), log()) -> {[line()], log()}.
 lines(#{visible := Visible} = Outcome, NowMs, Log) ->
-    {Links, Log1} = links(lists:sort(Visible), NowMs, Log),
-    {Troubles, Log2} = troubles(troubles_of(Outcome), NowMs, Log1),
-    {Links ++ Troubles, Log2}.
+    {Hints, Log1} = hint_lines(maps:get(hints, Outcome), Log),
+    {Links, Log2} = links(lists:sort(Visible), NowMs, Log1),
+    {Troubles, Log3} = troubles(troubles_of(Outcome), NowMs, Log2),
+    {Hints ++ Links ++ Troubles, Log3}.
 
 ?DOC("What there is to say of a round that crashed; what was known before stays as it is.").
 -spec crash_lines(term(), list(), integer(), log()) -> {[line()], log()}.
 crash_lines(Reason, Stacktrace, NowMs, #log{now = Now} = Log) ->
     {Lines, Log1} = troubles(Now#{crash => {Reason, Stacktrace}}, NowMs, Log),
     {Lines, Log1#log{now = Now}}.
+
+hint_lines(Hints, #log{hinted = Hinted} = Log) ->
+    New = [Hint || Hint <- Hints, not lists:member(barnacle_hints:kind(Hint), Hinted)],
+    {
+        [{warning, hint, #{hint => Hint}} || Hint <- New],
+        Log#log{hinted = [barnacle_hints:kind(Hint) || Hint <- New] ++ Hinted}
+    }.
 
 links(Linked, NowMs, #log{linked = Before, rate = Rate0} = Log0) ->
     Rate =

@@ -22,8 +22,8 @@ text(asked, #{nodes := Nodes}) ->
     ["departed from discovery, asked to leave: ", names(Nodes)];
 text(leaving, #{nodes := Nodes}) ->
     ["this node leaves ", names(Nodes)];
-text(local_node_is_not_alive, _) ->
-    "this node is not alive, so it can join nobody; start it with -name or -sname";
+text(hint, #{hint := Hint}) ->
+    barnacle_hints:text(Hint);
 text(atoms, #{made := Made, max_new_atoms := Max}) ->
     io_lib:format("~b atoms made for node names, ~b may be (max_new_atoms); is the source sound?", [
         Made, Max

@@ -11,7 +11,8 @@ missing; a partial one adds names and brings missing ones back; an error changes
 complete answer is no evidence against anybody.
 """).
 
--export([new/0, observe/3, wanted/1, is_wanted/2, standing/2, left/2, back/2, forget/2]).
+-export([new/0, observe/3, wanted/1, is_wanted/2, standing/2, standings/2]).
+-export([left/2, back/2, forget/2]).
 -export([departed/3, is_suspect/1, cut/1, result/3, parts/1]).
 
 -export_type([plan/0, answer/0, mode/0, standing/0, departed/0, result/0]).
@@ -95,6 +96,18 @@ standing(Name, Plan) ->
         #peer{absence = undefined, left = true} -> left;
         #peer{} -> absent
     end.
+
+?DOC("Every name that is known, those that are missing with for how many ms at NowMs.").
+-spec standings(integer(), plan()) -> #{name() => wanted | left | {absent, non_neg_integer()}}.
+standings(NowMs, Plan) ->
+    maps:map(
+        fun
+            (_, #peer{absence = undefined, left = false}) -> wanted;
+            (_, #peer{absence = undefined, left = true}) -> left;
+            (_, #peer{absence = #absence{since_ms = SinceMs}}) -> {absent, NowMs - SinceMs}
+        end,
+        Plan
+    ).
 
 ?DOC("A node said that it leaves: it is not wanted until it is back/2, or named anew.").
 -spec left(barnacle_names:name(), plan()) -> plan().

@@ -39,6 +39,7 @@ returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
     failed := [{node(), term()}],
     refused := [{binary(), barnacle_names:refusal()}],
     filtered := [barnacle_names:name()],
+    hints := [barnacle_hints:hint()],
     cut := [node()],
     trigger := trigger(),
     resting := boolean(),
@@ -305,6 +306,7 @@ strategy_result(_, _Work) ->
 
 outcome(StrategyResult, Answer, Visible, Work, Done) ->
     #{options := Options, plan := Plan, strategy := Strategy, trigger := Trigger} = Work,
+    #{filtered := Filtered} = Work,
     #{tried := Tried, failed := Failed, refused := Refused, cut := Cut, uncut := Uncut} = Done,
     Report =
         case has(list, Work) of
@@ -323,7 +325,8 @@ outcome(StrategyResult, Answer, Visible, Work, Done) ->
         tried => Tried,
         failed => Failed,
         refused => Refused,
-        filtered => maps:get(filtered, Work),
+        filtered => Filtered,
+        hints => barnacle_hints:find(barnacle_hints:facts(Filtered), Answer),
         cut => Cut,
         trigger => Trigger,
         resting => rests(Work),

@@ -10,7 +10,7 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
 
 -behaviour(gen_server).
 
--export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2, format_status/1]).
 
 -record(round, {
     worker :: barnacle_round:worker(),
@@ -38,7 +38,7 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
     failed = false :: boolean(),
     visible :: [node()],
     log :: barnacle_log:log(),
-    history :: barnacle_status:history()
+    history :: barnacle_history:history()
 }).
 
 -spec init(barnacle_options:checked()) -> {ok, #state{}}.
@@ -59,12 +59,19 @@ init(#{strategy := Strategy} = Options) ->
         redial = barnacle_redial:new(Options, Gate),
         leaving = barnacle_leaving:new({Name, Level}),
         visible = Visible,
-        log = Log,
-        history = barnacle_status:new()
+        log = barnacle_log:hints(barnacle_hints:find(barnacle_hints:facts([]), none), Log),
+        history = barnacle_history:new(rounds, now_ms())
     },
-    is_alive() orelse barnacle_log:not_alive(Log),
-    links_are_ours(State) andalso barnacle_links:watch(),
-    {ok, start_round([], State)}.
+    {ok, start_round([], watch(State))}.
+
+watch(State) ->
+    case links_are_ours(State) of
+        true ->
+            ok = barnacle_links:watch(),
+            State#state{history = barnacle_history:new(barnacle_links:connected(), now_ms())};
+        false ->
+            State
+    end.
 
 -spec handle_call(term(), gen_server:from(), #state{}) ->
     {noreply, #state{}} | {reply, term(), #state{}} | {stop, normal, #state{}}.
@@ -87,7 +94,7 @@ handle_call(shutdown, From, State) ->
     notify(shutdown, State1),
     {stop, normal, State1};
 handle_call(status, _From, State) ->
-    {reply, status_map(State), State};
+    {reply, barnacle_status:map(facts(State)), State};
 handle_call({ready, What}, _From, State) ->
     {reply, barnacle_waiting:is_met(What, view(State)), State};
 handle_call({await, What, TimeoutMs}, From, #state{waiting = Waiting} = State) ->
@@ -115,11 +122,14 @@ handle_info(
 ) ->
     {noreply, crashed(Reason, [], State)};
 handle_info({nodeup, Node, _Info}, State) ->
-    {noreply, answer_waiting(node_up(Node, State))};
+    History = barnacle_history:up(Node, now_ms(), State#state.history),
+    {noreply, answer_waiting(node_up(Node, State#state{history = History}))};
 handle_info({barnacle_peer, Message}, State) ->
     {noreply, peer_said(Message, State)};
 handle_info({nodedown, Node, Info}, State) ->
-    {noreply, node_down(Node, proplists:get_value(nodedown_reason, Info), State)};
+    History = barnacle_history:down(Node, State#state.history),
+    Reason = proplists:get_value(nodedown_reason, Info),
+    {noreply, node_down(Node, Reason, State#state{history = History})};
 handle_info({timeout, Limit, waiting}, #state{waiting = Waiting} = State) ->
     {noreply, State#state{waiting = barnacle_waiting:expired(Limit, Waiting)}};
 handle_info(Info, #state{redial = Redial, leaving = Leaving} = State) ->
@@ -133,6 +143,10 @@ handle_info(Info, #state{redial = Redial, leaving = Leaving} = State) ->
 terminate(_Reason, State) ->
     _ = cancel_round(State),
     ok.
+
+%% For sys:get_status/1, observer and crash reports: what barnacle_cluster:status/1 gives.
+-spec format_status(gen_server:format_status()) -> gen_server:format_status().
+format_status(#{state := State} = Status) -> Status#{state => barnacle_status:map(facts(State))}.
 
 %% A refresh shares a round whose discovery has not begun; all later ones share the one after it.
 join_round(From, #state{round = none} = State) ->
@@ -181,7 +195,7 @@ done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = 
         visible = Visible,
         redial = redial_after(Outcome, State),
         log = barnacle_log:round(Outcome, State#state.log),
-        history = barnacle_status:observe(Outcome, now_ms(), State#state.history),
+        history = barnacle_history:observe(Outcome, now_ms(), State#state.history),
         mode = mode_after(Outcome, State),
         crashes = 0,
         failed = element(1, Result) =:= error
@@ -206,7 +220,7 @@ crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
         crashes = Crashes + 1,
         failed = true,
         log = barnacle_log:crashed(Reason, Stacktrace, State#state.log),
-        history = barnacle_status:crashed(Reason, now_ms(), State#state.history)
+        history = barnacle_history:crashed(Reason, now_ms(), State#state.history)
     }).
 
 next_round(#state{followers = [], mode = Mode} = State) when Mode =:= paused; Mode =:= left ->
@@ -280,7 +294,7 @@ decide(#state{mode = Mode, leaving = Leaving} = State) ->
 farewell_view(#state{plan = Plan, history = History, options = Options}) ->
     #{
         mode => maps:get(disconnect, Options),
-        answer => barnacle_status:answer(History),
+        answer => barnacle_history:answer(History),
         own => barnacle_plan:standing(node(), Plan),
         is_suspect => fun() -> barnacle_plan:is_suspect(Plan) end,
         visible => fun barnacle_links:visible/0,
@@ -315,18 +329,14 @@ also_left(Node, #round{left = Left} = Round) -> Round#round{left = [Node | Left]
 poll_now(#state{round = none} = State) -> start_round([], stop_timer(State));
 poll_now(State) -> State.
 
-view(#state{plan = Plan, history = History, strategy = Strategy} = State) ->
-    Listed =
-        case barnacle_strategy:has(list, Strategy) of
-            true -> State#state.visible;
-            false -> [node() | barnacle_links:visible()]
-        end,
+view(#state{plan = Plan, history = History} = State) ->
+    Linked = fun() -> [node() | listed(State, fun barnacle_links:connected/0)] end,
     #{
         resting => State#state.mode =:= resting,
-        rounds => barnacle_status:rounds(History),
-        answer => barnacle_status:answer(History),
-        listed => Listed,
-        linked => fun() -> barnacle_names:set([node() | connected(State)]) end,
+        rounds => barnacle_history:rounds(History),
+        answer => barnacle_history:answer(History),
+        listed => listed(State, fun() -> [node() | barnacle_links:visible()] end),
+        linked => fun() -> barnacle_names:set(Linked()) end,
         wanted => fun() -> barnacle_plan:wanted(Plan) end
     }.
 
@@ -360,34 +370,29 @@ stop_timer(#state{timer = Timer} = State) ->
 notify(Event, #state{options = Options}) ->
     barnacle_listener:tell(maps:get(listener, Options, none), Event).
 
-status_map(#state{options = Options, strategy = Strategy, plan = Plan} = State) ->
-    Server = #{
-        name => maps:get(name, Options, undefined),
-        node => node(),
-        strategy => barnacle_strategy:describe(Strategy),
-        disconnect => maps:get(disconnect, Options),
-        state => State#state.mode,
-        round => running_or_idle(State),
-        next_poll_in => next_poll_in(State),
-        departed => barnacle_leaving:departed(State#state.leaving)
-    },
-    barnacle_status:map(Server, {State#state.history, Plan, connected(State), now_ms()}).
+facts(#state{strategy = Strategy, round = Round} = State) ->
+    #{
+        options => State#state.options,
+        strategy => Strategy,
+        mode => State#state.mode,
+        round =>
+            case Round of
+                none -> idle;
+                _ -> running
+            end,
+        poll => State#state.timer,
+        plan => State#state.plan,
+        history => State#state.history,
+        redial => State#state.redial,
+        departed => barnacle_leaving:departed(State#state.leaving),
+        linked => listed(State, fun barnacle_links:connected/0),
+        visible => listed(State, fun barnacle_links:visible/0)
+    }.
 
-connected(#state{strategy = Strategy, visible = Visible}) ->
+listed(#state{strategy = Strategy, visible = Visible}, Links) ->
     case barnacle_strategy:has(list, Strategy) of
         true -> Visible;
-        false -> barnacle_links:connected()
-    end.
-
-running_or_idle(#state{round = none}) -> idle;
-running_or_idle(#state{}) -> running.
-
-next_poll_in(#state{timer = none}) ->
-    none;
-next_poll_in(#state{timer = Timer}) ->
-    case erlang:read_timer(Timer) of
-        false -> 0;
-        Ms -> Ms
+        false -> Links()
     end.
 
 now_ms() ->

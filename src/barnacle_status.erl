@@ -3,11 +3,11 @@
 
 -include("barnacle_doc.hrl").
 
-?MODULEDOC("What a barnacle knows, as a map for people and programs.").
+?MODULEDOC("What a barnacle knows and does, as a map for people and programs.").
 
--export([new/0, observe/3, crashed/3, rounds/1, answer/1, map/2]).
+-export([map/1]).
 
--export_type([status/0, mode/0, history/0]).
+-export_type([status/0, peer/0, mode/0, facts/0]).
 
 ?DOC("""
 running; paused, by pause; left, by leave; resting: asked to leave, it has left, and joins again
@@ -16,116 +16,179 @@ when its source names it again.
 -type mode() :: running | paused | left | resting.
 
 ?DOC("""
-state: what it does. round: whether one runs. next_poll_in: ms until the next round, or none.
-wanted: each wanted node as a binary, connected or why not. departed: names that complete answers
-have missed long enough and that are still linked, and what became of asking them to leave.
-suspect: too many names are missing at once to be believed. refused: names that did not become
-atoms, and why. last_complete and last_error: the answer or error and its age in ms. rounds,
-failed_rounds, crashed_rounds: totals.
+What it is: name (undefined without one), node, whether that is alive, the strategy's module, the
+setting disconnect.
+
+What it does: state; round, whether one runs; next_poll_in ms, or none; the totals rounds,
+failed_rounds, crashed_rounds, and of links joined and lost.
+
+What it was told: answer, the last one's kind, and why it is not complete; last_complete, its names
+and its age in ms; last_error with its age, for how many ms and rounds in a row there were errors,
+and whether the last round had one; suspect, whether too many names are missing at once to be
+believed; filtered and refused names; hints, what is wrong with this node.
+
+Who is there: wanted, each wanted node as a binary. missing: names that complete answers bring no
+more, for how many ms. departed: those of them that count as gone and are still linked, and what
+became of asking them to leave. left: named ones that said that they leave. others: visible nodes
+that are linked and none of these.
+
+Later versions may have more keys.
 """).
 -type status() :: #{
     name := atom(),
     node := node(),
+    alive := boolean(),
     strategy := module(),
     disconnect := barnacle_plan:mode(),
     state := mode(),
     round := idle | running,
     next_poll_in := non_neg_integer() | none,
-    wanted := #{binary() => connected | {not_connected, Reason :: term()}},
-    departed := #{binary() => barnacle_departures:asked()},
-    suspect := boolean(),
-    refused := [{binary(), barnacle_names:refusal()}],
-    last_complete := none | #{names := [barnacle_names:name()], age := non_neg_integer()},
-    last_error := none | #{reason := term(), age := non_neg_integer()},
     rounds := non_neg_integer(),
     failed_rounds := non_neg_integer(),
-    crashed_rounds := non_neg_integer()
+    crashed_rounds := non_neg_integer(),
+    joined := non_neg_integer(),
+    lost := non_neg_integer(),
+    answer := none | complete | partial | error,
+    why := term(),
+    last_complete := none | #{names := [barnacle_names:name()], age := non_neg_integer()},
+    last_error :=
+        none
+        | #{
+            reason := term(),
+            age := non_neg_integer(),
+            for := non_neg_integer(),
+            rounds := pos_integer(),
+            lasting := boolean()
+        },
+    suspect := boolean(),
+    filtered := [binary()],
+    refused := [{binary(), barnacle_names:refusal()}],
+    hints := [barnacle_hints:hint()],
+    wanted := #{binary() => peer()},
+    missing := #{binary() => non_neg_integer()},
+    departed := #{binary() => barnacle_departures:asked()},
+    left := [binary()],
+    others := [binary()]
 }.
 
--record(history, {
-    outcome = none :: none | barnacle_round:outcome(),
-    answer = none :: none | complete | partial | error,
-    complete = none :: none | {[barnacle_names:name()], integer()},
-    error = none :: none | {term(), integer()},
-    rounds = 0 :: non_neg_integer(),
-    failed = 0 :: non_neg_integer(),
-    crashed = 0 :: non_neg_integer()
-}).
+?DOC("""
+A wanted node. connected; connecting, nothing is known yet; failing; backing_off, left alone until
+next_try_in. for: how many ms it has been so; a node that fails and is tried again goes on failing.
+attempts: dials that failed; none where a link was lost. reason: why the last dial failed, or the
+link was lost. next_try_in: ms, where it is known.
+""").
+-type peer() :: #{
+    state := connected | connecting | failing | backing_off,
+    for := non_neg_integer(),
+    attempts := non_neg_integer(),
+    reason => term(),
+    next_try_in => non_neg_integer()
+}.
 
--opaque history() :: #history{}.
+?DOC("What a server hands in. poll: the timer of the next poll.").
+-type facts() :: #{
+    options := barnacle_options:checked(),
+    strategy := barnacle_strategy:t(),
+    mode := mode(),
+    round := idle | running,
+    poll := none | reference(),
+    plan := barnacle_plan:plan(),
+    history := barnacle_history:history(),
+    redial := barnacle_redial:redial(),
+    departed := #{binary() => barnacle_departures:asked()},
+    linked := [node()],
+    visible := [node()]
+}.
 
-?DOC("Nothing has happened yet.").
--spec new() -> history().
-new() ->
-    #history{}.
+?DOC("The status at this moment.").
+-spec map(facts()) -> status().
+map(#{options := Options, strategy := Strategy, plan := Plan, history := History} = Facts) ->
+    NowMs = erlang:monotonic_time(millisecond),
+    Standings = barnacle_plan:standings(NowMs, Plan),
+    #{departed := Departed, visible := Visible, mode := Mode, round := Round} = Facts,
+    Last = barnacle_history:last(History),
+    Status = #{
+        name => maps:get(name, Options, undefined),
+        node => node(),
+        alive => is_alive(),
+        strategy => barnacle_strategy:describe(Strategy),
+        disconnect => maps:get(disconnect, Options),
+        state => Mode,
+        round => Round,
+        next_poll_in => next_poll_in(Facts),
+        last_complete => barnacle_history:complete(NowMs, History),
+        last_error => barnacle_history:error(NowMs, History),
+        hints => hints(Last),
+        wanted => wanted(Standings, NowMs, Facts),
+        missing => maps:from_list([{N, Ms} || {N, {absent, Ms}} <- maps:to_list(Standings)]),
+        departed => Departed,
+        left => lists:sort([Name || {Name, left} <- maps:to_list(Standings)]),
+        others => lists:sort([
+            Name
+         || Name <- maps:keys(barnacle_names:set(Visible)), not is_map_key(Name, Standings)
+        ])
+    },
+    maps:merge(maps:merge(Last, barnacle_history:totals(History)), Status).
 
-?DOC("The history after a round that ended at NowMs (monotonic).").
--spec observe(barnacle_round:outcome(), integer(), history()) -> history().
-observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = H) ->
-    Complete =
-        case Answer of
-            {complete, Names} -> {Names, NowMs};
-            _ -> H#history.complete
-        end,
-    {Error, Failed} =
-        case Result of
-            {error, Reason} -> {{Reason, NowMs}, H#history.failed + 1};
-            {ok, _} -> {H#history.error, H#history.failed}
-        end,
-    H#history{
-        outcome = maps:with([departed, refused, failed], Outcome),
-        answer = element(1, Answer),
-        complete = Complete,
-        error = Error,
-        rounds = H#history.rounds + 1,
-        failed = Failed
-    }.
+%% A node may have come alive since the last round, or not any more.
+hints(#{hints := Hints}) ->
+    case is_alive() of
+        false -> [not_alive];
+        true -> lists:delete(not_alive, Hints)
+    end.
 
-?DOC("The history after a round that crashed.").
--spec crashed(term(), integer(), history()) -> history().
-crashed(Reason, NowMs, #history{rounds = Rounds, crashed = Crashed} = History) ->
-    History#history{error = {Reason, NowMs}, rounds = Rounds + 1, crashed = Crashed + 1}.
+next_poll_in(#{poll := none}) ->
+    none;
+next_poll_in(#{poll := Timer}) ->
+    case erlang:read_timer(Timer) of
+        false -> 0;
+        Ms -> Ms
+    end.
 
-?DOC("How many rounds have ended.").
--spec rounds(history()) -> non_neg_integer().
-rounds(#history{rounds = Rounds}) ->
-    Rounds.
+wanted(Standings, NowMs, #{linked := Linked} = Facts) ->
+    Links = (barnacle_names:set(Linked))#{barnacle_names:self() => true},
+    maps:from_list([
+        {Name, peer(Name, is_map_key(Name, Links), NowMs, Facts)}
+     || {Name, wanted} <- maps:to_list(Standings)
+    ]).
 
-?DOC("What the last discovery gave.").
--spec answer(history()) -> none | complete | partial | error.
-answer(#history{answer = Answer}) ->
-    Answer.
+peer(Name, IsLinked, NowMs, #{history := History} = Facts) ->
+    case {IsLinked, known(Name)} of
+        {true, {ok, Node}} ->
+            Known = barnacle_history:up(Node, NowMs, History),
+            {linked, ForMs} = barnacle_history:peer(Node, NowMs, Known),
+            #{state => connected, for => ForMs, attempts => 0};
+        {false, {ok, Node}} ->
+            unlinked(Node, NowMs, Facts);
+        {_, error} ->
+            #{state => connecting, for => 0, attempts => 0}
+    end.
 
-?DOC("The status: what the server adds of itself, and the history at this moment.").
--spec map(map(), {history(), barnacle_plan:plan(), Listed :: [node()], NowMs :: integer()}) ->
-    status().
-map(Server, {#history{} = H, Plan, Listed, NowMs}) ->
-    {Verdict, _} = last(departed, H, {ok, []}),
-    Server#{
-        wanted => wanted(Plan, Listed, last(failed, H, [])),
-        suspect => Verdict =:= suspect,
-        refused => last(refused, H, []),
-        last_complete => aged(names, H#history.complete, NowMs),
-        last_error => aged(reason, H#history.error, NowMs),
-        rounds => H#history.rounds,
-        failed_rounds => H#history.failed,
-        crashed_rounds => H#history.crashed
-    }.
+unlinked(Node, NowMs, #{redial := Redial, history := History, mode := Mode} = Facts) ->
+    case {barnacle_redial:find(Node, Redial), barnacle_history:peer(Node, NowMs, History)} of
+        {#{next := NextMs, since := SinceMs} = Retry, _} when is_integer(NextMs) ->
+            Peer = maps:merge(maps:with([attempts, reason], Retry), #{for => NowMs - SinceMs}),
+            case Mode of
+                running when NextMs > NowMs ->
+                    Peer#{state => backing_off, next_try_in => NextMs - NowMs};
+                running ->
+                    Peer#{state => failing, next_try_in => 0};
+                _ ->
+                    Peer#{state => failing}
+            end;
+        {_, {failing, ForMs, Attempts, Why}} ->
+            Peer = #{state => failing, for => ForMs, attempts => Attempts, reason => Why},
+            case next_poll_in(Facts) of
+                none -> Peer;
+                NextMs -> Peer#{next_try_in => NextMs}
+            end;
+        {_, {_, ForMs}} ->
+            #{state => connecting, for => ForMs, attempts => 0}
+    end.
 
-last(_Key, #history{outcome = none}, Default) -> Default;
-last(Key, #history{outcome = Outcome}, _Default) -> maps:get(Key, Outcome).
-
-aged(_Key, none, _NowMs) -> none;
-aged(Key, {Value, AtMs}, NowMs) -> #{Key => Value, age => NowMs - AtMs}.
-
-wanted(Plan, Listed, Failed) ->
-    Links = maps:from_list([{barnacle_names:to_binary(Node), true} || Node <- Listed]),
-    Reasons = maps:from_list([{barnacle_names:to_binary(Node), Why} || {Node, Why} <- Failed]),
-    Self = barnacle_names:self(),
-    maps:map(
-        fun
-            (Name, _) when is_map_key(Name, Links); Name =:= Self -> connected;
-            (Name, _) -> {not_connected, maps:get(Name, Reasons, connecting)}
-        end,
-        barnacle_plan:wanted(Plan)
-    ).
+known(Name) ->
+    try
+        {ok, binary_to_existing_atom(Name, utf8)}
+    catch
+        error:badarg -> error
+    end.

@@ -354,7 +354,7 @@ wanted(Node) ->
     lists:sort(maps:keys(maps:get(wanted, status(Node)))).
 
 failed(#{wanted := Wanted}) ->
-    maps:filter(fun(_, State) -> State =/= connected end, Wanted).
+    maps:filter(fun(_, #{state := State}) -> State =/= connected end, Wanted).
 
 await_wanted(Node, Count) ->
     bed_wait:until({wanted, Count}, fun() -> length(wanted(Node)) =:= Count end).

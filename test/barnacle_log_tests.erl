@@ -78,6 +78,14 @@ a_crash_keeps_what_was_known_test() ->
         said([Failing, crash, crash, Failing, round_of(live(), [])])
     ).
 
+a_hint_is_told_once_test() ->
+    Hint = fun(N) -> {short_names, ['a@1.2.3.4'], N} end,
+    Calm = round_of(live() ++ dead(), []),
+    ?assertEqual(
+        [[{warning, hint, #{hint => Hint(1)}}], [], []],
+        said([Calm#{hints => Hints} || Hints <- [[Hint(1)], [Hint(2)], []]])
+    ).
+
 paused_and_not_alive_are_no_trouble_test() ->
     Failed = [{x@h, paused}, {y@h, local_node_is_not_alive}],
     ?assertEqual([[]], said([round_of(live() ++ dead(), Failed)])).
@@ -138,6 +146,7 @@ round_of(Visible, Failed) ->
         visible => Visible,
         failed => Failed,
         refused => [],
+        hints => [],
         departed => {ok, []}
     }.
 

@@ -4,7 +4,7 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-README.md as a test: its table of settings is the one in the code, its examples run.
+README.md as a test: its tables are those in the code, its examples run.
 
 Started by test/step/55-readme and `make readme`, in a VM that is not distributed. The examples ask
 a name server on a loopback address in place of the system's; that is the only change made to them.
@@ -13,8 +13,6 @@ a name server on a loopback address in place of the system's; that is the only c
 -export([check/1, write/1]).
 
 -define(FILE_NAME, "README.md").
--define(BEGIN_MARK, "<!-- settings: `make readme` writes this from the code -->\n").
--define(END_MARK, "<!-- end of settings -->\n").
 -define(QUERY, "my-app.internal").
 -define(LIMIT_MS, 60000).
 
@@ -30,7 +28,9 @@ check([DirName]) ->
     ]),
     Nameserver = bed_dns_script:nameserver(Server),
     Results = [
-        test("settings are those of the code", fun() -> Readme = with_settings(Readme) end),
+        test("tables are those of the code", fun() ->
+            Readme = bed_readme_tables:write(Readme)
+        end),
         test("each option has its function in Gleam", fun gleam_names/0)
         | [
             test(["example in ", Language], fun() ->
@@ -43,11 +43,11 @@ check([DirName]) ->
     io:format("~b passed, ~b failed, 0 skipped~n", [length(Results) - Failed, Failed]),
     halt(min(Failed, 1)).
 
-?DOC("Writes the table of settings into README.md and ends the VM.").
+?DOC("Writes the tables into README.md and ends the VM.").
 -spec write([atom()]) -> no_return().
 write(_) ->
     {ok, Readme} = file:read_file(?FILE_NAME),
-    ok = file:write_file(?FILE_NAME, with_settings(Readme)),
+    ok = file:write_file(?FILE_NAME, bed_readme_tables:write(Readme)),
     halt(0).
 
 test(Name, Fun) ->
@@ -63,37 +63,6 @@ test(Name, Fun) ->
 
 %% ---------------------------------------------------------------------------------------------
 %% Settings
-
-with_settings(Readme) ->
-    [Before, Rest] = binary:split(Readme, <<?BEGIN_MARK>>),
-    [_, After] = binary:split(Rest, <<?END_MARK>>),
-    unicode:characters_to_binary([
-        Before, ?BEGIN_MARK, "\n",
-        table("Option", barnacle_options:table()), "\n",
-        table("Option of `dns`", barnacle_strategy_dns:table()), "\n",
-        table("Option of `hosts`", barnacle_strategy_hosts:table()), "\n",
-        ?END_MARK, After
-    ]).
-
-table(Title, Rows) ->
-    [
-        "| ", Title, " | Value | Default | Meaning |\n",
-        "|---|---|---|---|\n"
-        | [
-            ["|", lists:join("|", [[$\s, Cell, $\s] || Cell <- Cells]), "|\n"]
-         || {Key, Type, Default, Meaning} <- Rows,
-            Cells <- [[["`", atom_to_list(Key), "`"], value(Type), default(Default), Meaning]]
-        ]
-    ].
-
-value({integer, port, Min, Max}) -> io_lib:format("port, ~b to ~b", [Min, Max]);
-value({integer, Unit, Min, Max}) -> io_lib:format("~b to ~b ~s", [Min, Max, Unit]);
-value({one_of, Atoms}) -> lists:join(", ", [["`", atom_to_list(Atom), "`"] || Atom <- Atoms]);
-value({term, Description, _}) -> Description.
-
-default(required) -> "must be given";
-default(optional) -> "–";
-default({default, Value}) -> io_lib:format("~0p", [Value]).
 
 %% Each option has a function with_OPTION in Gleam, but those that are arguments there.
 gleam_names() ->

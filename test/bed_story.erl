@@ -65,7 +65,7 @@ wanted(Node) ->
 -spec missing(bed_node:name()) -> #{binary() => term()}.
 missing(Node) ->
     #{wanted := Wanted} = status(Node),
-    maps:filter(fun(_, State) -> State =/= connected end, Wanted).
+    maps:filter(fun(_, #{state := State}) -> State =/= connected end, Wanted).
 
 %% Waits until the node's barnacle has ended as many rounds more.
 -spec rounds(bed_node:name(), pos_integer()) -> ok.

@@ -134,45 +134,77 @@ pub fn address(address: dns.IpAddress) -> List(Int) {
 
 /// The fields of a status, by name, in an order of our own.
 pub fn status_numbers(
-  status: status.Status,
+  s: status.Status,
 ) -> #(Int, Int, Int, option.Option(Int)) {
-  #(
-    status.rounds,
-    status.failed_rounds,
-    status.crashed_rounds,
-    status.next_poll_in,
-  )
+  #(s.rounds, s.failed_rounds, s.crashed_rounds, s.next_poll_in)
+}
+
+pub fn status_links(s: status.Status) -> #(Int, Int) {
+  #(s.joined, s.lost)
 }
 
 pub fn status_flags(
-  status: status.Status,
+  s: status.Status,
 ) -> #(Bool, Bool, Bool, setting.Disconnect) {
-  #(status.paused, status.refreshing, status.suspect, status.disconnect)
+  #(s.state == status.Paused, s.refreshing, s.suspect, s.disconnect)
 }
 
 pub fn status_names(
-  status: status.Status,
-) -> #(atom.Atom, option.Option(String), String) {
-  #(status.node, status.name, status.strategy)
+  s: status.Status,
+) -> #(atom.Atom, Bool, option.Option(String), String) {
+  #(s.node, s.alive, s.name, s.strategy)
 }
 
 pub fn status_lists(
-  status: status.Status,
-) -> #(List(#(String, status.Link)), List(String), List(#(String, String))) {
-  #(status.wanted, status.departed, status.refused)
+  s: status.Status,
+) -> #(List(String), List(#(String, String)), List(String)) {
+  #(s.filtered, s.refused, s.hints)
+}
+
+pub fn status_nodes(
+  s: status.Status,
+) -> #(
+  List(#(String, status.Peer)),
+  List(#(String, Int)),
+  List(#(String, String)),
+  List(String),
+  List(String),
+) {
+  #(s.wanted, s.missing, s.departed, s.left, s.others)
 }
 
 pub fn status_history(
-  status: status.Status,
-) -> #(option.Option(#(List(String), Int)), option.Option(#(String, Int))) {
-  #(status.last_complete, status.last_error)
+  s: status.Status,
+) -> #(
+  option.Option(String),
+  option.Option(#(List(String), Int)),
+  option.Option(status.LastError),
+) {
+  #(s.incomplete, s.last_complete, s.last_error)
 }
 
-pub fn link(link: status.Link) -> String {
-  case link {
+pub fn states() -> List(status.State) {
+  [status.Running, status.Paused, status.Left, status.Resting]
+}
+
+pub fn peer(
+  peer: status.Peer,
+) -> #(String, Int, Int, option.Option(String), option.Option(Int)) {
+  let state = case peer.state {
     status.Connected -> "Connected"
-    status.NotConnected(reason) -> reason
+    status.Connecting -> "Connecting"
+    status.Failing -> "Failing"
+    status.BackingOff -> "BackingOff"
   }
+  #(state, peer.for, peer.attempts, peer.reason, peer.next_try_in)
+}
+
+pub fn last_error(error: status.LastError) -> #(String, Int, Int, Int, Bool) {
+  #(error.reason, error.age, error.for, error.rounds, error.lasting)
+}
+
+pub fn print(subject: process.Subject(barnacle.Message(a))) -> Nil {
+  barnacle.print(subject)
 }
 
 pub fn goals() -> List(barnacle.Goal) {

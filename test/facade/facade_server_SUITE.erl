@@ -204,7 +204,7 @@ with_name_registers_and_keeps_the_subject_of_the_process(_) ->
     {ok, {subject, Pid, _} = Subject} = barnacle:start(B),
     ?assertEqual(Pid, whereis(facade_name)),
     ?assertMatch(
-        {_, {some, <<"facade_name">>}, _}, facade@beyond:status_names(barnacle:status(Subject))
+        {_, _, {some, <<"facade_name">>}, _}, facade@beyond:status_names(barnacle:status(Subject))
     ),
     {ok, {error, {init_failed, Text}}} = result(ask(fun() -> barnacle:start(B) end)),
     ?assertNotEqual(nomatch, string:find(Text, "facade_name")),

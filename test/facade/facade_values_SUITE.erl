@@ -16,6 +16,7 @@
     every_host_error_has_its_constructor/1,
     status_has_its_fields/1,
     status_tells_what_happened/1,
+    every_state_is_told/1,
     basename_of_a_node/1,
     addresses_that_need_no_question/1,
     lookups_that_cannot_be/1
@@ -167,57 +168,92 @@ every_host_error_has_its_constructor(_) ->
 
 %% Every field has a value of its own, so that two in each other's place show.
 status_has_its_fields(_) ->
+    Of = fun(State, More) -> maps:merge(#{state => State, for => 7, attempts => 8}, More) end,
     Status = barnacle_gleam_status:from(#{
         name => a_name,
         node => 'n@h',
+        alive => true,
         strategy => a_strategy,
         disconnect => never,
         state => paused,
         round => idle,
         next_poll_in => 4,
-        wanted => #{<<"b@h">> => {not_connected, connecting}, <<"a@h">> => connected},
-        departed => #{<<"d@h">> => asked},
-        suspect => true,
-        refused => [{<<"r">>, invalid_node_name}],
-        last_complete => #{names => [<<"c@h">>, 'e@h'], age => 5},
-        last_error => #{reason => {why, 1}, age => 6},
         rounds => 1,
         failed_rounds => 2,
-        crashed_rounds => 3
+        crashed_rounds => 3,
+        joined => 9,
+        lost => 10,
+        answer => partial,
+        why => timeout,
+        last_complete => #{names => [<<"c@h">>, 'e@h'], age => 5},
+        last_error =>
+            #{reason => {why, 1}, age => 6, for => 11, rounds => 12, lasting => true},
+        suspect => true,
+        filtered => [<<"f@h">>],
+        refused => [{<<"r">>, invalid_node_name}],
+        hints => [not_alive],
+        wanted => #{
+            <<"d@h">> => Of(backing_off, #{reason => {why, 2}, next_try_in => 13}),
+            <<"c@h">> => Of(failing, #{reason => timeout}),
+            <<"b@h">> => Of(connecting, #{}),
+            <<"a@h">> => Of(connected, #{})
+        },
+        missing => #{<<"g@h">> => 14},
+        departed => #{<<"h@h">> => asked},
+        left => [<<"i@h">>],
+        others => [<<"j@h">>]
     }),
     ?assertEqual({1, 2, 3, {some, 4}}, facade@beyond:status_numbers(Status)),
+    ?assertEqual({9, 10}, facade@beyond:status_links(Status)),
     ?assertEqual({true, false, true, never}, facade@beyond:status_flags(Status)),
     ?assertEqual(
-        {'n@h', {some, <<"a_name">>}, <<"a_strategy">>}, facade@beyond:status_names(Status)
+        {'n@h', true, {some, <<"a_name">>}, <<"a_strategy">>}, facade@beyond:status_names(Status)
     ),
-    {Wanted, Departed, Refused} = facade@beyond:status_lists(Status),
+    {Wanted, Missing, Departed, Left, Others} = facade@beyond:status_nodes(Status),
     ?assertEqual(
-        [{<<"a@h">>, <<"Connected">>}, {<<"b@h">>, <<"connecting">>}],
-        [{Node, facade@beyond:link(Link)} || {Node, Link} <- Wanted]
+        [
+            {<<"a@h">>, {<<"Connected">>, 7, 8, none, none}},
+            {<<"b@h">>, {<<"Connecting">>, 7, 8, none, none}},
+            {<<"c@h">>, {<<"Failing">>, 7, 8, {some, <<"timeout">>}, none}},
+            {<<"d@h">>, {<<"BackingOff">>, 7, 8, {some, <<"{why,2}">>}, {some, 13}}}
+        ],
+        [{Node, facade@beyond:peer(Peer)} || {Node, Peer} <- Wanted]
     ),
-    ?assertEqual([<<"d@h">>], Departed),
-    ?assertEqual([{<<"r">>, <<"invalid_node_name">>}], Refused),
     ?assertEqual(
-        {{some, {[<<"c@h">>, <<"e@h">>], 5}}, {some, {<<"{why,1}">>, 6}}},
-        facade@beyond:status_history(Status)
-    ).
+        {[{<<"g@h">>, 14}], [{<<"h@h">>, <<"asked">>}], [<<"i@h">>], [<<"j@h">>]},
+        {Missing, Departed, Left, Others}
+    ),
+    {Filtered, Refused, [Hint]} = facade@beyond:status_lists(Status),
+    ?assertEqual({[<<"f@h">>], [{<<"r">>, <<"invalid_node_name">>}]}, {Filtered, Refused}),
+    ?assertNotEqual(nomatch, string:find(Hint, <<"not alive">>)),
+    {Incomplete, Complete, {some, Error}} = facade@beyond:status_history(Status),
+    ?assertEqual({some, <<"timeout">>}, Incomplete),
+    ?assertEqual({some, {[<<"c@h">>, <<"e@h">>], 5}}, Complete),
+    ?assertEqual({<<"{why,1}">>, 6, 11, 12, true}, facade@beyond:last_error(Error)).
 
 status_tells_what_happened(_) ->
     Listener = subject(),
     {ok, Subject} = barnacle:start(barnacle:with_listener(held(), Listener)),
     Before = barnacle:status(Subject),
     ?assertMatch({false, true, false, departed}, facade@beyond:status_flags(Before)),
-    ?assertEqual({none, none}, facade@beyond:status_history(Before)),
+    ?assertEqual({none, none, none}, facade@beyond:status_history(Before)),
     ?assertEqual({0, 0, 0, none}, facade@beyond:status_numbers(Before)),
     %% The strategy's own module, not the one that wraps it.
     ?assertEqual(
-        {node(), none, <<"barnacle_strategy_custom">>}, facade@beyond:status_names(Before)
+        {node(), false, none, <<"barnacle_strategy_custom">>}, facade@beyond:status_names(Before)
     ),
     answer({error, why}),
     _ = next(Listener),
     After = barnacle:status(Subject),
     ?assertMatch({1, 1, 0, {some, _}}, facade@beyond:status_numbers(After)),
-    ?assertMatch({none, {some, {_, _}}}, facade@beyond:status_history(After)),
+    ?assertMatch({{some, <<"why">>}, none, {some, _}}, facade@beyond:status_history(After)),
+    nil = barnacle:shutdown(Subject, ?LIMIT_MS).
+
+every_state_is_told(_) ->
+    [Running, Paused, Left, Resting] = facade@beyond:states(),
+    ?assertEqual([running, paused, left, resting], [Running, Paused, Left, Resting]),
+    {ok, Subject} = barnacle:start(barnacle:epmd([])),
+    nil = facade@beyond:print(Subject),
     nil = barnacle:shutdown(Subject, ?LIMIT_MS).
 
 basename_of_a_node(_) ->

@@ -1,0 +1,228 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_history).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+What a server remembers of its rounds and links, for its status. Pure: the clock comes from outside,
+in monotonic ms.
+""").
+
+-export([new/2, observe/3, crashed/3, up/3, down/2]).
+-export([rounds/1, answer/1, last/1, peer/3, totals/1, complete/2, error/2]).
+
+-export_type([history/0, last/0]).
+
+-type name() :: barnacle_names:name().
+
+%% links: since when; told of by events, or by the lists of rounds where the strategy lists itself.
+%% failing: since when, how many dials, why the last one failed.
+%% error: the last one, when, and since when and for how many rounds they came one after the other.
+-record(history, {
+    born_ms :: integer(),
+    links_by :: events | rounds,
+    links :: #{node() => integer()},
+    joined = 0 :: non_neg_integer(),
+    lost = 0 :: non_neg_integer(),
+    failing = #{} :: #{node() => {integer(), pos_integer(), term()}},
+    last :: last(),
+    ended_ms :: integer(),
+    complete = none :: none | {[name()], integer()},
+    error = none :: none | {term(), integer(), integer(), pos_integer()},
+    lasting = false :: boolean(),
+    rounds = 0 :: non_neg_integer(),
+    failed = 0 :: non_neg_integer(),
+    crashed = 0 :: non_neg_integer()
+}).
+
+-opaque history() :: #history{}.
+
+?DOC("""
+What the last round brought. answer: none before the first. why: it is not complete. hints: what is
+wrong with this node.
+""").
+-type last() :: #{
+    answer := none | complete | partial | error,
+    why := term(),
+    suspect := boolean(),
+    refused := [{binary(), barnacle_names:refusal()}],
+    filtered := [binary()],
+    hints := [barnacle_hints:hint()]
+}.
+
+?DOC("Nothing has happened yet, but some nodes are linked; or only rounds tell who is.").
+-spec new([node()] | rounds, integer()) -> history().
+new(Linked, NowMs) ->
+    {By, Links} =
+        case Linked of
+            rounds -> {rounds, #{}};
+            _ -> {events, maps:from_keys(Linked, NowMs)}
+        end,
+    #history{
+        born_ms = NowMs,
+        links_by = By,
+        links = Links,
+        last = #{
+            answer => none,
+            why => none,
+            suspect => false,
+            refused => [],
+            filtered => [],
+            hints => []
+        },
+        ended_ms = NowMs
+    }.
+
+?DOC("A round ended at NowMs.").
+-spec observe(barnacle_round:outcome(), integer(), history()) -> history().
+observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = Before) ->
+    #{visible := Visible, departed := {Verdict, _}} = Outcome,
+    {Kind, Names, Why} = barnacle_plan:parts(Answer),
+    H0 = listed(Visible, NowMs, Before),
+    H1 = H0#history{
+        failing = failing(Outcome, NowMs, Before),
+        last = #{
+            answer => Kind,
+            why => Why,
+            suspect => Verdict =:= suspect,
+            refused => maps:get(refused, Outcome),
+            filtered => [barnacle_names:to_binary(N) || N <- maps:get(filtered, Outcome)],
+            hints => maps:get(hints, Outcome)
+        },
+        ended_ms = NowMs,
+        rounds = Before#history.rounds + 1
+    },
+    H2 =
+        case Kind of
+            complete -> H1#history{complete = {Names, NowMs}};
+            _ -> H1
+        end,
+    case {Kind, Result} of
+        {_, {ok, _}} -> H2#history{lasting = false};
+        %% In the strategy's own words where the result has them in another's.
+        {error, {error, _}} -> failed({strategy_error, Why}, NowMs, H2);
+        {_, {error, Reason}} -> failed(Reason, NowMs, H2)
+    end.
+
+?DOC("A round crashed at NowMs.").
+-spec crashed(term(), integer(), history()) -> history().
+crashed(Reason, NowMs, #history{rounds = Rounds, crashed = Crashed} = H) ->
+    erred(Reason, NowMs, H#history{rounds = Rounds + 1, crashed = Crashed + 1, ended_ms = NowMs}).
+
+?DOC("A node is linked.").
+-spec up(node(), integer(), history()) -> history().
+up(Node, _NowMs, #history{links = Links} = H) when is_map_key(Node, Links) ->
+    H;
+up(Node, NowMs, #history{links = Links, joined = Joined, failing = Failing} = H) ->
+    H#history{
+        links = Links#{Node => NowMs}, joined = Joined + 1, failing = maps:remove(Node, Failing)
+    }.
+
+?DOC("A node is linked no more.").
+-spec down(node(), history()) -> history().
+down(Node, #history{links = Links, lost = Lost} = H) when is_map_key(Node, Links) ->
+    H#history{links = maps:remove(Node, Links), lost = Lost + 1};
+down(_Node, H) ->
+    H.
+
+?DOC("How many rounds have ended.").
+-spec rounds(history()) -> non_neg_integer().
+rounds(#history{rounds = Rounds}) ->
+    Rounds.
+
+?DOC("What the last discovery gave.").
+-spec answer(history()) -> none | complete | partial | error.
+answer(#history{last = #{answer := Answer}}) ->
+    Answer.
+
+?DOC("What the last round brought.").
+-spec last(history()) -> last().
+last(#history{last = Last}) ->
+    Last.
+
+?DOC("""
+What rounds say of a node at NowMs: linked for so long; failing for so long, after so many dials,
+with the last reason; or nothing yet, for so long.
+""").
+-spec peer(node(), integer(), history()) ->
+    {linked | unknown, Ms}
+    | {failing, Ms, Attempts :: pos_integer(), Reason :: term()}
+when
+    Ms :: non_neg_integer().
+peer(Node, NowMs, #history{links = Links, failing = Failing} = H) ->
+    case {Links, Failing} of
+        {#{Node := SinceMs}, _} -> {linked, NowMs - SinceMs};
+        {_, #{Node := {SinceMs, Attempts, Why}}} -> {failing, NowMs - SinceMs, Attempts, Why};
+        _ when Node =:= node() -> {linked, NowMs - H#history.born_ms};
+        _ -> {unknown, NowMs - H#history.ended_ms}
+    end.
+
+?DOC("How many rounds ended, failed, crashed; how many links came and went.").
+-spec totals(history()) -> #{atom() => non_neg_integer()}.
+totals(#history{} = H) ->
+    #{
+        rounds => H#history.rounds,
+        failed_rounds => H#history.failed,
+        crashed_rounds => H#history.crashed,
+        joined => H#history.joined,
+        lost => H#history.lost
+    }.
+
+?DOC("The names of the last complete answer, and its age in ms at NowMs.").
+-spec complete(integer(), history()) -> none | #{names := [name()], age := non_neg_integer()}.
+complete(_NowMs, #history{complete = none}) -> none;
+complete(NowMs, #history{complete = {Names, AtMs}}) -> #{names => Names, age => NowMs - AtMs}.
+
+?DOC("""
+The last error. age: since it came. for: since the first of those that came one after the other,
+rounds of them. lasting: whether the last round had it.
+""").
+-spec error(integer(), history()) ->
+    none
+    | #{
+        reason := term(),
+        age := non_neg_integer(),
+        for := non_neg_integer(),
+        rounds := pos_integer(),
+        lasting := boolean()
+    }.
+error(_NowMs, #history{error = none}) ->
+    none;
+error(NowMs, #history{error = {Reason, AtMs, SinceMs, Rounds}, lasting = Lasting}) ->
+    #{
+        reason => Reason,
+        age => NowMs - AtMs,
+        for => NowMs - SinceMs,
+        rounds => Rounds,
+        lasting => Lasting
+    }.
+
+failed(Reason, NowMs, #history{failed = Failed} = H) ->
+    erred(Reason, NowMs, H#history{failed = Failed + 1}).
+
+erred(Reason, NowMs, #history{lasting = true, error = {_, _, SinceMs, Rounds}} = H) ->
+    H#history{error = {Reason, NowMs, SinceMs, Rounds + 1}};
+erred(Reason, NowMs, H) ->
+    H#history{error = {Reason, NowMs, NowMs, 1}, lasting = true}.
+
+listed(_Visible, _NowMs, #history{links_by = events} = H) ->
+    H;
+listed(Visible, NowMs, #history{links = Links} = H) ->
+    Gone = maps:keys(maps:without(Visible, Links)),
+    Up = lists:foldl(fun(Node, Acc) -> up(Node, NowMs, Acc) end, H, Visible),
+    lists:foldl(fun down/2, Up, Gone).
+
+%% Who failed again goes on failing; only those that were tried have one more attempt.
+failing(#{failed := Failed, tried := Tried}, NowMs, #history{failing = Before}) ->
+    IsTried = maps:from_keys(Tried, true),
+    maps:from_list([
+        case Before of
+            #{Node := {SinceMs, Attempts, _}} when is_map_key(Node, IsTried) ->
+                {Node, {SinceMs, Attempts + 1, Why}};
+            #{Node := {SinceMs, Attempts, _}} ->
+                {Node, {SinceMs, Attempts, Why}};
+            _ ->
+                {Node, {NowMs, 1, Why}}
+        end
+     || {Node, Why} <- Failed
+    ]).

@@ -1,0 +1,83 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_hints_tests).
+
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
+-include_lib("eunit/include/eunit.hrl").
+
+hints_test_() ->
+    Own = <<"app@10.0.0.1">>,
+    Missing = fun(Found, Where) -> [{own_name_missing, Own, Found, Where}] end,
+    [
+        {lists:flatten(io_lib:format("~0p ~0p", [Facts, Answer])),
+            ?_assertEqual(Expected, barnacle_hints:find(facts(Facts), Answer))}
+     || {Facts, Answer, Expected} <- [
+            {#{}, none, []},
+            {#{alive => false}, none, [not_alive]},
+            {#{alive => false}, {complete, [<<"app@10.0.0.2">>]}, [not_alive]},
+            {#{}, {complete, [Own, <<"app@10.0.0.2">>]}, []},
+            {#{}, {complete, ['app@10.0.0.1']}, []},
+            {#{}, {error, timeout}, []},
+            %% Nobody at all, and some only, say nothing of who is missing.
+            {#{}, {complete, []}, []},
+            {#{}, {partial, [<<"app@10.0.0.2">>], why}, []},
+            {#{}, {complete, [<<"app@10.0.0.2">>]}, Missing([<<"app@10.0.0.2">>], elsewhere)},
+            {#{}, {complete, [<<"web@10.0.0.1">>]},
+                Missing([<<"web@10.0.0.1">>], {basename, <<"web@10.0.0.1">>})},
+            {#{addresses => fun() -> [<<"::1">>, <<"10.9.9.9">>] end},
+                {complete, [<<"app@10.0.0.2">>, <<"app@10.9.9.9">>]},
+                Missing([<<"app@10.0.0.2">>, <<"app@10.9.9.9">>], {host, <<"app@10.9.9.9">>})},
+            {#{filtered => ['app@10.0.0.1']}, {complete, [<<"app@10.0.0.2">>]},
+                Missing([<<"app@10.0.0.2">>], filtered)},
+            %% The form of the name comes first: no other name can be right before that is.
+            {#{form => short, own => <<"app@box">>}, {complete, [Own, <<"app@pod">>]},
+                [{short_names, [Own], 2}]},
+            {#{form => short, own => <<"app@box">>}, {partial, ['app@10.0.0.1'], why},
+                [{short_names, ['app@10.0.0.1'], 1}]},
+            {#{form => short, own => <<"app@box">>}, {complete, [<<"app@box">>, <<"app@fd00::2">>]},
+                []},
+            {#{own => <<"app@a.b">>}, {complete, [<<"app@a.b">>, <<"app@box">>]},
+                [{long_names, [<<"app@box">>], 2}]},
+            {#{own => <<"app@fd00::1">>}, {complete, [<<"app@fd00::1">>, <<"app@fd00::2">>]}, []}
+        ]
+    ].
+
+texts_name_the_fix_test_() ->
+    [
+        ?_assertNotEqual(nomatch, string:find(barnacle_hints:text(Hint), Part))
+     || {Hint, Parts} <- [
+            {not_alive, ["not alive", "-sname"]},
+            {{short_names, ['a@1.2.3.4', 'a@1.2.3.5'], 3}, ["2 of 3", "a@1.2.3.4", "-name"]},
+            {{long_names, [<<"a@h">>], 1}, ["1 of 1 discovered name ", "a@h", "-sname"]},
+            {{own_name_missing, <<"a@h.i">>, ['b@h.i'], {basename, <<"b@h.i">>}}, [
+                "this node is a@h.i", "found b@h.i", "the basename"
+            ]},
+            {{own_name_missing, <<"a@h.i">>, ['a@1.2.3.4'], {host, <<"a@1.2.3.4">>}}, [
+                "-name a@1.2.3.4"
+            ]},
+            {{own_name_missing, <<"a@h.i">>, ['a@1.2.3.4'], filtered}, ["filter"]},
+            {{own_name_missing, <<"a@h.i">>, ['a@1.2.3.4'], elsewhere}, ["not ready"]}
+        ],
+        Part <- Parts
+    ].
+
+facts_of_this_node_test() ->
+    Facts = barnacle_hints:facts([x@h]),
+    ?assertMatch(#{alive := false, own := <<"nonode@nohost">>, filtered := [x@h]}, Facts),
+    #{addresses := Addresses} = Facts,
+    ?assert(lists:member(<<"127.0.0.1">>, Addresses())).
+
+facts(Other) ->
+    maps:merge(
+        #{
+            alive => true,
+            own => <<"app@10.0.0.1">>,
+            form => long,
+            filtered => [],
+            addresses => fun() -> [] end
+        },
+        Other
+    ).
+
+-endif.
