@@ -8,7 +8,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-build deps-demo deps-test deps-bench demo bench example-gleam test \
+.PHONY: all help deps deps-build deps-demo deps-test deps-bench demo bench timelines example-gleam test \
 	faults check format readme tidy asan clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
@@ -50,6 +50,9 @@ example-gleam: deps-build ## Build and run the Gleam example with two nodes, whe
 
 bench: deps-bench all ## Measure, beside what others do; P="p1 p5" measures some; see bench/README.md
 	@bench/run $(P)
+
+timelines: deps-bench all ## Draw who saw whom in real trouble, beside others; STORY="departed" draws some
+	@bench/run timelines $(STORY)
 
 test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/run --list names them
 	@test/run $(STEPS)

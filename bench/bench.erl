@@ -10,8 +10,10 @@
 -define(README, "bench/README.md").
 -define(ALL, [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11]).
 
-%% Called as `erl -s bench main p1 p5`; without a name, runs all there are.
+%% Called as `erl -s bench main p1 p5`, or with `all`.
 -spec main([atom()]) -> no_return().
+main([all]) ->
+    main([]);
 main(Wanted) ->
     ok = io:setopts([{encoding, unicode}]),
     There = [Id || Id <- ?ALL, code:ensure_loaded(module(Id)) =:= {module, module(Id)}],

@@ -12,8 +12,9 @@
 %% with inet_res:lookup/3, which has no errors.
 -type belief() :: answers | everything.
 
-%% timeout_ms: of one question.
+%% timeout_ms: of one question. name: for more than one in a node.
 -type options() :: #{
+    name => atom(),
     basename := string(),
     query := string(),
     nameserver := {inet:ip_address(), inet:port_number()},
@@ -29,8 +30,9 @@ start(#{nameserver := Nameserver, timeout_ms := TimeoutMs} = Options) ->
     ok = inet_db:res_option(timeout, TimeoutMs),
     ok = inet_db:res_option(retry, 1),
     Rounds = counters:new(1, []),
-    ok = persistent_term:put(?MODULE, Rounds),
-    true = register(?MODULE, spawn(fun() -> loop(Options, Rounds) end)),
+    Name = maps:get(name, Options, ?MODULE),
+    ok = persistent_term:put(Name, Rounds),
+    true = register(Name, spawn(fun() -> loop(Options, Rounds) end)),
     ok.
 
 %% How many polls have ended.

@@ -4,6 +4,8 @@
 %% Results as SVG, drawn by gnuplot: a bar for each case's median, a line for its quartiles.
 
 -export([draw/2]).
+%% For other pictures.
+-export([run/1, quoted/1]).
 
 -define(LIMIT_MS, 60000).
 
@@ -12,9 +14,7 @@
 draw(#{title := Title, plot := Axis, rows := Rows}, File) ->
     Groups = in_order([Group || #{group := Group} <- Rows]),
     Series = in_order([Name || #{series := Name} <- Rows]),
-    Dir = bed_os:temp_dir(),
-    Script = filename:join(Dir, "plot"),
-    Text = unicode:characters_to_binary([
+    run([
         "set terminal svg size 800,400 font 'sans-serif,12' background '#ffffff'\n",
         "set output '", File, "'\n",
         "set title '", quoted(Title), "' noenhanced\n",
@@ -26,10 +26,16 @@ draw(#{title := Title, plot := Axis, rows := Rows}, File) ->
         "set xtics noenhanced\nset datafile missing '?'\n",
         "$data << EOD\n", [data(Group, Series, Rows) || Group <- Groups], "EOD\n",
         "plot ", lists:join(", ", [column(N, Name) || {N, Name} <- enumerated(Series)]), "\n"
-    ]),
-    ok = file:write_file(Script, Text),
+    ]).
+
+%% Runs gnuplot with a script.
+-spec run(iodata()) -> ok.
+run(Script) ->
+    Dir = bed_os:temp_dir(),
+    File = filename:join(Dir, "plot"),
+    ok = file:write_file(File, unicode:characters_to_binary(Script)),
     {ok, Gnuplot} = bed_os:start_link(#{
-        program => bed_os:find("gnuplot"), args => [Script], remove => Dir
+        program => bed_os:find("gnuplot"), args => [File], remove => Dir
     }),
     {exited, 0} = ended(Gnuplot),
     bed_os:stop(Gnuplot).
@@ -62,6 +68,8 @@ column(N, Name) ->
         "'"
     ].
 
+%% A text between single quotes.
+-spec quoted(unicode:chardata()) -> unicode:chardata().
 quoted(Text) -> string:replace(Text, "'", "''", all).
 
 in_order(List) ->
