@@ -7,7 +7,9 @@
 -export([main/1]).
 
 -define(DIRECTORY, "bench/timelines").
--define(AGENTS, [{barnacle, "barnacle"}, {poller, "one after the other, cutting what is not named"}]).
+-define(AGENTS, [
+    {barnacle, "barnacle"}, {poller, "one after the other, cutting what is not named"}
+]).
 
 %% Called as `erl -s timeline main rolling_restart partition`, or with `all`.
 -spec main([atom()]) -> no_return().
@@ -48,14 +50,16 @@ told(#{id := Id, title := Title} = Story) ->
 page(Told) ->
     Text = [
         "# Who saw whom\n\n"
-        "`make timelines` tells each of these stories twice with real nodes, `global`'s guard against\n"
-        "overlapping partitions on: with barnacles, and with pollers as the field has them, which\n"
-        "cut what an answer does not name and connect one after the other. Both poll every ",
+        "`make timelines` tells each of these stories twice with real nodes, `global`'s guard\n"
+        "against overlapping partitions on: with barnacles, and with pollers as the field has\n"
+        "them, which cut what an answer does not name and connect one after the other. Both poll\n"
+        "every ",
         integer_to_list(timeline_record:poll_ms()),
         " ms;\n`departed_after` is ",
         integer_to_list(timeline_record:departed_after_ms()),
         " ms. A row is a node, its colour how many of the others it sees.\n"
-        "*Lost* counts links that were lost between two nodes neither of which was in trouble then.\n",
+        "*Lost* counts links that were lost between two nodes neither of which was in trouble\n"
+        "then.\n",
         [section(Story, Panels) || {Story, Panels} <- Told]
     ],
     ok = file:write_file(

@@ -256,8 +256,10 @@ node_down(Node, Reason, #state{plan = Plan, redial = Redial} = State) ->
         false -> State
     end.
 
-%% Between rounds only; the end of a round comes here too.
-redial(#state{mode = running, round = none, redial = Redial} = State) ->
+%% Not while a refresh dials everybody; its end comes here too.
+redial(#state{round = #round{callers = [_ | _]}} = State) ->
+    State;
+redial(#state{mode = running, redial = Redial} = State) ->
     State#state{redial = barnacle_redial:wait(Redial)};
 redial(State) ->
     State.
@@ -375,11 +377,7 @@ facts(#state{strategy = Strategy, round = Round} = State) ->
         options => State#state.options,
         strategy => Strategy,
         mode => State#state.mode,
-        round =>
-            case Round of
-                none -> idle;
-                _ -> running
-            end,
+        round => running_or_idle(Round),
         poll => State#state.timer,
         plan => State#state.plan,
         history => State#state.history,
@@ -388,6 +386,9 @@ facts(#state{strategy = Strategy, round = Round} = State) ->
         linked => listed(State, fun barnacle_links:connected/0),
         visible => listed(State, fun barnacle_links:visible/0)
     }.
+
+running_or_idle(none) -> idle;
+running_or_idle(#round{}) -> running.
 
 listed(#state{strategy = Strategy, visible = Visible}, Links) ->
     case barnacle_strategy:has(list, Strategy) of
