@@ -13,7 +13,8 @@
     servfail | refused | formerr | notimp | nxdomain | no_data | silence | late | too_late
     | every_other_lost | truncated | always_truncated | garbage | wrong_id | wrong_question
     | cname_loop | ipv4_fails | ipv6_fails | half_and_ipv6_fails
-    | half | changing_part | own_name_missing | a_name_missing | only_itself | strangers_too.
+    | half | changing_part | own_name_missing | a_name_missing | missing_for_others | only_itself
+    | strangers_too.
 
 %% What can be wrong with a host. dead: nothing gets through to it, its links stay. cut_off: half of
 %% all hosts and the other half. killed and the two after it: its node is gone meanwhile.
@@ -42,7 +43,8 @@
     servfail, refused, formerr, notimp, nxdomain, no_data, silence, late, too_late,
     every_other_lost, truncated, always_truncated, garbage, wrong_id, wrong_question, cname_loop,
     ipv4_fails, ipv6_fails, half_and_ipv6_fails,
-    half, changing_part, own_name_missing, a_name_missing, only_itself, strangers_too
+    half, changing_part, own_name_missing, a_name_missing, missing_for_others, only_itself,
+    strangers_too
 ]).
 -define(HOSTS, [dead, slow, hung, cut_off]).
 %% To start a node takes longer than all the rest.
@@ -71,11 +73,16 @@ steps(Seed, Count, Nodes) ->
 
 step(Number, Nodes, #{healed := Healed}, Random0) ->
     {{Dns, Host}, Random1} = kind(Random0),
-    {Views, Random2} = views(Nodes, Random1),
+    {Some, Random2} = views(Nodes, Random1),
     {[Victim, Rounds, Salt, Percent, Percent2], Random} = uniforms(
         [Nodes, ?MOST_ROUNDS, 1 bsl 20, 100, 100], Random2
     ),
-    May = may_refresh(Dns, Healed),
+    Views =
+        case Dns of
+            missing_for_others -> lists:delete(Salt rem Nodes + 1, lists:seq(1, Nodes));
+            _ -> Some
+        end,
+    May = Healed andalso Dns =/= a_name_missing,
     Step = #{
         number => Number,
         dns => Dns,
@@ -84,16 +91,13 @@ step(Number, Nodes, #{healed := Healed}, Random0) ->
         victim => Victim,
         salt => Salt,
         rounds => Rounds,
+        %% A refresh asks a node at once to leave that answers don't name, and it agrees if its own
+        %% don't either: that is no fault, but what refresh is for. Where its own do, it has to stay.
         drive => either(May andalso Percent =< ?REFRESHES_PERCENT, refreshes, polls),
         %% A node that was killed knows nobody, so it wants a sound source afterwards.
         healed => lists:member(Host, ?KILLS) orelse Percent2 =< ?HEALED_PERCENT
     },
     {Step, Random}.
-
-%% A refresh asks a node at once to leave that answers don't name, and it agrees if its own don't
-%% either: that is no fault, but what refresh is for.
-may_refresh(a_name_missing, _Healed) -> false;
-may_refresh(_Dns, Healed) -> Healed.
 
 kind(Random0) ->
     {Percent, Random1} = rand:uniform_s(100, Random0),
@@ -182,7 +186,10 @@ part(changing_part, {Number, _}, #{all := All}) ->
     lists:sublist(rotated(Number, All), length(All) div 2);
 part(own_name_missing, _, #{all := All, own := Own}) ->
     All -- [Own];
-part(a_name_missing, {_, Salt}, #{all := All}) ->
+%% The one at position Salt rem length(All), as step/4 knows.
+part(Missing, {_, Salt}, #{all := All}) when
+    Missing =:= a_name_missing; Missing =:= missing_for_others
+->
     tl(rotated(Salt, All));
 part(only_itself, _, #{own := Own}) ->
     [Own];

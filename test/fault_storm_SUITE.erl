@@ -19,7 +19,7 @@ all() ->
 %% Every node lives and belongs, so no link may be lost that the fault itself has not taken. At
 %% length with another seed each time; STORM_SEED has the one of a storm that is to come again.
 fault_storm(_Config) ->
-    Seed = list_to_integer(os:getenv("STORM_SEED", bed_long:either("20261123", seed()))),
+    Seed = list_to_integer(os:getenv("STORM_SEED", bed_long:either("85", seed()))),
     ct:pal("STORM_SEED=~b", [Seed]),
     Steps = bed_storm_faults:steps(Seed, bed_long:either(60, 1000), ?NODES),
     Storm = bed_storm:start_link(?NODES, bed_storm:barnacles(#{})),
