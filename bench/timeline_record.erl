@@ -33,7 +33,8 @@
 -opaque scene() :: #scene{}.
 
 %% Times are in seconds since the story's beginning. seen: how many of the others each node saw from
-%% when on, none where it was down. losses: {At, Of, Whom}. troubled: who was in trouble from when on.
+%% when on, none where it was down. losses: {At, Of, Whom}. troubled: who was in trouble from when
+%% on.
 -type panel() :: #{
     names := [node()],
     rows := [[{float(), none | non_neg_integer()}]],
@@ -76,7 +77,8 @@ world(Count, #{hosts := loopback} = Story) ->
     {Hosts, bed_hosts:nodes(Hosts, #{args => args(Story)})};
 world(Count, Story) ->
     Common = #{name => "app", fixed_port => bed_ports:port(), args => args(Story)},
-    {[], bed_nodes:start_link(Common, [#{host => bed_ports:address()} || _ <- lists:seq(1, Count)])}.
+    Hosts = [#{host => bed_ports:address()} || _ <- lists:seq(1, Count)],
+    {[], bed_nodes:start_link(Common, Hosts)}.
 
 args(Story) ->
     maps:get(args, Story, []) ++ ["-kernel", "logger_level", "emergency"].

@@ -4,7 +4,8 @@
 %% The stories that timeline draws. Each is told in the same words to both kinds of agents.
 
 -import(timeline_record, [
-    cast/1, name/2, mark/2, wait/1, kill/2, restart/2, settled/1, members/3, member/3, part/2, agent/1
+    cast/1, agent/1, members/3, member/3, name/2, part/2, kill/2, restart/2, mark/2, settled/1,
+    wait/1
 ]).
 
 -export([all/0]).
@@ -29,8 +30,8 @@ all() ->
             id => departed,
             title => "A node leaves DNS and lives on, and is named again",
             about =>
-                "The others keep their links. With barnacle the node is asked, leaves by itself and "
-                "rests; a poller that cuts it starts global's guard, which takes links of others down.",
+                "The others keep their links. With barnacle the node is asked, leaves by itself, "
+                "and rests. A poller that cuts it wakes global's guard, which takes more links down.",
             nodes => 5,
             tell => fun departed/1
         },
@@ -52,8 +53,8 @@ all() ->
             id => short_blip,
             title => "A node is not ready for a third of departed_after",
             about =>
-                "DNS names ready nodes only, as a headless service does, and a node is ready when its "
-                "barnacle says so and its application does; pollers always are.",
+                "DNS names ready nodes only, as a headless service does, and a node is ready when "
+                "its barnacle says so and its application does; pollers always are.",
             nodes => 5,
             tell => fun(Scene) -> blip(Scene, 1000) end
         },
@@ -61,8 +62,8 @@ all() ->
             id => long_blip,
             title => "A node is not ready for three times departed_after",
             about =>
-                "It leaves when it is asked, counts as ready while it rests, and is in again when its "
-                "application is ready: no deadlock.",
+                "It leaves when it is asked, counts as ready while it rests, and is in again when "
+                "its application is ready: no deadlock.",
             nodes => 5,
             tell => fun(Scene) -> blip(Scene, ?LONG_MS) end
         },
@@ -77,8 +78,8 @@ all() ->
             id => partition,
             title => "A partition of four nodes into two halves heals",
             about =>
-                "Each half stays a cluster, and they find each other again. Both notice by net_ticktime "
-                "(4 s here).",
+                "Each half stays a cluster, and they find each other again. Both notice by "
+                "net_ticktime (4 s here).",
             nodes => 4,
             args => bed_story:quick_ticks(),
             hosts => loopback,
@@ -88,8 +89,8 @@ all() ->
             id => two_sources,
             title => "The first node has a second source, which names the second node only",
             about =>
-                "What one barnacle wants, another one of the same VM never cuts. Both of the second "
-                "source cut what it does not name: barnacle by disconnect = undiscovered.",
+                "What one barnacle wants, another one of the same VM never cuts. Both of the "
+                "second source cut what it does not name: barnacle by disconnect = undiscovered.",
             nodes => 4,
             tell => fun two_sources/1
         },
