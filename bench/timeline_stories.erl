@@ -31,7 +31,7 @@ all() ->
             title => "A node leaves DNS and lives on, and is named again",
             about =>
                 "The others keep their links. With barnacle the node is asked, leaves by itself, "
-                "and rests. A poller that cuts it wakes global's guard, which takes more links down.",
+                "and rests. A poller that cuts it wakes global's guard, and more links go down.",
             nodes => 5,
             tell => fun departed/1
         },
