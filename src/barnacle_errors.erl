@@ -101,7 +101,7 @@ lookups() ->
             {qfmterror, <<"QueryFormatError">>, <<"this name cannot be asked for">>,
                 <<"correct the name">>},
             {{posix, econnrefused}, <<"PosixError(\"econnrefused\")">>,
-                <<"nothing listens there (econnrefused)">>,
+                <<"nothing listens there">>,
                 <<"no name server runs there; others are `emfile`, `enetunreach`, `emsgsize`">>},
             {unknown, <<"Unknown">>, <<"failed for a reason that is not known">>,
                 <<"`status` and the log may say more">>}

@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [count/2, names/2, time/1, reason/1]).
+-import(barnacle_words, [count/2, names/2, printable/1, time/1, reason/1]).
 
 ?MODULEDOC("""
 A status as a page for a person on a shell, 80 columns wide: what the barnacle does, every node with
@@ -122,8 +122,10 @@ more(More) -> ["... and ", count(More, "node"), " more\n"].
 row(Name, #{state := State, for := ForMs} = Peer, #{node := Node}) ->
     case barnacle_names:to_binary(Node) of
         Name -> {0, Name, "this node"};
-        _ -> {rank(State), Name, [word(State, Peer), " for ", time(ForMs), why(Peer), next(Peer)]}
+        _ -> {rank(State), printable(Name), [word(State, Peer), ago(ForMs), why(Peer), next(Peer)]}
     end.
+
+ago(Ms) -> [" for ", time(Ms)].
 
 rank(failing) -> 1;
 rank(backing_off) -> 1;
@@ -153,7 +155,8 @@ times(Number) -> [integer_to_list(Number), " times"].
 
 %% Names that no answer brings now, and those that will not have this node.
 gone(#{missing := Missing, departed := Departed, left := Left}) ->
-    [{Name, missing(Name, Ms, Departed)} || {Name, Ms} <- lists:sort(maps:to_list(Missing))] ++
+    Names = lists:sort(maps:to_list(Missing)),
+    [{printable(Name), missing(Name, Ms, Departed)} || {Name, Ms} <- Names] ++
         [{Name, "said that it leaves; joined again when it is back"} || Name <- Left].
 
 missing(Name, Ms, Departed) ->

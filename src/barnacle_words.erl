@@ -5,9 +5,29 @@
 
 ?MODULEDOC("Names, times and reasons in words, alike in logs and in what is printed.").
 
--export([names/1, names/2, count/2, time/1, reason/1, reasons/1]).
+-export([printable/1, names/1, names/2, count/2, time/1, reason/1, reasons/1]).
 
 -define(FEW, 5).
+
+?DOC("A name as it can be shown: what no terminal should get is shown as Erlang writes it.").
+-spec printable(binary()) -> binary().
+printable(Name) ->
+    case unicode:characters_to_list(Name) of
+        Characters when is_list(Characters) ->
+            case lists:all(fun is_printable/1, Characters) of
+                true -> Name;
+                false -> as_term(Name)
+            end;
+        _NotUnicode ->
+            as_term(Name)
+    end.
+
+%% io_lib's notion has escape and line breaks among it.
+is_printable(Character) ->
+    Character >= $\s andalso io_lib:printable_unicode_list([Character]).
+
+as_term(Name) ->
+    iolist_to_binary(io_lib:format("~w", [Name])).
 
 ?DOC("The first few of some names, and how many more there are.").
 -spec names([barnacle_names:name()]) -> unicode:chardata().
@@ -19,7 +39,7 @@ names(Names) ->
 names([], _Max) ->
     "nobody";
 names(Names, Max) ->
-    Sorted = lists:sort([barnacle_names:to_binary(Name) || Name <- Names]),
+    Sorted = lists:sort([printable(barnacle_names:to_binary(Name)) || Name <- Names]),
     Shown = lists:sublist(Sorted, Max),
     case length(Sorted) - length(Shown) of
         0 -> lists:join(", ", Shown);
@@ -52,9 +72,15 @@ time(Ms) ->
 -spec reason(term()) -> unicode:chardata().
 reason(Reason) ->
     case barnacle_errors:says(Reason) of
-        {ok, Phrase} -> Phrase;
+        {ok, Phrase} -> [Phrase, detail(Reason)];
         error -> io_lib:format("~0tp", [Reason])
     end.
+
+%% What a phrase leaves open.
+detail({not_registered, Names}) -> [" (it knows ", names(Names), ")"];
+detail({lookup_failed, Why}) -> [": ", reason(Why)];
+detail({posix, Errno}) -> io_lib:format(" (~tp)", [Errno]);
+detail(_) -> "".
 
 ?DOC("Who failed and why, one phrase for each reason: timed out: a@h, b@h; paused: c@h.").
 -spec reasons([{barnacle_names:name(), term()}]) -> unicode:chardata().

@@ -120,6 +120,9 @@ texts_test_() ->
                 "nobody is missing any more (after 900 ms, 1 round)"},
             {crash, #{detail => {{badarg, [{m, f, [1], []}]}, [{m, f, [1], []}]}},
                 "a round crashed, the next ones go on: badarg in m:f/1"},
+            {refused, #{detail => [{<<255, "b">>, invalid_node_name}, {<<27, "c">>, atom_limit}]},
+                "names that will not become nodes: no more atoms for new names (max_new_atoms): "
+                "<<27,99>>; not a valid node name: <<255,98>>"},
             {refused, #{detail => [{<<"a b">>, invalid_node_name}]},
                 "names that will not become nodes: not a valid node name: a b"}
         ]

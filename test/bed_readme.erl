@@ -31,7 +31,7 @@ check([DirName]) ->
         test("tables are those of the code", fun() ->
             Readme = bed_readme_tables:write(Readme)
         end),
-        test("each option has its function in Gleam", fun gleam_names/0)
+        test("Gleam has each option, with unit and default", fun gleam_settings/0)
         | [
             test(["example in ", Language], fun() ->
                 run(Language, example(Language, Readme), Nameserver, Dir)
@@ -64,17 +64,44 @@ test(Name, Fun) ->
 %% ---------------------------------------------------------------------------------------------
 %% Settings
 
-%% Each option has a function with_OPTION in Gleam, but those that are arguments there.
-gleam_names() ->
+%% Each option has a function with_OPTION in Gleam, but those that are arguments there. What is said
+%% of it names its unit, if that is ms, and its default.
+gleam_settings() ->
     {ok, Gleam} = file:read_file("src/barnacle.gleam"),
     Arguments = [strategy, basename, query, timeout, hosts],
     [] = [
-        Key
+        {Key, Missing}
      || Table <- [barnacle_options, barnacle_strategy_dns, barnacle_strategy_hosts],
-        {Key, _, _, _} <- Table:table(),
+        {Key, Type, Default, _} <- Table:table(),
         not lists:member(Key, Arguments),
-        binary:match(Gleam, iolist_to_binary(["pub fn with_", gleam_name(Key), "("])) =:= nomatch
+        Missing <- missing_in(doc(["with_", gleam_name(Key)], Gleam), Type, Default)
     ].
+
+missing_in(no_function, _Type, _Default) ->
+    [function];
+missing_in(Doc, Type, Default) ->
+    [Word || Word <- unit(Type) ++ gleam_default(Default), string:find(Doc, Word) =:= nomatch].
+
+unit({integer, ms, _, _}) -> [" ms"];
+unit(_) -> [].
+
+%% No list is none: the system's own name servers.
+gleam_default({default, []}) -> [];
+gleam_default({default, Number}) when is_integer(Number) -> [by_default(integer_to_list(Number))];
+gleam_default({default, true}) -> [by_default("Yes")];
+gleam_default({default, Atom}) ->
+    [by_default(["`setting.", string:titlecase(atom_to_list(Atom)), "`"])];
+gleam_default(_) -> [].
+
+by_default(Value) -> [Value, " by default"].
+
+%% What is said of a function, in one line.
+doc(Name, Gleam) ->
+    Pattern = ["((?:^///.*\n)+)^@external.*\n^pub fn ", Name, "\\("],
+    case re:run(Gleam, Pattern, [multiline, {capture, all_but_first, list}]) of
+        {match, [Doc]} -> re:replace(Doc, "\\s*///\\s*", " ", [global, {return, list}]);
+        nomatch -> no_function
+    end.
 
 gleam_name(port) -> "epmd_port";
 gleam_name(Key) -> atom_to_list(Key).
