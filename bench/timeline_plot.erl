@@ -17,7 +17,7 @@ draw(Title, Panels, File) ->
         "set multiplot layout ", integer_to_list(length(Panels)), ",1 title '",
         bench_plot:quoted(Title), "' noenhanced\n",
         "set xlabel 'seconds'\nset grid xtics lc '#eeeeee'\nset tics nomirror\n",
-        "set lmargin 8\nset rmargin 3\nset tmargin 3.5\nset style fill solid 1 noborder\n",
+        "set lmargin 8\nset rmargin 3\nset tmargin 5\nset style fill solid 1 noborder\n",
         "set key off\n",
         [panel(N, Panel) || {N, Panel} <- lists:zip(lists:seq(1, length(Panels)), Panels)],
         "unset multiplot\n"
@@ -31,7 +31,7 @@ panel(N, #{title := Title, names := Names, rows := Rows, marks := Marks, end_s :
         [row(Y, Row, Count - 1, EndS) || {Y, Row} <- lists:zip(lists:seq(1, Count), Rows)],
         "EOD\n",
         "unset label\nunset arrow\n",
-        "set title '", bench_plot:quoted(Title), "' noenhanced offset 0,1.4\n",
+        "set title '", bench_plot:quoted(Title), "' noenhanced offset 0,1.2\n",
         io_lib:format("set xrange [0:~.1f]\nset yrange [~b.5:0.5]\n", [EndS, Count]),
         "set ytics (",
         lists:join(", ", [io_lib:format("'~b' ~b", [Y, Y]) || Y <- lists:seq(1, Count)]),
