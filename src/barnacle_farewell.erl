@@ -50,7 +50,7 @@ barnacle here wants, or its setting disconnect is not departed.
 -define(PEER, barnacle_registry).
 -define(VERSION, 1).
 %% How long peers have to say that they have heard; who hangs is left all the same.
--define(HEARD_MS, 1000).
+-define(HEARD_MS, 3000).
 
 ?DOC("Whether this node leaves when it is asked to, or why it stays. Pure.").
 -spec consent(view()) -> leave | {stay, stay()}.

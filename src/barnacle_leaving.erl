@@ -11,14 +11,17 @@ The owner is a server that traps exits; it hands in what rounds bring, what peer
 messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info/2 knows its own.
 """).
 
--export([new/1, ask/3, stays/3, departed/1]).
+-export([new/2, ask/3, stays/3, departed/1]).
 -export([asked/2, is_asked/1, round_begins/1, decide/3, stay/2]).
--export([go/2, is_going/1, info/2]).
+-export([rests/1, is_back/1, go/2, is_going/1, info/2]).
 
 -export_type([leaving/0]).
 
 -record(leaving, {
     who :: {barnacle_log:name(), barnacle_log:level()},
+    %% What stays the same when the server is restarted.
+    barnacle :: term(),
+    disconnect :: barnacle_plan:mode(),
     departures = barnacle_departures:new() :: barnacle_departures:departures(),
     %% Those who asked since the running round began, and those who asked before.
     later = [] :: [pid()],
@@ -29,10 +32,22 @@ messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info
 
 -opaque leaving() :: #leaving{}.
 
-?DOC("For a barnacle of this name, which logs from this level on.").
--spec new({barnacle_log:name(), barnacle_log:level()}) -> leaving().
-new(Who) ->
-    #leaving{who = Who}.
+?DOC("For a barnacle of this name, which logs from this level on, with these options.").
+-spec new({barnacle_log:name(), barnacle_log:level()}, barnacle_options:checked()) -> leaving().
+new(Who, #{disconnect := Mode} = Options) ->
+    Same = erlang:phash2(maps:with([name, strategy], Options), 1 bsl 32),
+    #leaving{who = Who, barnacle = Same, disconnect = Mode}.
+
+?DOC("Whether this barnacle has left and not come back, also as another process.").
+-spec rests(leaving()) -> boolean().
+rests(#leaving{barnacle = Barnacle}) ->
+    barnacle_registry:rests(Barnacle).
+
+?DOC("It is named again.").
+-spec is_back(leaving()) -> leaving().
+is_back(#leaving{barnacle = Barnacle} = Leaving) ->
+    ok = barnacle_registry:rest(Barnacle, false),
+    Leaving.
 
 ?DOC("""
 Asks those to leave that a round found departed, and that no other barnacle of this VM wants.
@@ -73,16 +88,29 @@ round_begins(#leaving{later = Later, askers = Askers} = Leaving) ->
     Leaving#leaving{later = [], askers = Later ++ Askers}.
 
 ?DOC("""
-After a round: leave or stay; who stays says so to all who asked. Nobody decides unasked, but a node
-that rests and was linked again.
+After a round, by what it answered and what is known now: leave or stay; who stays tells all who
+asked. Nobody decides unasked, but a node that rests and was linked again.
 """).
--spec decide(barnacle_farewell:view(), barnacle_status:mode(), leaving()) ->
-    {leave | stay, leaving()}.
-decide(_View, Mode, #leaving{askers = []} = Leaving) when Mode =/= resting ->
+-spec decide({Answer, barnacle_plan:plan()}, barnacle_status:mode(), leaving()) ->
+    {leave | stay, leaving()}
+when
+    Answer :: none | complete | partial | error.
+decide(_Known, Mode, #leaving{askers = []} = Leaving) when Mode =/= resting ->
     {stay, Leaving};
-decide(View, _Mode, Leaving) ->
+decide({Answer, Plan}, _Mode, #leaving{disconnect = Disconnect} = Leaving) ->
+    View = #{
+        mode => Disconnect,
+        answer => Answer,
+        own => barnacle_plan:standing(node(), Plan),
+        is_suspect => fun() -> barnacle_plan:is_suspect(Plan) end,
+        visible => fun barnacle_links:visible/0,
+        is_known => fun(Node) -> barnacle_plan:standing(Node, Plan) =/= unknown end,
+        wanted_by_others => barnacle_registry:wanted_by_others(self())
+    },
     case barnacle_farewell:consent(View) of
-        leave -> {leave, Leaving#leaving{askers = []}};
+        leave ->
+            ok = barnacle_registry:rest(Leaving#leaving.barnacle, true),
+            {leave, Leaving#leaving{askers = []}};
         {stay, Why} -> {stay, stay(Why, Leaving)}
     end.
 

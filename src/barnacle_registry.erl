@@ -15,11 +15,14 @@ its application.
 -behaviour(gen_server).
 
 -export([start_link/0, ensure/0, want/2, wanted_by_others/1, has_left/1]).
+-export([rest/2, rests/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(TABLE, ?MODULE).
 %% Who has said that it leaves, and when (monotonic, ms).
 -define(LEFT, barnacle_left).
+%% Which barnacles here rest.
+-define(RESTS, barnacle_rests).
 %% Longer than a round that began before may take to dial it.
 -define(LEFT_MS, 10000).
 
@@ -89,6 +92,21 @@ has_left(Node) ->
         error:badarg -> false
     end.
 
+?DOC("""
+A barnacle rests, or no longer. That is remembered here, by what its server is and not by its
+process, so that one that is restarted does not come back uninvited.
+""").
+-spec rest(Barnacle :: term(), boolean()) -> ok.
+rest(Barnacle, Rests) ->
+    ok = ensure(),
+    gen_server:call(?MODULE, {rest, Barnacle, Rests}).
+
+?DOC("Whether a barnacle rests.").
+-spec rests(Barnacle :: term()) -> boolean().
+rests(Barnacle) ->
+    ok = ensure(),
+    ets:member(?RESTS, Barnacle).
+
 -spec init([]) -> {ok, monitors()}.
 init([]) ->
     ok = barnacle_names:make_counter(),
@@ -96,10 +114,22 @@ init([]) ->
         named_table, protected, {keypos, #row.owner}, {read_concurrency, true}
     ]),
     ?LEFT = ets:new(?LEFT, [named_table, protected, {read_concurrency, true}]),
+    ?RESTS = ets:new(?RESTS, [named_table, protected]),
     {ok, #{}}.
 
--spec handle_call({want, pid(), non_neg_integer(), wanted()}, gen_server:from(), monitors()) ->
+-spec handle_call(
+    {want, pid(), non_neg_integer(), wanted()} | {rest, term(), boolean()},
+    gen_server:from(),
+    monitors()
+) ->
     {reply, ok, monitors()}.
+handle_call({rest, Barnacle, Rests}, _From, Monitors) ->
+    true =
+        case Rests of
+            true -> ets:insert(?RESTS, {Barnacle});
+            false -> ets:delete(?RESTS, Barnacle)
+        end,
+    {reply, ok, Monitors};
 handle_call({want, Owner, Hash, Names}, _From, Monitors) ->
     ets:insert(?TABLE, #row{owner = Owner, hash = Hash, names = Names}),
     {reply, ok, monitored(Owner, Monitors)}.

@@ -50,14 +50,16 @@ init(#{strategy := Strategy} = Options) ->
     Name = maps:get(name, Options, self()),
     Level = maps:get(log, Options),
     Log = barnacle_log:new(Name, Level, Visible),
+    Leaving = barnacle_leaving:new({Name, Level}, Options),
     State = #state{
+        mode = first_mode(barnacle_leaving:rests(Leaving)),
         options = Options,
         strategy = Strategy,
         plan = barnacle_plan:new(),
         gate = Gate,
         born_ms = now_ms(),
         redial = barnacle_redial:new(Options, Gate),
-        leaving = barnacle_leaving:new({Name, Level}),
+        leaving = Leaving,
         visible = Visible,
         log = barnacle_log:hints(barnacle_hints:find(barnacle_hints:facts([]), none), Log),
         history = barnacle_history:new(rounds, now_ms())
@@ -196,11 +198,10 @@ done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = 
         redial = redial_after(Outcome, State),
         log = barnacle_log:round(Outcome, State#state.log),
         history = barnacle_history:observe(Outcome, now_ms(), State#state.history),
-        mode = mode_after(Outcome, State),
         crashes = 0,
         failed = element(1, Result) =:= error
     },
-    next_round(decide(ask_departed(Outcome, Ended))).
+    next_round(decide(ask_departed(Outcome, back(Outcome, Ended)))).
 
 redial_after(Outcome, #state{redial = Redial} = State) ->
     #{tried := Tried, failed := Failed, plan := Plan} = Outcome,
@@ -276,8 +277,13 @@ answer_waiting(#state{waiting = Waiting} = State) ->
 resume(#state{mode = resting} = State) -> State;
 resume(State) -> State#state{mode = running}.
 
-mode_after(#{resting := false}, #state{mode = resting}) -> running;
-mode_after(_Outcome, #state{mode = Mode}) -> Mode.
+first_mode(true) -> resting;
+first_mode(false) -> running.
+
+back(#{resting := false}, #state{mode = resting, leaving = Leaving} = State) ->
+    State#state{mode = running, leaving = barnacle_leaving:is_back(Leaving)};
+back(_Outcome, State) ->
+    State.
 
 ask_departed(#{departed := {ok, Names}, trigger := Trigger}, #state{mode = running} = State) ->
     #state{leaving = Leaving, options = #{disconnect := Mode}} = State,
@@ -285,24 +291,14 @@ ask_departed(#{departed := {ok, Names}, trigger := Trigger}, #state{mode = runni
 ask_departed(_Outcome, State) ->
     State.
 
-decide(#state{mode = Mode, leaving = Leaving} = State) ->
-    case barnacle_leaving:decide(farewell_view(State), Mode, Leaving) of
+decide(#state{mode = Mode, plan = Plan, history = History, leaving = Leaving} = State) ->
+    Answer = barnacle_history:answer(History),
+    case barnacle_leaving:decide({Answer, Plan}, Mode, Leaving) of
         {stay, Leaving1} ->
             State#state{leaving = Leaving1};
         {leave, Leaving1} ->
             rest(State#state{mode = resting, leaving = barnacle_leaving:go([], Leaving1)})
     end.
-
-farewell_view(#state{plan = Plan, history = History, options = Options}) ->
-    #{
-        mode => maps:get(disconnect, Options),
-        answer => barnacle_history:answer(History),
-        own => barnacle_plan:standing(node(), Plan),
-        is_suspect => fun() -> barnacle_plan:is_suspect(Plan) end,
-        visible => fun barnacle_links:visible/0,
-        is_known => fun(Node) -> barnacle_plan:standing(Node, Plan) =/= unknown end,
-        wanted_by_others => barnacle_registry:wanted_by_others(self())
-    }.
 
 peer_said({ask, Asker}, #state{plan = Plan, mode = Mode, leaving = Leaving} = State) ->
     Asked = barnacle_leaving:asked(Asker, Leaving),

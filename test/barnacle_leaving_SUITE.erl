@@ -10,6 +10,7 @@
 -export([
     cut_by_one_isolates_the_one_that_cuts/1,
     departed_node_leaves_once_and_is_back_when_named/1,
+    restarted_server_rests_on/1,
     refresh_asks_at_once/1,
     wrong_view_of_one_moves_nobody/1,
     half_of_the_names_gone_moves_nobody/1,
@@ -29,6 +30,7 @@ all() ->
     [
         cut_by_one_isolates_the_one_that_cuts,
         departed_node_leaves_once_and_is_back_when_named,
+        restarted_server_rests_on,
         refresh_asks_at_once,
         wrong_view_of_one_moves_nobody,
         half_of_the_names_gone_moves_nobody,
@@ -68,6 +70,23 @@ departed_node_leaves_once_and_is_back_when_named(_) ->
         lists:sort([{bed_node:name(Node), [bed_node:name(Gone)]} || Node <- Rest]),
         lists:sort(bed_story:lost(Links))
     ),
+    ok = bed_dns_script:script(Dns, bed_story:answering(Nodes)),
+    ok = bed_nodes:await_mesh(Nodes),
+    ok = bed_wait:until(running, fun() -> maps:get(state, bed_story:status(Gone)) =:= running end).
+
+restarted_server_rests_on(_) ->
+    {[Gone | Rest] = Nodes, Dns} = cluster(3, #{departed_after => 0}),
+    ok = bed_dns_script:script(Dns, bed_story:answering(Rest)),
+    ok = bed_story:linked({Gone, []}),
+    Server = bed_node:call(Gone, erlang, whereis, [bed_member:server()]),
+    true = bed_node:call(Gone, erlang, exit, [Server, kill]),
+    ok = bed_wait:until(restarted, fun() ->
+        Now = bed_node:call(Gone, erlang, whereis, [bed_member:server()]),
+        is_pid(Now) andalso Now =/= Server
+    end),
+    ok = bed_story:rounds(Gone, 5),
+    ?assertMatch(#{state := resting}, bed_story:status(Gone)),
+    ?assertEqual([], bed_node:visible(Gone)),
     ok = bed_dns_script:script(Dns, bed_story:answering(Nodes)),
     ok = bed_nodes:await_mesh(Nodes),
     ok = bed_wait:until(running, fun() -> maps:get(state, bed_story:status(Gone)) =:= running end).
