@@ -92,7 +92,7 @@ step(Number, Nodes, #{healed := Healed}, Random0) ->
         salt => Salt,
         rounds => Rounds,
         %% A refresh asks a node at once to leave that answers don't name, and it agrees if its own
-        %% don't either: that is no fault, but what refresh is for. Where its own do, it has to stay.
+        %% don't either: that is no fault, but what refresh is for. If its own do, it has to stay.
         drive => either(May andalso Percent =< ?REFRESHES_PERCENT, refreshes, polls),
         %% A node that was killed knows nobody, so it wants a sound source afterwards.
         healed => lists:member(Host, ?KILLS) orelse Percent2 =< ?HEALED_PERCENT
