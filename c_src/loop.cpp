@@ -95,6 +95,15 @@ Loop::~Loop() {
 
 void Loop::run_nowait() {
     uv_run(&loop_, UV_RUN_NOWAIT);
+    throw_kept();
+}
+
+void Loop::run_once() {
+    uv_run(&loop_, UV_RUN_ONCE);
+    throw_kept();
+}
+
+void Loop::throw_kept() {
     if (failure_) {
         std::rethrow_exception(std::exchange(failure_, nullptr));
     }
@@ -148,21 +157,21 @@ Poll::Poll(Loop& loop, int fd, std::function<void(Readiness)> on_ready)
           std::move(on_ready))) {}
 
 void Poll::watch(Readiness wanted) {
-    const int events = (wanted.readable ? UV_READABLE : 0) | (wanted.writable ? UV_WRITABLE : 0);
+    const int events = (wanted.readable ? UV_READABLE : 0) | (wanted.writable ? UV_WRITABLE : 0) |
+                       (wanted.hung_up ? UV_DISCONNECT : 0);
     if (events == 0) {
         uv_poll_stop(&block_->handle);
         return;
     }
-    check_uv(uv_poll_start(&block_->handle, events,
-                           [](uv_poll_t* poll, int status, int ready) {
-                               auto* block = static_cast<Block*>(poll->data);
-                               const Readiness readiness{
-                                   .readable = status < 0 || (ready & UV_READABLE) != 0,
-                                   .writable = status < 0 || (ready & UV_WRITABLE) != 0};
-                               Loop::of(poll->loop).guard([block, readiness] {
-                                   block->on_ready(readiness);
-                               });
-                           }),
+    check_uv(uv_poll_start(
+                 &block_->handle, events,
+                 [](uv_poll_t* poll, int status, int ready) {
+                     auto* block = static_cast<Block*>(poll->data);
+                     const Readiness readiness{.readable = status < 0 || (ready & UV_READABLE) != 0,
+                                               .writable = status < 0 || (ready & UV_WRITABLE) != 0,
+                                               .hung_up = (ready & UV_DISCONNECT) != 0};
+                     Loop::of(poll->loop).guard([block, readiness] { block->on_ready(readiness); });
+                 }),
              "uv_poll_start");
 }
 

@@ -69,6 +69,9 @@ class Loop {
     // Handles what is ready and due, and returns at once. Throws what a callback threw.
     void run_nowait();
 
+    // Waits until there is something to do, and handles it. Throws as run_nowait does.
+    void run_once();
+
     // Milliseconds until run_nowait has something to do with no event on fd(): 0 is now, -1 never.
     int next_timeout_ms() noexcept;
 
@@ -90,6 +93,7 @@ class Loop {
 
  private:
     void keep(std::exception_ptr failure) noexcept;
+    void throw_kept();
 
     uv_loop_t loop_{};
     std::exception_ptr failure_;
@@ -148,6 +152,7 @@ class Timer {
 struct Readiness {
     bool readable = false;
     bool writable = false;
+    bool hung_up = false;  // the other end of a pipe is closed; what it wrote may still be there
 };
 
 // Watches a descriptor that somebody else owns. Destroy the Poll before closing the descriptor.
@@ -155,7 +160,7 @@ class Poll {
  public:
     Poll(Loop& loop, int fd, std::function<void(Readiness)> on_ready);
 
-    // Says what to wait for, in place of what was said before; neither stops the watching.
+    // Says what to wait for, in place of what was said before; nothing at all stops the watching.
     void watch(Readiness wanted);
 
  private:

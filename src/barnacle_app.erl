@@ -25,4 +25,5 @@ stop(_State) ->
 -spec init([]) -> {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init([]) ->
     Registry = #{id => barnacle_registry, start => {barnacle_registry, start_link, []}},
-    {ok, {#{strategy => one_for_one}, [Registry]}}.
+    Port = #{id => barnacle_port, start => {barnacle_port, start_link, []}},
+    {ok, {#{strategy => one_for_one}, [Registry, Port]}}.

@@ -16,9 +16,10 @@ AAAA at once and goes on over TCP where an answer is truncated.
 
 ?DOC("""
 Why a lookup brought no address. The names are those of inet_res; nxdomain also stands for a name
-that exists and has neither A nor AAAA records, qfmterror for a name that cannot be asked for.
+that exists and has neither A nor AAAA records, qfmterror for a name that cannot be asked for;
+port_program_died where the core is a program of its own that died meanwhile.
 """).
--type lookup_error() :: barnacle_native:lookup_error().
+-type lookup_error() :: barnacle_native:lookup_error() | port_program_died.
 
 ?DOC("""
 What a lookup brought: addresses by family (a family without addresses is not there), the search

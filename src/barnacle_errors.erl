@@ -103,6 +103,11 @@ lookups() ->
             {{posix, econnrefused}, <<"PosixError(\"econnrefused\")">>,
                 <<"nothing listens there">>,
                 <<"no name server runs there; others are `emfile`, `enetunreach`, `emsgsize`">>},
+            {port_program_died, <<"Unknown">>, <<"the port program died meanwhile">>,
+                <<
+                    "`native` is `port`: another one is being started; the log says how it ended, "
+                    "and if it does so often, report it"
+                >>},
             {unknown, <<"Unknown">>, <<"failed for a reason that is not known">>,
                 <<"`status` and the log may say more">>}
         ]

@@ -13,7 +13,7 @@ default handler drops foreign domains. Changes are told once, and held down wher
 (barnacle_log_rate); troubles that last are told again at growing gaps (barnacle_trouble).
 """).
 
--export([new/3, round/2, crashed/3, asked/2, leaving/2, hints/2, half_of_atoms/2]).
+-export([new/3, round/2, crashed/3, asked/2, leaving/2, hints/2, half_of_atoms/2, port_program/1]).
 -export([lines/3, crash_lines/4]).
 
 -export_type([name/0, level/0, log/0, line/0]).
@@ -83,6 +83,19 @@ hints(Hints, Log) ->
 half_of_atoms(Count, Max) ->
     ok = log(warning, self(), atoms, #{made => Count, max_new_atoms => Max}),
     true.
+
+?DOC("""
+The port program has died, how, the how manieth time without living long, and how many ms pass until
+the next start; or it complains of what it was told. Said at growing gaps.
+""").
+-spec port_program(
+    {died, How :: binary(), Deaths :: pos_integer(), PauseMs :: non_neg_integer()}
+    | {complains, term()}
+) -> ok.
+port_program({died, _How, Deaths, _PauseMs}) when Deaths band (Deaths - 1) =/= 0 ->
+    ok;
+port_program(What) ->
+    log(warning, barnacle_port, port_program, #{detail => What}).
 
 ?DOC("What there is to say of a round that ended at NowMs (monotonic); logs nothing.").
 -spec lines(barnacle_round:outcome(), integer(), log()) -> {[line()], log()}.

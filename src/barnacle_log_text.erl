@@ -28,6 +28,13 @@ text(atoms, #{made := Made, max_new_atoms := Max}) ->
     io_lib:format("~b atoms made for node names, ~b may be (max_new_atoms); is the source sound?", [
         Made, Max
     ]);
+text(port_program, #{detail := {died, How, Deaths, PauseMs}}) ->
+    [
+        "the port program ", How, ", and its operations have failed; the next one starts in ",
+        time(PauseMs), " (", count(Deaths, "death"), " in quick succession)"
+    ];
+text(port_program, #{detail := {complains, Reply}}) ->
+    io_lib:format("the port program complains: ~0tp", [Reply]);
 text(over, #{trouble := Kind, rounds := Rounds, since_ms := SinceMs}) ->
     [over(Kind), " (after ", time(SinceMs), ", ", count(Rounds, "round"), $)];
 text(Kind, #{detail := Detail, rounds := Rounds, since_ms := SinceMs}) ->

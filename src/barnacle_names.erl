@@ -161,8 +161,10 @@ new(Name) ->
     end.
 
 max_new_atoms() ->
-    Default = erlang:system_info(atom_limit) div 10,
-    application:get_env(barnacle, max_new_atoms, Default).
+    case barnacle_environment:get(max_new_atoms) of
+        undefined -> erlang:system_info(atom_limit) div 10;
+        Max -> Max
+    end.
 
 %% The registry is one process, so there is one counter and it outlives the registry.
 counter() ->

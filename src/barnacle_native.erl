@@ -18,7 +18,9 @@ Every function but diff gives {error, Reason}:
   * {native_library, Text}: the library is not built or not to be loaded, and what to do;
   * {bad_name, Text}, {bad_nameserver, Text}: nothing was sent;
   * {posix, Errno}: the system has no descriptors or no memory left;
-  * timeout: the core did not keep its own deadline, for the node's dirty I/O schedulers are busy.
+  * timeout: the core did not keep its own deadline, for the node's dirty I/O schedulers are busy;
+  * port_program_died: the core runs as a program of its own (native in barnacle_environment:table/0),
+    which died meanwhile; another one is being started.
 
 What one name or one host came to is in the results.
 """).
@@ -71,6 +73,7 @@ answer in time, its reply is not one (bad_reply), or longer than allowed (too_lo
     | {bad_nameserver, binary()}
     | {posix, errno()}
     | timeout
+    | port_program_died
     | {bad_request | internal, binary()}
     | cancelled.
 
@@ -149,8 +152,9 @@ Past DeadlineMs, a monotonic time in ms, {error, timeout}. It is over when the c
 -define(MARGIN_MS, 1000).
 
 ?DOC("""
-Whether the native library is there. If not, a text for people: which file, what is wrong with it,
-and how to build it. A library that was built since the last look is loaded.
+Whether the native library, or the port program in its place, is there and works. If not, a text for
+people: which file, what is wrong with it, and how to build it. A library that was built since the
+last look is loaded.
 """).
 -spec available() -> ok | {error, unicode:chardata()}.
 available() ->
@@ -211,8 +215,8 @@ the listed ones that are not wanted. Each is in the order of its list and has th
 terms, without Self, and of equal names only the first. An atom and a binary of the same text are
 the same name.
 
-Calls error({native_library, Text}) without the library and error(badarg) for anything but lists of
-names.
+Calls error({native_library, Text}) without the library, error(badarg) for anything but lists of
+names, and error(port_program_died) where that program died twice in a row.
 """).
 -spec diff(Wanted :: [name()], Listed :: [name()], Self :: name()) ->
     {Connect :: [name()], Disconnect :: [name()]}.
@@ -346,7 +350,10 @@ now_ms() ->
 
 %% What stands between this module and the core.
 shell() ->
-    barnacle_native_nif.
+    case barnacle_environment:get(native) of
+        nif -> barnacle_native_nif;
+        port -> barnacle_native_port
+    end.
 
 explain(Why) ->
     [

@@ -100,7 +100,7 @@ info() ->
 
 %% A failing on_load function would keep a release from booting.
 load() ->
-    Path = filename:join(priv_dir(), "barnacle_nif"),
+    Path = barnacle_priv:path("barnacle_nif"),
     case erlang:load_nif(Path, ?ABI) of
         ok ->
             _ = persistent_term:erase(?LOAD_ERROR),
@@ -109,16 +109,6 @@ load() ->
             File = unicode:characters_to_binary([Path, ".so"]),
             persistent_term:put(?LOAD_ERROR, explain(File, Kind, Text))
     end.
-
-priv_dir() ->
-    case code:priv_dir(barnacle) of
-        {error, bad_name} -> beside(code:which(?MODULE));
-        Dir -> Dir
-    end.
-
-%% Where the code path has the modules and no application around them.
-beside(Beam) when is_list(Beam) -> filename:join(filename:dirname(filename:dirname(Beam)), "priv");
-beside(_Unknown) -> "priv".
 
 explain(File, Kind, Text) ->
     case filelib:is_file(File) of

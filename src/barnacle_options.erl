@@ -60,12 +60,16 @@ pause or shutdown.
 
 -define(DAY_MS, 86400000).
 
-?DOC("Checks options. bad_options carries every problem at once.").
+?DOC("""
+Checks options, and what the environment of the application says for the whole VM. bad_options
+carries every problem at once.
+""").
 -spec new(term()) -> {ok, checked()} | {error, {bad_options, [barnacle_settings:problem()]}}.
 new(Options) ->
-    case barnacle_settings:check(table(), Options) of
-        {ok, Checked} -> {ok, with_disconnect(Checked)};
-        {error, Problems} -> {error, {bad_options, Problems}}
+    case {barnacle_settings:check(table(), Options), barnacle_environment:problems()} of
+        {{ok, Checked}, []} -> {ok, with_disconnect(Checked)};
+        {{ok, _}, Problems} -> {error, {bad_options, Problems}};
+        {{error, Problems}, More} -> {error, {bad_options, Problems ++ More}}
     end.
 
 ?DOC("Every option: its name, type, default and meaning.").
@@ -138,7 +142,9 @@ with_disconnect(#{strategy := Strategy} = Options) ->
 
 check_name(undefined) ->
     {error, <<"undefined cannot be registered; choose another name">>};
-check_name(Name) when Name =:= barnacle_registry; Name =:= barnacle_sup ->
+check_name(Name) when
+    Name =:= barnacle_registry; Name =:= barnacle_port; Name =:= barnacle_sup
+->
     {error, <<"is barnacle's own; choose another name">>};
 check_name(Name) when is_atom(Name) ->
     ok;

@@ -8,7 +8,7 @@ Settings against a table of them: one row says a setting's name, type, default a
 check, the defaults and the documentation all come from it. All that is wrong is told at once.
 """).
 
--export([check/2, check_list/3, format/1, format/2, text/2]).
+-export([check/2, check_value/2, check_list/3, format/1, format/2, text/2]).
 
 -export_type([table/0, row/0, type/0, problem/0]).
 
@@ -20,7 +20,7 @@ check, the defaults and the documentation all come from it. All that is wrong is
     {integer, unit(), Min :: integer(), Max :: integer()}
     | {one_of, [atom()]}
     | {term, Description :: binary(), fun((term()) -> ok | {ok, term()} | {error, binary()})}.
--type unit() :: ms | nodes | addresses | hosts | names | bytes | port.
+-type unit() :: ms | nodes | addresses | hosts | names | bytes | atoms | operations | port.
 -type problem() :: {Key :: term(), Value :: term(), Text :: binary()}.
 
 ?DOC("""
@@ -103,6 +103,8 @@ check_row({Key, Type, Default, _}, Settings, {Checked, Problems}) ->
             {Checked, [{Key, missing, text("must be given: ~ts", [describe(Type)])} | Problems]}
     end.
 
+?DOC("Whether a value is of a type; what the type makes of it, or what would be right.").
+-spec check_value(type(), term()) -> ok | {ok, term()} | {error, binary()}.
 check_value({integer, _, Min, Max}, Value) when is_integer(Value), Value >= Min, Value =< Max ->
     ok;
 check_value({one_of, Atoms} = Type, Value) ->

@@ -15,6 +15,7 @@ write(Readme) ->
         Readme,
         [
             {"settings", settings()},
+            {"settings of the VM", settings("Setting", barnacle_environment:table())},
             {"errors of start", errors(start)},
             {"errors of rounds", errors(result)},
             {"exits", errors(exit)},
