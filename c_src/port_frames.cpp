@@ -100,7 +100,7 @@ void FrameQueue::push(std::uint64_t id, std::span<const std::uint8_t> reply) {
     frames_.push_back(std::move(frame));
 }
 
-void FrameQueue::write_to(int fd) {
+bool FrameQueue::write_to(int fd) {
     while (!frames_.empty()) {
         const auto& frame = frames_.front();
         const ssize_t count = ::write(fd, frame.data() + written_, frame.size() - written_);
@@ -108,7 +108,10 @@ void FrameQueue::write_to(int fd) {
             continue;
         }
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            return;
+            return true;
+        }
+        if (count < 0 && errno == EPIPE) {
+            return false;
         }
         if (count < 0) {
             throw std::system_error(errno, std::generic_category(), "standard output");
@@ -120,6 +123,7 @@ void FrameQueue::write_to(int fd) {
             written_ = 0;
         }
     }
+    return true;
 }
 
 }  // namespace barnacle

@@ -27,8 +27,8 @@
 //
 // A frame longer than max_frame_bytes is skipped, and its error says so. While max_queued_bytes of
 // replies wait to be read the program takes no frames and runs no operation. It exits with 0 when
-// its standard input is closed, whatever it is doing, and with 1 and a line on standard error when
-// it cannot go on.
+// its standard input is closed or nobody reads its output, whatever it is doing, and with 1 and a
+// line on standard error when it cannot go on.
 #pragma once
 
 #include <cstddef>
@@ -88,9 +88,9 @@ class FrameQueue {
  public:
     void push(std::uint64_t id, std::span<const std::uint8_t> reply);
 
-    // Writes as much as the descriptor takes without waiting. Throws std::system_error when it
-    // takes no more at all, such as a pipe that nobody reads.
-    void write_to(int fd);
+    // Writes as much as the descriptor takes without waiting. False when it is a pipe that nobody
+    // reads any more. Throws std::system_error for other errors.
+    [[nodiscard]] bool write_to(int fd);
 
     [[nodiscard]] bool empty() const { return frames_.empty(); }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }

@@ -93,7 +93,11 @@ void PortShell::on_frame(const Frame& frame) {
 
 void PortShell::reply(std::uint64_t id, std::span<const std::uint8_t> reply) {
     queue_.push(id, reply);
-    write();
+    if (!writing_) {
+        write();
+    } else if (queue_.bytes() > max_queued_bytes) {
+        rest();
+    }
 }
 
 void PortShell::reply_bad_request(std::uint64_t id, const std::string& text) {
@@ -101,8 +105,13 @@ void PortShell::reply_bad_request(std::uint64_t id, const std::string& text) {
 }
 
 void PortShell::write() {
-    queue_.write_to(STDOUT_FILENO);
-    output_.watch({.writable = !queue_.empty()});
+    if (!queue_.write_to(STDOUT_FILENO)) {
+        ended_ = true;
+    }
+    if (const bool writing = !queue_.empty(); writing != writing_) {
+        writing_ = writing;
+        output_.watch({.writable = writing});
+    }
     if (queue_.bytes() > max_queued_bytes) {
         rest();
     } else if (queue_.bytes() <= max_queued_bytes / 2) {

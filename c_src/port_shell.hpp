@@ -34,6 +34,7 @@ class PortShell {
     Operations operations_;
     Poll input_;
     Poll output_;
+    bool writing_ = false;  // waits for standard output to take more
     bool resting_ = false;
     bool ended_ = false;
 };

@@ -76,33 +76,26 @@ when it died meanwhile or has just done so too often. The rest are the core's.
 """).
 -spec ask(question(), timeout()) -> reply().
 ask(Question, TimeoutMs) ->
-    case ask_owner(Question, TimeoutMs) of
-        noproc ->
-            ok = ensure(),
-            case ask_owner(Question, TimeoutMs) of
-                noproc -> {error, port_program_died};
-                Reply -> Reply
-            end;
-        Reply ->
-            Reply
+    case owner() of
+        {ok, Owner} -> ask(Owner, Question, TimeoutMs);
+        {error, _} -> {error, port_program_died}
     end.
 
-ask_owner(Question, TimeoutMs) ->
-    Alias = monitor(process, ?MODULE, [{alias, reply_demonitor}]),
-    catch ?MODULE ! {ask, Alias, self(), Question},
+ask(Owner, Question, TimeoutMs) ->
+    Alias = monitor(process, Owner, [{alias, reply_demonitor}]),
+    Owner ! {ask, Alias, self(), Question},
     receive
         {Alias, {frame, Term}} ->
             %% Not 'safe': the atoms are the core's own, a small set.
             binary_to_term(Term);
         {Alias, Reply} ->
             Reply;
-        {'DOWN', Alias, process, _, noproc} ->
-            noproc;
         {'DOWN', Alias, process, _, _} ->
             {error, port_program_died}
     after TimeoutMs ->
         demonitor(Alias, [flush]),
-        catch ?MODULE ! {overdue, Alias},
+        Owner ! {overdue, Alias},
+        %% What came between the two.
         receive
             {Alias, _} -> ok
         after 0 -> ok
@@ -111,10 +104,15 @@ ask_owner(Question, TimeoutMs) ->
     end.
 
 %% Where barnacle is used without its application, nobody has started this process.
-ensure() ->
-    case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
-        {ok, _} -> ok;
-        {error, {already_started, _}} -> ok
+owner() ->
+    case whereis(?MODULE) of
+        undefined ->
+            case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
+                {error, {already_started, Owner}} -> {ok, Owner};
+                Result -> Result
+            end;
+        Owner ->
+            {ok, Owner}
     end.
 
 -spec init([]) -> {ok, #state{}}.
@@ -321,10 +319,14 @@ ended(Status) -> io_lib:format("ended with status ~b", [Status]).
 
 %% It may be busy for ever, and not see that its standard input is closed.
 kill(#program{port = Port}) ->
-    {os_pid, Pid} = erlang:port_info(Port, os_pid),
-    _ = os:cmd("kill -s KILL " ++ integer_to_list(Pid)),
-    true = port_close(Port),
-    ok.
+    case erlang:port_info(Port, os_pid) of
+        {os_pid, Pid} ->
+            _ = os:cmd("kill -s KILL " ++ integer_to_list(Pid)),
+            true = port_close(Port),
+            ok;
+        undefined ->
+            ok
+    end.
 
 now_ms() ->
     erlang:monotonic_time(millisecond).
