@@ -19,8 +19,8 @@ Every function but diff gives {error, Reason}:
   * {bad_name, Text}, {bad_nameserver, Text}: nothing was sent;
   * {posix, Errno}: the system has no descriptors or no memory left;
   * timeout: the core did not keep its own deadline, for the node's dirty I/O schedulers are busy;
-  * port_program_died: the core runs as a program of its own (native in barnacle_environment:table/0),
-    which died meanwhile; another one is being started.
+  * port_program_died: the core runs as a program of its own (native of barnacle_environment) that
+    died meanwhile; another one is being started.
 
 What one name or one host came to is in the results.
 """).

@@ -9,8 +9,8 @@ it when one of them dies or waits no longer, and starts it again when it ends. c
 says what they speak.
 
 The program is started by the first question and ends with this process, and so with the VM. When
-it dies, all who wait hear of it and a new one is started: at once, and after a pause that doubles up
-to 10 s while they keep dying young.
+it dies, all who wait hear of it and a new one is started: at once, and after a pause that doubles,
+up to 10 s, while they keep dying young.
 """).
 
 -behaviour(gen_server).
@@ -186,6 +186,9 @@ tell(Alias, Reply, State) ->
     Alias ! {Alias, Reply},
     State.
 
+tell_all(Aliases, Reply) ->
+    lists:foreach(fun(Alias) -> Alias ! {Alias, Reply} end, Aliases).
+
 %% The question of an alias, or of a caller's monitor, is over.
 cancelled(Key, #state{ids = Ids, program = Program} = State) ->
     case Ids of
@@ -212,7 +215,7 @@ taken(Id, #state{asked = Asked, ids = Ids} = State) ->
 came(<<0:64, Term/binary>>, #state{program = #program{ready = false} = Program} = State) ->
     case binary_to_term(Term) of
         {ok, #{protocol := ?PROTOCOL}} ->
-            [Alias ! {Alias, ok} || Alias <- State#state.readiness],
+            ok = tell_all(State#state.readiness, ok),
             State#state{program = Program#program{ready = true}, works = true, readiness = []};
         _ ->
             true = port_close(Program#program.port),
@@ -277,9 +280,11 @@ died(How, #state{program = #program{ready = Ready, file = File} = Program} = Sta
             true -> {error, port_program_died};
             false -> Unavailable
         end,
-    [Alias ! {Alias, Unavailable} || Alias <- Waiting],
-    [Alias ! {Alias, Reply} || {Alias, _} <- maps:values(Asked)],
-    [demonitor(Monitor, [flush]) || {_, Monitor} <- maps:values(Asked)],
+    ok = tell_all(Waiting, Unavailable),
+    ok = tell_all([Alias || {Alias, _} <- maps:values(Asked)], Reply),
+    lists:foreach(
+        fun({_, Monitor}) -> demonitor(Monitor, [flush]) end, maps:values(Asked)
+    ),
     Deaths = deaths(Program, State),
     PauseMs = pause_ms(Deaths),
     ok = barnacle_log:port_program({died, iolist_to_binary(How), Deaths, PauseMs}),

@@ -108,12 +108,8 @@ with_vm(Options, Test) ->
     Ebin = filename:join(Directory, "ebin"),
     ok = filelib:ensure_dir(filename:join(Directory, "priv/x")),
     ok = filelib:ensure_dir(filename:join(Ebin, "x")),
-    [
-        copy(code:which(Module), Ebin)
-     || Module <- [
-            barnacle_native, barnacle_native_nif, barnacle_nif, barnacle_settings, ?MODULE
-        ]
-    ],
+    Modules = filename:join(filename:dirname(code:which(barnacle_native)), "barnacle*.beam"),
+    [copy(File, Ebin) || File <- [code:which(?MODULE) | filelib:wildcard(Modules)]],
     [copy(library(), filename:join(Directory, "priv")) || map_size(Options) > 0],
     {ok, Vm, _} = peer:start_link(Options#{
         connection => standard_io, args => ["-pa", Ebin | maps:get(args, Options, [])]

@@ -203,7 +203,7 @@ ends_in_the_middle_test() ->
         ?assertEqual(0, status(Program))
     end).
 
-%% Nobody reads its output, and its input closes: when that is more than a pipe holds, and when it is
+%% Nobody reads its output, and its input closes: when it is more than a pipe holds, and when it is
 %% more than the program queues.
 ends_while_blocked_test_() ->
     {timeout, ?LIMIT_S, fun() ->
