@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "lookup_error.hpp"
 #include "loop.hpp"
 #include "outcome.hpp"
+#include "turns.hpp"
 
 namespace barnacle {
 
@@ -43,10 +43,8 @@ using ResolveHost =
 //     for each host, in the order of the hosts. The EpmdNames may be destroyed in it, and at any
 //     other time: that ends everything at once.
 //  2. What a host does is in its own outcome and nowhere else. Hosts wait neither for names that
-//     others' resolving takes, nor for a slow EPMD longer than its share: while hosts are waiting
-//     for their turn, one that is being asked may take so much of the time left that all of them
-//     get their turn; it has timed out after that. With no more hosts than `concurrency` each has
-//     all the time.
+//     others' resolving takes, nor for a slow EPMD longer than its share, as Turns has it; it has
+//     timed out after that.
 //  3. At the deadline every host without an outcome has timed out.
 //  4. The resolver may answer after the EpmdNames is gone.
 class EpmdNames {
@@ -63,30 +61,22 @@ class EpmdNames {
     struct Host {
         Addresses addresses;
         std::unique_ptr<EpmdQuery> query;
-        std::unique_ptr<Timer> share;  // limits the query while others wait
         std::optional<EpmdOutcome> outcome;
     };
 
     void start();
     void on_resolved(std::size_t host, ResolvedHost resolved);
-    void ask_waiting_hosts();
     void ask(std::size_t host);
-    void on_share_used(std::size_t host);
     void on_outcome(std::size_t host, EpmdOutcome outcome);
     void on_deadline();
     void finish_if_done();
-    [[nodiscard]] std::size_t rounds_left() const;
 
     Loop& loop_;
     EpmdNamesOptions options_;
     ResolveHost resolve_;
     OnResult on_result_;
-    std::uint64_t deadline_ms_;
     std::vector<Host> hosts_;
-    std::deque<std::size_t> waiting_;  // with addresses, not yet asked
-    std::deque<std::size_t> overdue_;  // asked longer than their share while nobody waited
-    std::size_t resolving_ = 0;
-    std::size_t asked_ = 0;  // being asked
+    Turns turns_;
     std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
     Timer start_;
     Timer deadline_;

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "connector.hpp"
 #include "epmd_names_reply.hpp"
-#include "ip_address.hpp"
 #include "lookup_error.hpp"
 #include "loop.hpp"
 #include "outcome.hpp"
-#include "tcp.hpp"
 
 namespace barnacle {
 
@@ -35,9 +33,8 @@ struct EpmdTimeout {
 using EpmdOutcome = std::variant<std::vector<EpmdName>, LookupError, EpmdConnectionError,
                                  EpmdTimeout, EpmdReplyError>;
 
-// NAMES_REQ to the EPMD of one host, which may have several addresses: the next one is tried when
-// one failed, and beside it when it has not connected after 250 ms (the Connection Attempt Delay of
-// RFC 8305 section 5); the first that connects is asked.
+// NAMES_REQ to the EPMD of one host, which may have several addresses: the first that connects is
+// asked, as Connector has it.
 //
 //  1. `on_outcome` is called once, by the loop, never from within the constructor. The EpmdQuery
 //     may be destroyed in it.
@@ -56,26 +53,14 @@ class EpmdQuery {
     EpmdQuery& operator=(const EpmdQuery&) = delete;
 
  private:
-    // One for each address tried, in their order; empty when it failed.
-    using Attempts = std::vector<std::unique_ptr<TcpConnection>>;
-
-    void try_next_address();
-    void on_connected(std::size_t attempt, int error_number);
+    void on_connected();
     void on_bytes(std::string_view bytes);
     void on_end(int error_number);
-    void note_error(std::size_t attempt, int error_number);
     void finish(EpmdOutcome outcome);
 
-    Loop& loop_;
-    Addresses addresses_;
-    std::uint16_t port_;
     EpmdNamesReply reply_;
     OnOutcome on_outcome_;
-    Attempts attempts_;
-    std::unique_ptr<TcpConnection> connection_;  // the one that is asked
-    int first_errno_ = 0;
-    std::size_t first_failed_ = 0;
-    Timer next_attempt_;
+    std::optional<Connector> connector_;
 };
 
 }  // namespace barnacle

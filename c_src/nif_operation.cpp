@@ -91,6 +91,9 @@ ERL_NIF_TERM OperationResource::step_busy(ErlNifEnv* env) noexcept {
         enif_demonitor_process(env, this, &monitor_);
         return enif_make_tuple2(env, atom(env, "done"), reply);
     }
+    if (const auto part = operation_->part(); !part.empty()) {
+        return enif_make_tuple2(env, atom(env, "part"), binary(env, part));
+    }
     if (step.wait_ms != 0) {
         const int result =
             enif_select(env, operation_->fd(), ERL_NIF_SELECT_READ, this, &owner_, ref_);

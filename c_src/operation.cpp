@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/socket.h>
+
 #include <exception>
 #include <new>
 #include <optional>
 #include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "barnacle_core.hpp"
 #include "epmd.hpp"
 #include "hosts.hpp"
 #include "lookup.hpp"
 #include "loop.hpp"
+#include "probe.hpp"
 #include "reply.hpp"
 #include "request.hpp"
 #include "resolver.hpp"
@@ -44,6 +48,10 @@ class Operation::Work {
         if (loop_ && !reply_) {
             attempt([this, &loop = *loop_] { run(loop); });
         }
+        part_ = {};
+        if (loop_ && !reply_ && !news_.empty()) {
+            attempt([this] { part_ = encode_part(std::exchange(news_, {})); });
+        }
         if (loop_ && !reply_) {
             return {.done = false, .wait_ms = loop_->next_timeout_ms()};
         }
@@ -59,6 +67,8 @@ class Operation::Work {
     }
 
     [[nodiscard]] int fd() const noexcept { return loop_ ? loop_->fd() : -1; }
+
+    [[nodiscard]] std::span<const std::uint8_t> part() const noexcept { return part_; }
 
     [[nodiscard]] std::span<const std::uint8_t> reply() const noexcept {
         return reply_.value_or(std::span<const std::uint8_t>{});
@@ -122,6 +132,30 @@ class Operation::Work {
             });
     }
 
+    void start(ProbeRequest request) {
+        Loop& loop = loop_.emplace();
+        ProbeOptions& options = request.options;
+        HostResolver& resolver = resolver_.emplace(
+            loop, HostResolverOptions{
+                      .families = options.family == AF_INET ? Families::ipv4 : Families::ipv6,
+                      .timeout_ms = options.timeout_ms,
+                      .grace_ms = 0,
+                      .concurrency = options.concurrency,
+                      .max_addresses = max_addresses_of_host,
+                      .configuration = resolver_configuration(request.nameservers)});
+        outcomes_.resize(options.targets.size());
+        worker_.emplace<Probe>(
+            loop, std::move(options),
+            [&resolver](std::string host, HostResolver::OnOutcome on_outcome) {
+                resolver.resolve(std::move(host), std::move(on_outcome));
+            },
+            [this](std::size_t target, const ProbeOutcome& outcome) {
+                outcomes_[target] = outcome;
+                news_.emplace_back(target, outcome);
+            },
+            [this] { finish(encode_reply(outcomes_)); });
+    }
+
     void run(Loop& loop) {
         for (int runs = 0; !reply_ && runs < max_runs_per_step; ++runs) {
             loop.run_nowait();
@@ -178,7 +212,10 @@ class Operation::Work {
 
     std::optional<Loop> loop_;
     std::optional<HostResolver> resolver_;
-    std::variant<std::monostate, Lookup, Hosts, EpmdNames> worker_;
+    std::variant<std::monostate, Lookup, Hosts, EpmdNames, Probe> worker_;
+    std::vector<ProbeOutcome> outcomes_;
+    std::vector<std::pair<std::size_t, ProbeOutcome>> news_;  // outcomes that no part has had yet
+    Bytes part_;
     Bytes bytes_;
     std::optional<std::span<const std::uint8_t>> reply_;
 };
@@ -199,6 +236,9 @@ Step Operation::step() noexcept {
 }
 void Operation::cancel() noexcept {
     work_->cancel();
+}
+std::span<const std::uint8_t> Operation::part() const noexcept {
+    return work_->part();
 }
 int Operation::fd() const noexcept {
     return work_->fd();

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <variant>
 
 #include "codec.hpp"
@@ -90,6 +91,30 @@ void encode(Encoder& encoder, const EpmdOutcome& outcome) {
         outcome);
 }
 
+void encode(Encoder& encoder, const ProbeOutcome& outcome) {
+    if (!outcome) {
+        encoder.atom("ok");
+        return;
+    }
+    const std::string_view atom = probe_error_atom(outcome->code);
+    encoder.tuple(2).atom("error");
+    switch (outcome->code) {
+        case ProbeErrorCode::lookup_failed:
+            encoder.tuple(2).atom(atom);
+            encode(encoder, outcome->lookup);
+            return;
+        case ProbeErrorCode::not_registered:
+            encoder.tuple(2).atom(atom).list(
+                outcome->names, [&](const std::string& name) { encoder.binary(name); });
+            return;
+        case ProbeErrorCode::posix:
+            encoder.tuple(2).atom(atom).atom(posix_name(outcome->posix_errno));
+            return;
+        default:
+            encoder.atom(atom);
+    }
+}
+
 // {error, {posix, enomem}} in the External Term Format: two tuples of two, three atoms in UTF-8.
 constexpr std::array<std::uint8_t, 27> out_of_memory_bytes{
     131, 104, 2,   119, 5,   'e', 'r', 'r', 'o', 'r', 104, 2,   119, 5,
@@ -123,6 +148,22 @@ Bytes encode_reply(const std::vector<std::string>& hosts, const EpmdNames::Resul
     encoder.tuple(2).atom("ok").list(hosts, [&](const std::string& host) {
         encoder.tuple(2).binary(host);
         encode(encoder, outcomes.at(position++));
+    });
+    return encoder.take();
+}
+
+Bytes encode_reply(const std::vector<ProbeOutcome>& outcomes) {
+    Encoder encoder;
+    encoder.tuple(2).atom("ok").list(
+        outcomes, [&](const ProbeOutcome& outcome) { encode(encoder, outcome); });
+    return encoder.take();
+}
+
+Bytes encode_part(const std::vector<std::pair<std::size_t, ProbeOutcome>>& part) {
+    Encoder encoder;
+    encoder.list(part, [&](const auto& target) {
+        encoder.tuple(2).integer(static_cast<std::int64_t>(target.first));
+        encode(encoder, target.second);
     });
     return encoder.take();
 }

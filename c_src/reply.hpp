@@ -3,15 +3,18 @@
 // Results and errors as the bytes of a reply; include/barnacle_core.hpp has their grammar.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "epmd.hpp"
 #include "hosts.hpp"
 #include "lookup.hpp"
+#include "probe_error.hpp"
 
 namespace barnacle {
 
@@ -23,6 +26,11 @@ using Bytes = std::vector<std::uint8_t>;
 // `hosts` are those of the request, `outcomes` theirs in the same order.
 [[nodiscard]] Bytes encode_reply(const std::vector<std::string>& hosts,
                                  const EpmdNames::Result& outcomes);
+
+[[nodiscard]] Bytes encode_reply(const std::vector<ProbeOutcome>& outcomes);
+
+// The outcomes of some targets, each with its place among the targets.
+[[nodiscard]] Bytes encode_part(const std::vector<std::pair<std::size_t, ProbeOutcome>>& part);
 
 // {error, Reason} and {error, {Reason, Text}}
 [[nodiscard]] Bytes encode_error(std::string_view reason);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <functional>
 #include <limits>
-#include <optional>
 
 #include "codec.hpp"
 #include "host_name.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::int64_t max_timeout_ms = 86'400'000;  // a day
 constexpr std::int64_t max_port = 65'535;
+constexpr std::size_t max_node_name_bytes = 255;
 constexpr std::int64_t max_count = std::numeric_limits<std::int32_t>::max();
 
 [[noreturn]] void refuse(std::string text) {
@@ -87,16 +89,67 @@ Field binaries(std::string_view key, std::vector<std::string>& values) {
             }};
 }
 
-Field family(InetFamily& value) {
-    return {"family", [&value](Decoder& decoder, std::string_view name) {
+// One of the atoms of `words`, each with the value that it stands for.
+template <typename Value>
+Field one_of(std::string_view key, Value& value,
+             std::vector<std::pair<std::string_view, Value>> words) {
+    return {key, [&value, words = std::move(words)](Decoder& decoder, std::string_view name) {
                 const Decoder before = decoder;
                 const auto read = decoder.atom();
-                if (read == "inet") {
-                    value = InetFamily::inet;
-                } else if (read == "inet6") {
-                    value = InetFamily::inet6;
-                } else {
-                    refuse_value(name, "inet or inet6", before);
+                std::string wanted;
+                for (const auto& [word, meaning] : words) {
+                    if (read == word) {
+                        value = meaning;
+                        return;
+                    }
+                    wanted += (wanted.empty() ? "" : " or ") + std::string(word);
+                }
+                refuse_value(name, wanted, before);
+            }};
+}
+
+Field depth(ProbeDepth& value) {
+    return one_of<ProbeDepth>(
+        "depth", value,
+        {{"lookup", ProbeDepth::lookup}, {"epmd", ProbeDepth::epmd}, {"port", ProbeDepth::port}});
+}
+
+// An IP address, or nothing for the empty binary.
+Field address(std::string_view key, std::optional<IpAddress>& value) {
+    return {key, [&value](Decoder& decoder, std::string_view name) {
+                const Decoder before = decoder;
+                const auto read = decoder.binary();
+                value = parse_ip_address(read.value_or(""));
+                if (!read || (!value && !read->empty())) {
+                    refuse_value(name, "an IP address or empty, as a binary", before);
+                }
+            }};
+}
+
+ProbeTarget read_target(Decoder& decoder, std::string_view key) {
+    const Decoder before = decoder;
+    if (decoder.tuple() == 2U) {
+        auto name = decoder.binary();
+        auto host = name ? decoder.binary() : std::nullopt;
+        if (host && !name->empty() && name->size() <= max_node_name_bytes) {
+            return {.name = *std::move(name), .host = *std::move(host)};
+        }
+    }
+    refuse_value(key, "a list of {Name, Host}, each a binary, Name of 1 to 255 bytes; one is",
+                 before);
+}
+
+Field targets(std::vector<ProbeTarget>& values) {
+    return {"targets", [&values](Decoder& decoder, std::string_view name) {
+                const auto length = decoder.list();
+                if (!length) {
+                    refuse_value(name, "a list of {Name, Host}", decoder);
+                }
+                for (std::size_t i = 0; i < *length; ++i) {
+                    values.push_back(read_target(decoder, name));
+                }
+                if (*length > 0 && !decoder.list_end()) {
+                    refuse_value(name, "a proper list; it ends in", decoder);
                 }
             }};
 }
@@ -145,9 +198,12 @@ DnsRequest read_dns(Decoder& decoder) {
 
 ResolveRequest read_resolve(Decoder& decoder) {
     ResolveRequest request;
-    read_fields(decoder, {binaries("hosts", request.hosts), family(request.family),
-                          timeout(request.timeout_ms), binaries("nameservers", request.nameservers),
-                          count("concurrency", request.concurrency)});
+    read_fields(decoder,
+                {binaries("hosts", request.hosts),
+                 one_of<InetFamily>("family", request.family,
+                                    {{"inet", InetFamily::inet}, {"inet6", InetFamily::inet6}}),
+                 timeout(request.timeout_ms), binaries("nameservers", request.nameservers),
+                 count("concurrency", request.concurrency)});
     return request;
 }
 
@@ -158,6 +214,19 @@ EpmdNamesRequest read_epmd_names(Decoder& decoder) {
                  timeout(request.timeout_ms), binaries("nameservers", request.nameservers),
                  count("concurrency", request.concurrency), count("max_names", request.max_names),
                  count("max_bytes", request.max_bytes)});
+    return request;
+}
+
+ProbeRequest read_probe(Decoder& decoder) {
+    ProbeRequest request;
+    ProbeOptions& options = request.options;
+    read_fields(decoder,
+                {targets(options.targets), integer("epmd_port", options.epmd_port, 1, max_port),
+                 integer("port", options.port, 0, max_port),
+                 one_of<int>("family", options.family, {{"inet", AF_INET}, {"inet6", AF_INET6}}),
+                 address("source", options.source), depth(options.depth),
+                 timeout(options.timeout_ms), binaries("nameservers", request.nameservers),
+                 count("concurrency", options.concurrency), count("max_names", options.max_names)});
     return request;
 }
 
@@ -177,7 +246,10 @@ Request read_request(Decoder& decoder) {
     if (operation == "epmd_names") {
         return read_epmd_names(decoder);
     }
-    refuse_value("the operation", "dns, resolve or epmd_names", before_operation);
+    if (operation == "probe") {
+        return read_probe(decoder);
+    }
+    refuse_value("the operation", "dns, resolve, epmd_names or probe", before_operation);
 }
 
 void check_names(const Request& request) {

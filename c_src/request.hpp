@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "probe_options.hpp"
+
 namespace barnacle {
 
 struct DnsRequest {
@@ -42,7 +44,12 @@ struct EpmdNamesRequest {
     std::size_t max_bytes = 0;
 };
 
-using Request = std::variant<DnsRequest, ResolveRequest, EpmdNamesRequest>;
+struct ProbeRequest {
+    ProbeOptions options;
+    std::vector<std::string> nameservers;
+};
+
+using Request = std::variant<DnsRequest, ResolveRequest, EpmdNamesRequest, ProbeRequest>;
 
 // Why a request is refused: thrown by decode_request.
 struct Refusal {

@@ -33,7 +33,16 @@ TcpConnection::TcpConnection(Loop& loop, Callbacks callbacks)
     : block_(make_handle<Block>([&loop](uv_tcp_t* tcp) { return uv_tcp_init(loop.uv(), tcp); },
                                 std::move(callbacks))) {}
 
-int TcpConnection::connect(const IpAddress& address, std::uint16_t port) {
+int TcpConnection::connect(const IpAddress& address, std::uint16_t port,
+                           const std::optional<IpAddress>& source) {
+    if (source) {
+        const sockaddr_storage from = to_sockaddr(*source, 0);
+        if (const int code =
+                uv_tcp_bind(&block_->handle, reinterpret_cast<const sockaddr*>(&from), 0);
+            code < 0) {
+            return -code;
+        }
+    }
     const sockaddr_storage to = to_sockaddr(address, port);
     return -uv_tcp_connect(&block_->request, &block_->handle,
                            reinterpret_cast<const sockaddr*>(&to), on_connect);

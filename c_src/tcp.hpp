@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -30,8 +31,10 @@ class TcpConnection {
 
     TcpConnection(Loop& loop, Callbacks callbacks);
 
-    // Starts to connect; called once. A positive errno when that fails at once, else 0.
-    [[nodiscard]] int connect(const IpAddress& address, std::uint16_t port);
+    // Starts to connect, from the address `source` where there is one; called once. A positive
+    // errno when that fails at once, else 0.
+    [[nodiscard]] int connect(const IpAddress& address, std::uint16_t port,
+                              const std::optional<IpAddress>& source = std::nullopt);
 
     // After on_connected(0): sends `bytes` in one go and starts to read. For a few bytes, which the
     // socket's empty buffer always has room for. A positive errno when it has not, else 0.

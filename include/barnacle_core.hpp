@@ -13,6 +13,15 @@
 //           | {epmd_names, #{hosts := [binary()], port := 1..65535, timeout_ms := 1..86400000,
 //                            nameservers := [binary()], concurrency := Count,
 //                            max_names := Count, max_bytes := Count}}
+//           | {probe, #{targets := [{Name :: binary(), Host :: binary()}],
+//                       epmd_port := 1..65535, port := 0..65535, family := inet | inet6,
+//                       source := binary(), depth := lookup | epmd | port,
+//                       timeout_ms := 1..86400000, nameservers := [binary()],
+//                       concurrency := Count, max_names := Count}}
+//             A target's Name is the part of a node's name before the @, of 1 to 255 bytes. `port`
+//             is the distribution port of all nodes; 0 asks each host's EPMD. `source` is the
+//             address from which the distribution ports are connected to, <<>> any. `depth` is how
+//             far the probe goes: c_src/probe_options.hpp.
 //   Count   = 1..2147483647. All keys must be there, and no others. A name server is an address
 //             with or without a port: "10.0.0.2", "10.0.0.2:53", "[::1]:53"; none of them means
 //             those of the system.
@@ -21,12 +30,19 @@
 //   Result  of dns        = #{candidate := binary(), a := Outcome, aaaa := Outcome}
 //           of resolve    = [{Host, {ok, [Address]} | {error, LookupError}}]
 //           of epmd_names = [{Host, {ok, [{Name :: binary(), Port}]} | {error, EpmdError}}]
-//                           lists are in the order of the request's hosts
+//           of probe      = [Probed]
+//                           lists are in the order of the request's hosts or targets
+//   Part    of probe      = [{Position :: 0.., Probed}], see part()
 //   Outcome = {addresses, [Address]} | no_data | {error, LookupError}
 //   Address = inet:ip_address()
 //   LookupError = formerr | qfmterror | servfail | nxdomain | timeout | notimp | refused | badvers
 //               | {posix, Errno} | unknown
 //   EpmdError   = LookupError | Errno | bad_reply | too_long
+//   Probed  = ok | {error, ProbeError}
+//   ProbeError = nxdomain | {lookup_failed, LookupError} | host_silent | host_unreachable
+//              | epmd_refused | epmd_timeout | epmd_bad_reply | {not_registered, [Name]}
+//              | port_refused | port_silent | not_probed | {posix, Errno}
+//             what each means: c_src/probe_error.hpp
 //   Errno   = atom(), the errno's name in lower case: econnrefused
 //   Reason  = {bad_request, Text}      not a request as above; the text names the key and the value
 //           | {bad_name, Text}         the name can't be one of a host; nothing was sent
@@ -45,6 +61,8 @@
 //     asks to be, it is done by then, give or take the time of a step.
 //  4. After {done = true} reply() holds the reply, and every further step() says so again. By then
 //     the operation has closed its sockets and timers.
+//     Operations that have many results (probe) give them out also as they become known: what a
+//     step has found is in part() until the next step. The reply has all of them once more.
 //  5. cancel() ends the work: the next step() is done. An operation that was done keeps its reply,
 //     any other has {error, cancelled}. It may be called at any time between steps, repeatedly.
 //  6. fd() stays the same, and open, until the operation is destroyed, so that a shell which polls
@@ -89,6 +107,9 @@ class Operation {
     [[nodiscard]] Step step() noexcept;
     void cancel() noexcept;
     [[nodiscard]] int fd() const noexcept;
+
+    // What became known in the last step, when it wasn't done; empty for nothing.
+    [[nodiscard]] std::span<const std::uint8_t> part() const noexcept;
 
     // The reply's bytes, valid until the operation is destroyed; none before it is done.
     [[nodiscard]] std::span<const std::uint8_t> reply() const noexcept;

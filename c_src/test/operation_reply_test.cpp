@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <vector>
@@ -6,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "operation_support.hpp"
+#include "probe_support.hpp"
 #include "scripted_epmd.hpp"
 
 using barnacle::Encoder;
@@ -89,13 +91,14 @@ TEST_CASE("resolve: one result for each host, in their order") {
     CHECK(drive(*operation, servers) == text(wanted));
 }
 
-TEST_CASE("resolve and epmd_names of no hosts have an empty result") {
+TEST_CASE("no hosts, and no targets, have an empty result") {
     Loop servers;
     Encoder empty;
     empty.tuple(2).atom("ok").list(std::vector<int>(), [](int) {});
     const std::string wanted = text(empty);
     for (const auto& request : {resolve_request().with("hosts", binaries({})),
-                                epmd_names_request().with("hosts", binaries({}))}) {
+                                epmd_names_request().with("hosts", binaries({})),
+                                probe_request().with("targets", targets({}))}) {
         const auto operation = Operation::open(request.bytes());
         CHECK(drive(*operation, servers) == wanted);
     }
@@ -137,6 +140,69 @@ TEST_CASE("epmd_names: hosts by address and by name, and what a dead one has") {
         }
     });
     CHECK(drive(*operation, servers) == text(wanted));
+}
+
+TEST_CASE("probe: in parts as the outcomes become known, then all in the order of the targets") {
+    Loop servers;
+    DnsServer server(servers, silence);
+    const ScriptedEpmd node(servers, "127.0.0.2", 0, {});
+    const ScriptedEpmd epmd(servers, "127.0.0.2", 0,
+                            knows({{"app", node.port()}, {"b", node.port()}}));
+    const auto operation = Operation::open(probe_request()
+                                               .with("targets", targets({{"app", "silent.example."},
+                                                                         {"app", "127.0.0.2"},
+                                                                         {"c", "127.0.0.2"},
+                                                                         {"app", "127.0.0.4"},
+                                                                         {"app", "::1"}}))
+                                               .with("epmd_port", integer(epmd.port()))
+                                               .with("source", binary(""))
+                                               .with("depth", atom("port"))
+                                               .with("timeout_ms", integer(1000))
+                                               .with("concurrency", integer(256))
+                                               .with("nameservers", binaries({server.nameserver()}))
+                                               .bytes());
+    std::vector<std::string> parts;
+    const std::string reply = drive(*operation, servers, [&] {
+        if (!operation->part().empty()) {
+            parts.push_back(text(operation->part()));
+        }
+        return false;
+    });
+    const auto outcome = [](Encoder& encoder, int target) {
+        if (target == 1) {
+            encoder.atom("ok");
+            return;
+        }
+        encoder.tuple(2).atom("error");
+        if (target == 0) {
+            encoder.tuple(2).atom("lookup_failed").atom("timeout");
+        } else if (target == 2) {
+            encoder.tuple(2)
+                .atom("not_registered")
+                .list(std::vector<std::string>{"app", "b"},
+                      [&](const std::string& name) { encoder.binary(name); });
+        } else if (target == 3) {
+            encoder.atom("epmd_refused");
+        } else {
+            encoder.tuple(2).atom("lookup_failed").tuple(2).atom("posix").atom("eafnosupport");
+        }
+    };
+    Encoder wanted;
+    wanted.tuple(2).atom("ok").list(std::vector{0, 1, 2, 3, 4},
+                                    [&](int target) { outcome(wanted, target); });
+    CHECK(reply == text(wanted));
+    for (int target = 0; target < 5; ++target) {
+        Encoder probed;
+        probed.tuple(2).integer(target);
+        outcome(probed, target);
+        const std::string bytes = text(bare(std::move(probed)));
+        // What the deadline brings comes with the reply, all else before it, once.
+        CAPTURE(target);
+        CHECK(std::count_if(parts.begin(), parts.end(), [&bytes](const std::string& part) {
+                  return part.find(bytes) != std::string::npos;
+              }) == (target == 0 ? 0 : 1));
+    }
+    CHECK(operation->part().empty());
 }
 
 TEST_CASE("an operation keeps its own deadline") {

@@ -11,6 +11,8 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/socket.h>
+
 #include "requests.hpp"
 
 using barnacle::decode_request;
@@ -39,7 +41,7 @@ bool contains(std::string_view text, std::string_view part) {
 
 const std::vector<RequestMap>& all_requests() {
     static const std::vector<RequestMap> requests{dns_request(), resolve_request(),
-                                                  epmd_names_request()};
+                                                  epmd_names_request(), probe_request()};
     return requests;
 }
 
@@ -69,6 +71,41 @@ TEST_CASE("requests are read") {
     CHECK(names.concurrency == 3);
     CHECK(names.max_names == 4);
     CHECK(names.max_bytes == 5);
+
+    const auto probe = std::get<barnacle::ProbeRequest>(decode_request(probe_request().bytes()));
+    REQUIRE(probe.options.targets.size() == 2);
+    CHECK(probe.options.targets[0].name == "app");
+    CHECK(probe.options.targets[1].host == "not a name");
+    CHECK(probe.options.epmd_port == 4369);
+    CHECK(probe.options.port == 0);
+    CHECK(probe.options.family == AF_INET);
+    CHECK(probe.options.source == barnacle::parse_ip_address("127.0.0.3"));
+    CHECK(probe.options.depth == barnacle::ProbeDepth::epmd);
+    CHECK(probe.options.timeout_ms == 1);
+    CHECK(probe.nameservers == std::vector<std::string>{"127.0.0.1"});
+    CHECK(probe.options.concurrency == 3);
+    CHECK(probe.options.max_names == 4);
+}
+
+TEST_CASE("the words and addresses of a probe, and what is none") {
+    const auto read = [](const RequestMap& map) {
+        return std::get<barnacle::ProbeRequest>(decode_request(map.bytes())).options;
+    };
+    CHECK(read(probe_request().with("depth", atom("lookup"))).depth ==
+          barnacle::ProbeDepth::lookup);
+    CHECK(read(probe_request().with("depth", atom("port"))).depth == barnacle::ProbeDepth::port);
+    CHECK(read(probe_request().with("family", atom("inet6"))).family == AF_INET6);
+    CHECK_FALSE(read(probe_request().with("source", binary(""))).source);
+    CHECK(refusal(probe_request().with("depth", atom("handshake"))) ==
+          "bad_request: depth must be lookup or epmd or port, not the atom \"handshake\"");
+    CHECK(contains(refusal(probe_request().with("source", binary("a.example"))),
+                   "source must be an IP address or empty"));
+    const std::string name(255, 'a');
+    CHECK(read(probe_request().with("targets", targets({{name, ""}}))).targets[0].name == name);
+    for (const std::string& wrong : {std::string(), name + "a"}) {
+        CHECK(contains(refusal(probe_request().with("targets", targets({{wrong, "a.example"}}))),
+                       "targets must be a list of {Name, Host}"));
+    }
 }
 
 TEST_CASE("every number has its limits, and the text names them") {
@@ -76,18 +113,21 @@ TEST_CASE("every number has its limits, and the text names them") {
         std::string key;
         std::int64_t low;
         std::int64_t high;
+        std::string not_of{};  // the operation that has others
     };
     for (const auto& limits : std::vector<Limits>{{"timeout_ms", 1, 86'400'000},
                                                   {"grace_ms", 0, 86'400'000},
                                                   {"max_addresses", 1, 2'147'483'647},
                                                   {"concurrency", 1, 2'147'483'647},
-                                                  {"port", 1, 65'535},
+                                                  {"port", 1, 65'535, "probe"},
+                                                  {"port", 0, 65'535, "epmd_names"},
+                                                  {"epmd_port", 1, 65'535},
                                                   {"max_names", 1, 2'147'483'647},
                                                   {"max_bytes", 1, 2'147'483'647}}) {
-        const auto& [key, low, high] = limits;
+        const auto& [key, low, high, not_of] = limits;
         CAPTURE(limits.key);
         for (const RequestMap& request : all_requests()) {
-            if (!request.has(key)) {
+            if (!request.has(key) || request.operation == not_of) {
                 continue;
             }
             CHECK(refusal(request.with(key, integer(low))) == "accepted");
@@ -160,7 +200,7 @@ TEST_CASE("a request is a tuple of a known operation and a map") {
         RequestMap other = request;
         other.operation = "port_please";
         CHECK(refusal(other) ==
-              "bad_request: the operation must be dns, resolve or epmd_names, "
+              "bad_request: the operation must be dns, resolve, epmd_names or probe, "
               "not the atom \"port_please\"");
     }
     const auto said = [](RequestBytes term) {

@@ -39,6 +39,15 @@ inline RequestBytes binaries(const std::vector<std::string>& values) {
     return bare(std::move(encoder));
 }
 
+// [{Name, Host}]
+inline RequestBytes targets(const std::vector<std::pair<std::string, std::string>>& values) {
+    Encoder encoder;
+    encoder.list(values, [&encoder](const auto& value) {
+        encoder.tuple(2).binary(value.first).binary(value.second);
+    });
+    return bare(std::move(encoder));
+}
+
 // {Operation, #{Key => Value}}
 struct RequestMap {
     std::string operation;
@@ -99,6 +108,20 @@ inline RequestMap epmd_names_request() {
              {"concurrency", integer(3)},
              {"max_names", integer(4)},
              {"max_bytes", integer(5)}}};
+}
+
+inline RequestMap probe_request() {
+    return {"probe",
+            {{"targets", targets({{"app", "127.0.0.2"}, {"app", "not a name"}})},
+             {"epmd_port", integer(4369)},
+             {"port", integer(0)},
+             {"family", atom("inet")},
+             {"source", binary("127.0.0.3")},
+             {"depth", atom("epmd")},
+             {"timeout_ms", integer(1)},
+             {"nameservers", binaries({"127.0.0.1"})},
+             {"concurrency", integer(3)},
+             {"max_names", integer(4)}}};
 }
 
 }  // namespace barnacle::test

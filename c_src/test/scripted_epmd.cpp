@@ -19,6 +19,7 @@ class ScriptedEpmd::Peer {
  public:
     Peer(ScriptedEpmd& server, uv_stream_t* listener)
         : server_(server),
+          script_(server.script_),
           block_(make_handle<Block>(
               [&server](uv_tcp_t* tcp) { return uv_tcp_init(server.loop_.uv(), tcp); }, this)),
           pause_(server.loop_, [this] { send_piece(); }) {
@@ -34,7 +35,7 @@ class ScriptedEpmd::Peer {
                          static_cast<Block*>(from->data)->owner->on_read(count, buffer->base);
                      }),
                  "uv_read_start");
-        if (!server.script_.waits_for_request) {
+        if (!script_.waits_for_request) {
             next();
         }
     }
@@ -60,21 +61,23 @@ class ScriptedEpmd::Peer {
         }
         const bool first = !std::exchange(asked_, true);
         server_.received_.append(bytes, static_cast<std::size_t>(count));
-        if (first && server_.script_.waits_for_request) {
+        if (first && script_.waits_for_request) {
+            if (script_.answer) {
+                script_.pieces = {script_.answer({bytes, static_cast<std::size_t>(count)})};
+            }
             next();
         }
     }
 
     void next() {
-        const EpmdScript& script = server_.script_;
-        if (script.endless && piece_ == script.pieces.size()) {
+        if (script_.endless && piece_ == script_.pieces.size()) {
             piece_ = 0;
         }
-        if (piece_ < script.pieces.size()) {
-            pause_.start(script.pause_ms);
-        } else if (script.end == EpmdScript::End::close) {
+        if (piece_ < script_.pieces.size()) {
+            pause_.start(script_.pause_ms);
+        } else if (script_.end == EpmdScript::End::close) {
             server_.remove(this);
-        } else if (script.end == EpmdScript::End::reset) {
+        } else if (script_.end == EpmdScript::End::reset) {
             int descriptor = -1;
             uv_fileno(reinterpret_cast<uv_handle_t*>(&block_->handle), &descriptor);
             const linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -84,7 +87,7 @@ class ScriptedEpmd::Peer {
     }
 
     void send_piece() {
-        const std::string& piece = server_.script_.pieces[piece_++];
+        const std::string& piece = script_.pieces[piece_++];
         const uv_buf_t buffer =
             uv_buf_init(const_cast<char*>(piece.data()), static_cast<unsigned>(piece.size()));
         uv_write(&block_->request, stream(), &buffer, 1, [](uv_write_t* request, int status) {
@@ -101,6 +104,7 @@ class ScriptedEpmd::Peer {
     }
 
     ScriptedEpmd& server_;
+    EpmdScript script_;
     HandlePtr<Block> block_;
     Timer pause_;
     std::size_t piece_ = 0;

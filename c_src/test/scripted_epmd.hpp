@@ -31,6 +31,7 @@ struct EpmdScript {
     bool endless = false;             // starts anew with the first piece, for ever
     End end = End::close;             // after the last piece
     bool waits_for_request = true;    // or does all this as soon as somebody connects
+    std::function<std::string(std::string_view request)> answer{};  // in the place of the pieces
 };
 
 /// A reply in one piece.

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../probe.hpp"
+
+#include <doctest/doctest.h>
+
+#include "probe_support.hpp"
+
+using namespace barnacle;
+using namespace barnacle::epmd_test;
+
+using Code = ProbeErrorCode;
+
+namespace {
+
+const ProbeOutcome ok = std::nullopt;
+
+std::vector<ProbeTarget> app_on(const std::vector<std::string>& hosts) {
+    std::vector<ProbeTarget> targets;
+    for (const std::string& host : hosts) {
+        targets.push_back({"app", host});
+    }
+    return targets;
+}
+
+}  // namespace
+
+TEST_SUITE("probe: many nodes") {
+    TEST_CASE("none") {
+        Loop loop;
+        CHECK(probe(loop, probing({}, 4369)).empty());
+    }
+
+    TEST_CASE("each has its own outcome, known as soon as it can be") {
+        Loop loop;
+        const ScriptedEpmd node(loop, "0.0.0.0", 0, silent);
+        EpmdFarm farm(loop,
+                      {silent, knows({{"app", node.port()}}), knows({{"b", 1}}), replies("")});
+        std::vector<std::string> hosts = farm.hosts();
+        hosts.emplace_back("127.0.99.99");  // nobody there
+        std::vector<std::size_t> order;
+        bool done = false;
+        Probe probe(
+            loop, probing(app_on(hosts), farm.port(), short_ms), no_resolver,
+            [&order](std::size_t target, const ProbeOutcome&) { order.push_back(target); },
+            [&done] { done = true; });
+        REQUIRE(run_until(loop, [&order] { return order.size() == 4; }));
+        CHECK_FALSE(done);
+        REQUIRE(run_until(loop, [&done] { return done; }));
+        CHECK(order.size() == 5);
+        CHECK(order.back() == 0);
+        CHECK(test::probe(loop, probing(app_on(hosts), farm.port(), short_ms)) ==
+              Outcomes{failed(Code::epmd_timeout), ok, not_registered({"b"}),
+                       failed(Code::epmd_bad_reply), failed(Code::epmd_refused)});
+    }
+
+    TEST_CASE("two of one host, and one twice: one question each, one list of names") {
+        Loop loop;
+        const ScriptedEpmd node(loop, "127.0.0.2", 0, silent);
+        ScriptedEpmd epmd(loop, "127.0.0.2", 0, knows({{"a", node.port()}, {"b", node.port()}}));
+        const std::string host = "127.0.0.2";
+        CHECK(probe(loop, probing({{"a", host}, {"x", host}, {"b", host}, {"y", host}, {"a", host}},
+                                  epmd.port())) ==
+              Outcomes{ok, not_registered({"a", "b"}), ok, not_registered({"a", "b"}), ok});
+        CHECK(epmd.accepted() == 6);
+    }
+
+    TEST_CASE("a thousand, never more at one time than allowed") {
+        Loop loop;
+        const ScriptedEpmd node(loop, "0.0.0.0", 0, silent);
+        EpmdFarm farm(loop, std::vector<EpmdScript>(1000, knows({{"app", node.port()}})));
+        ProbeOptions options = probing(app_on(farm.hosts()), farm.port());
+        options.concurrency = 50;
+        CHECK(probe(loop, options) == Outcomes(1000, ok));
+        CHECK(farm.most_open() <= 50);
+        CHECK(farm.most_open() > 1);
+    }
+
+    TEST_CASE("one at a time") {
+        Loop loop;
+        EpmdFarm farm(loop, std::vector<EpmdScript>(5, knows({})));
+        for (const std::size_t concurrency : {0, 1}) {
+            ProbeOptions options = probing(app_on(farm.hosts()), farm.port());
+            options.concurrency = concurrency;
+            CHECK(probe(loop, options) == Outcomes(5, not_registered({})));
+        }
+    }
+
+    TEST_CASE("silent ones do not keep others from their turn") {
+        Loop loop;
+        const ScriptedEpmd node(loop, "0.0.0.0", 0, silent);
+        std::vector<EpmdScript> scripts(12, silent);
+        scripts.insert(scripts.end(), 2, knows({{"app", node.port()}}));
+        EpmdFarm farm(loop, scripts);
+        ProbeOptions options = probing(app_on(farm.hosts()), farm.port(), 3 * short_ms);
+        options.concurrency = 4;
+        Outcomes expected(12, failed(Code::epmd_timeout));
+        expected.insert(expected.end(), 2, ok);
+        CHECK(probe(loop, options) == expected);
+    }
+
+    TEST_CASE("it may be destroyed before it is done, and the resolver answer after that") {
+        Loop loop;
+        EpmdFarm farm(loop, {silent});
+        TableResolver resolver(loop, {});
+        std::vector<std::string> hosts = farm.hosts();
+        hosts.emplace_back("a.example");
+        {
+            const Probe probe(
+                loop, probing(app_on(hosts), farm.port()), resolver.function(),
+                [](std::size_t, const ProbeOutcome&) { FAIL("an outcome"); }, [] { FAIL("done"); });
+            REQUIRE(run_until(loop, [&farm] { return farm.at(0).open() == 1; }));
+        }
+        REQUIRE(run_until(loop, [&farm] { return farm.at(0).open() == 0; }));
+        resolver.unanswered.at(0)(LookupError{});
+    }
+}
+
+TEST_SUITE("probe: hosts by name") {
+    TEST_CASE("are resolved once each, and say why they don't resolve") {
+        Loop loop;
+        const ScriptedEpmd node(loop, "127.0.0.2", 0, silent);
+        const ScriptedEpmd epmd(loop, "127.0.0.2", 0, knows({{"a", node.port()}}));
+        TableResolver resolver(loop, {{"a.example", addresses({"127.0.0.2"})},
+                                      {"none.example", LookupError{LookupErrorCode::nxdomain}},
+                                      {"bad.example", LookupError{LookupErrorCode::servfail}}});
+        CHECK(probe(loop,
+                    probing({{"a", "a.example"},
+                             {"a", "none.example"},
+                             {"a", "bad.example"},
+                             {"b", "a.example"}},
+                            epmd.port()),
+                    resolver.function()) == Outcomes{ok, failed(Code::nxdomain),
+                                                     lookup_failed({LookupErrorCode::servfail}),
+                                                     not_registered({"a"})});
+        CHECK(resolver.asked ==
+              std::vector<std::string>{"a.example", "bad.example", "none.example"});
+    }
+
+    TEST_CASE("whose address is never told cost the others nothing") {
+        Loop loop;
+        const ScriptedEpmd node(loop, "127.0.0.2", 0, silent);
+        const ScriptedEpmd epmd(loop, "127.0.0.2", 0, knows({{"app", node.port()}}));
+        TableResolver resolver(loop, {});
+        ProbeOptions options =
+            probing({{"app", "silent.example"}, {"app", "127.0.0.2"}}, epmd.port(), short_ms);
+        options.concurrency = 1;
+        CHECK(probe(loop, options, resolver.function()) ==
+              Outcomes{lookup_failed({LookupErrorCode::timeout}), ok});
+    }
+
+    TEST_CASE("with several addresses are tried at each; the node is where the EPMD answers") {
+        Loop loop;
+        const ScriptedEpmd node(loop, "127.0.0.3", 0, silent);
+        const ScriptedEpmd epmd(loop, "127.0.0.3", 0, knows({{"app", node.port()}}));
+        TableResolver resolver(loop, {{"a.example", addresses({"127.0.0.4", "127.0.0.3"})}});
+        CHECK(probe(loop, probing({{"app", "a.example"}}, epmd.port()), resolver.function()) ==
+              Outcomes{ok});
+        TableResolver nobody(loop, {{"a.example", addresses({"127.0.0.4", "127.0.0.5"})}});
+        CHECK(probe(loop, probing({{"app", "a.example"}}, epmd.port()), nobody.function()) ==
+              Outcomes{failed(Code::epmd_refused)});
+    }
+}
