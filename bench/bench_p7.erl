@@ -78,7 +78,13 @@ wait_ours(Nameserver, Nodes) ->
     Connect = fun() ->
         barnacle_links:connect(
             Nodes,
-            #{connect_timeout => ?TIMEOUT_MS, max_connects => length(Nodes)},
+            #{
+                connect_timeout => ?TIMEOUT_MS,
+                max_connects => length(Nodes),
+                %% Each is a dial that waits.
+                probe => false,
+                probe_timeout => ?TIMEOUT_MS
+            },
             barnacle_gate:new()
         )
     end,

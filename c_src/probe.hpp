@@ -27,7 +27,7 @@ namespace barnacle {
 //     destroyed in on_done, and at any other time outside its callbacks: that ends everything.
 //  2. What a host does is in the outcomes of its own nodes and nowhere else. Nodes wait neither for
 //     names that others' resolving takes, nor for a slow host longer than its share, as Turns has
-//     it.
+//     it, and than `node_timeout_ms`.
 //  3. A host is resolved once, however many nodes it has, and its EPMD asked once for the names
 //  that
 //     it knows (NAMES_REQ), when it doesn't know one of them; if it doesn't tell, not_registered

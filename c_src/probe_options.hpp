@@ -32,9 +32,10 @@ struct ProbeOptions {
     int family = 0;               // AF_INET or AF_INET6: what the distribution speaks
     std::optional<IpAddress> source;
     ProbeDepth depth = ProbeDepth::port;
-    std::uint64_t timeout_ms = 0;  // from the construction on, for all targets together
-    std::size_t concurrency = 1;   // nodes at one time, at least 1 (0 counts as 1)
-    std::size_t max_names = 0;     // that not_registered names
+    std::uint64_t timeout_ms = 0;       // from the construction on, for all targets together
+    std::uint64_t node_timeout_ms = 0;  // for each target, from its turn on, once it is resolved
+    std::size_t concurrency = 1;        // nodes at one time, at least 1 (0 counts as 1)
+    std::size_t max_names = 0;          // that not_registered names
 };
 
 }  // namespace barnacle

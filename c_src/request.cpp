@@ -220,13 +220,15 @@ EpmdNamesRequest read_epmd_names(Decoder& decoder) {
 ProbeRequest read_probe(Decoder& decoder) {
     ProbeRequest request;
     ProbeOptions& options = request.options;
-    read_fields(decoder,
-                {targets(options.targets), integer("epmd_port", options.epmd_port, 1, max_port),
-                 integer("port", options.port, 0, max_port),
-                 one_of<int>("family", options.family, {{"inet", AF_INET}, {"inet6", AF_INET6}}),
-                 address("source", options.source), depth(options.depth),
-                 timeout(options.timeout_ms), binaries("nameservers", request.nameservers),
-                 count("concurrency", options.concurrency), count("max_names", options.max_names)});
+    read_fields(
+        decoder,
+        {targets(options.targets), integer("epmd_port", options.epmd_port, 1, max_port),
+         integer("port", options.port, 0, max_port),
+         one_of<int>("family", options.family, {{"inet", AF_INET}, {"inet6", AF_INET6}}),
+         address("source", options.source), depth(options.depth), timeout(options.timeout_ms),
+         integer("node_timeout_ms", options.node_timeout_ms, 1, max_timeout_ms),
+         binaries("nameservers", request.nameservers), count("concurrency", options.concurrency),
+         count("max_names", options.max_names)});
     return request;
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "loop.hpp"
 
@@ -16,7 +17,8 @@ namespace barnacle {
 //
 //  1. While others wait, or may yet come, a job may take so much of the time left that everybody
 //     gets a turn. One that takes longer is overdue as soon as somebody waits for its place. With
-//     no more jobs than places each has all the time.
+//     no more jobs than places each has all the time, or `limit_ms`, after which it is overdue in
+//     any case.
 //  2. The callbacks name a job by the number that ready() was given. Each may call done() and
 //     ready(). `on_overdue` must call done() for its job; it is the last thing that happens in a
 //     call or a timer of the Turns, which may be destroyed in it.
@@ -28,9 +30,14 @@ class Turns {
         std::function<void(std::size_t job)> on_overdue;
     };
 
-    // `expected` jobs will be ready some time or gone. No places count as one.
-    Turns(Loop& loop, std::size_t places, std::size_t expected, std::uint64_t deadline_ms,
-          Callbacks callbacks);
+    struct Options {
+        std::size_t places = 1;  // 0 counts as 1
+        std::uint64_t deadline_ms = 0;
+        std::optional<std::uint64_t> limit_ms{};  // of each job
+    };
+
+    // `expected` jobs will be ready some time or gone.
+    Turns(Loop& loop, Options options, std::size_t expected, Callbacks callbacks);
 
     // One of the expected jobs waits for its turn from now on, or never will.
     void ready(std::size_t job);
@@ -50,18 +57,17 @@ class Turns {
  private:
     void fill();
     void run(std::size_t job);
-    void on_share_used(std::size_t job);
+    void on_share_used(std::size_t job, std::optional<std::uint64_t> then_ms);
     void end(std::size_t job);
     [[nodiscard]] std::size_t rounds_left() const;
 
     Loop& loop_;
-    std::size_t places_;
+    Options options_;
     std::size_t expected_;
-    std::uint64_t deadline_ms_;
     Callbacks callbacks_;
     std::deque<std::size_t> waiting_;
     std::deque<std::size_t> overdue_;  // running longer than their share while nobody waited
-    std::map<std::size_t, std::unique_ptr<Timer>> running_;  // with the end of its share, if any
+    std::map<std::size_t, std::unique_ptr<Timer>> running_;  // with its next end, if any
 };
 
 }  // namespace barnacle

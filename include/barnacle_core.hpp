@@ -16,12 +16,13 @@
 //           | {probe, #{targets := [{Name :: binary(), Host :: binary()}],
 //                       epmd_port := 1..65535, port := 0..65535, family := inet | inet6,
 //                       source := binary(), depth := lookup | epmd | port,
-//                       timeout_ms := 1..86400000, nameservers := [binary()],
-//                       concurrency := Count, max_names := Count}}
+//                       timeout_ms := 1..86400000, node_timeout_ms := 1..86400000,
+//                       nameservers := [binary()], concurrency := Count, max_names := Count}}
 //             A target's Name is the part of a node's name before the @, of 1 to 255 bytes. `port`
 //             is the distribution port of all nodes; 0 asks each host's EPMD. `source` is the
 //             address from which the distribution ports are connected to, <<>> any. `depth` is how
-//             far the probe goes: c_src/probe_options.hpp.
+//             far the probe goes: c_src/probe_options.hpp. `node_timeout_ms` is each
+//             node's from its turn on, once its host is resolved.
 //   Count   = 1..2147483647. All keys must be there, and no others. A name server is an address
 //             with or without a port: "10.0.0.2", "10.0.0.2:53", "[::1]:53"; none of them means
 //             those of the system.

@@ -6,136 +6,191 @@
 ?MODULEDOC("""
 Many dials at once, a bounded number at a time, under one deadline.
 
-A node whose host is a name is dialled only once that name resolves. Each name is looked up by a
-process of its own, so neither a silent name server nor a dead host holds up anybody else.
+Nodes that are to be probed first are probed all together by a process of its own. Each is dialled as
+soon as the probe says that it can be, so neither a silent name server nor a dead host holds up
+anybody else.
 """).
 
 -export([all/2]).
 
--export_type([reason/0, resolve/0]).
+-export_type([reason/0, probe/0]).
 
+?DOC("""
+Why a node is not linked: what barnacle_probe says; handshake_failed, it accepts connections and
+turned this one away; failed_to_connect, its dial failed and nobody had looked why; timeout, the
+deadline came before its dial ended; not_dialled, before its dial had a place.
+""").
 -type reason() ::
-    failed_to_connect
+    barnacle_probe:reason()
+    | handshake_failed
+    | failed_to_connect
     | local_node_is_not_alive
     | timeout
+    | not_dialled
     | paused
-    | barnacle_dns:lookup_error().
+    | unknown.
 
-?DOC("Says within TimeoutMs whether a host can be dialled.").
--type resolve() :: fun((Host :: binary(), TimeoutMs :: pos_integer()) -> ok | {error, reason()}).
+-type verdicts() :: [{node(), barnacle_probe:verdict()}].
+
+?DOC("Probes nodes within TimeoutMs: barnacle_probe:run/4.").
+-type probe() ::
+    fun(([node()], TimeoutMs :: pos_integer(), OnVerdicts :: fun((verdicts()) -> term())) -> verdicts()).
 
 -type options() :: #{
     deadline_ms := integer(),
     max := pos_integer(),
     gate := barnacle_gate:gate(),
-    resolve := resolve()
+    probe := probe()
 }.
 
--type job() :: {dial, node()} | {resolve, Host :: binary(), [node()]}.
-
-%% Lookups and dials have a queue and a bound each: lookups that wait take no dial's place.
+%% dials: those that wait for a place, each with the reason should it fail. unseen: those whose probe
+%% has no verdict yet. ref: of the prober's messages, its monitor too once there is one.
 -record(dials, {
-    resolves :: [job()],
-    dials :: [job()],
-    running = #{} :: #{reference() => {pid(), job()}},
-    failed = [] :: [{node(), reason()}]
+    dials = [] :: [dial()],
+    running = #{} :: #{reference() => {pid(), dial()}},
+    unseen = #{} :: #{node() => []},
+    prober = none :: none | {pid(), Monitor :: reference()},
+    ref :: reference(),
+    failed = [] :: [dial()]
 }).
 
-?DOC("""
-Dials nodes and gives those whose dial did not succeed. Literal ones have an address for a host and
-are dialled at once. deadline_ms is a time of the monotonic clock; what has not answered by then is
-left alone, what has not been dialled by then never is, and both have the reason timeout. Reasons
-of OTP: net_kernel:connect_node/1.
-""").
--spec all(#{literal := [node()], named := [node()]}, options()) -> [{node(), reason()}].
-all(#{literal := Literal, named := Named}, Options) ->
-    ByHost = maps:groups_from_list(fun barnacle_names:host/1, Named),
-    loop(
-        #dials{
-            resolves = [{resolve, Host, Nodes} || {Host, Nodes} <- maps:to_list(ByHost)],
-            dials = [{dial, Node} || Node <- shuffled(Literal)]
-        },
-        Options
-    ).
+-type dial() :: {node(), reason()}.
 
-loop(#dials{} = Dials0, #{deadline_ms := DeadlineMs} = Options) ->
-    #dials{running = Running} = Dials = fill(Dials0, Options),
+?DOC("""
+Dials nodes and gives those whose dial did not succeed. Those of at_once are dialled at once, those
+of probed once the probe has nothing against it. deadline_ms is a time of the monotonic clock; a
+dial that has not ended by then is left alone (timeout), and what has not been dialled by then never
+is (not_dialled; not_probed while the probe has no verdict). Dials are net_kernel:connect_node/1.
+""").
+-spec all(#{at_once := [node()], probed := [node()]}, options()) -> [{node(), reason()}].
+all(#{at_once := AtOnce, probed := Probed}, Options) ->
+    Dials = #dials{
+        dials = [{Node, failed_to_connect} || Node <- shuffled(AtOnce)], ref = make_ref()
+    },
+    loop(start_probe(shuffled(Probed), Dials, Options), Options).
+
+%% Verdicts come as messages as they are reached, and all of them as the exit reason.
+-dialyzer({nowarn_function, start_probe/3}).
+start_probe([], Dials, _Options) ->
+    Dials;
+start_probe(Nodes, #dials{ref = Ref} = Dials, #{probe := Probe, deadline_ms := DeadlineMs}) ->
+    Dialler = self(),
+    TimeoutMs = max(1, DeadlineMs - now_ms()),
+    OnVerdicts = fun(Verdicts) -> Dialler ! {Ref, Verdicts} end,
+    Prober = spawn_monitor(fun() -> exit({verdicts, Probe(Nodes, TimeoutMs, OnVerdicts)}) end),
+    Dials#dials{unseen = maps:from_keys(Nodes, []), prober = Prober}.
+
+loop(Dials0, #{deadline_ms := DeadlineMs} = Options) ->
+    #dials{running = Running, prober = Prober, ref = Ref} = Dials = fill(Dials0, Options),
+    ProbeMonitor = probe_monitor(Dials),
     LeftMs = max(0, DeadlineMs - now_ms()),
-    case map_size(Running) of
-        0 ->
+    case {map_size(Running), Prober} of
+        {0, none} ->
             Dials#dials.failed;
         _ ->
             receive
+                {Ref, Verdicts} ->
+                    loop(judged(Verdicts, Dials), Options);
+                {'DOWN', ProbeMonitor, process, _, Reason} ->
+                    loop(probe_ended(Reason, Dials#dials{prober = none}), Options);
                 {'DOWN', Monitor, process, _, Reason} when is_map_key(Monitor, Running) ->
-                    {{_, Job}, Running1} = maps:take(Monitor, Running),
-                    loop(ended(Job, Reason, Dials#dials{running = Running1}), Options)
+                    {{_, Dial}, Running1} = maps:take(Monitor, Running),
+                    loop(ended(Dial, Reason, Dials#dials{running = Running1}), Options)
             after LeftMs ->
                 give_up(Dials)
             end
     end.
 
-fill(#dials{resolves = Resolves, dials = Queue, running = Running} = Dials, Options) ->
-    {Busy, Dialling} = lists:partition(fun is_resolve/1, maps:values(Running)),
-    #{max := Max} = Options,
-    {Resolves1, Running1} = start(Resolves, Max - length(Busy), Running, Options),
-    {Queue1, Running2} = start(Queue, Max - length(Dialling), Running1, Options),
-    Dials#dials{resolves = Resolves1, dials = Queue1, running = Running2}.
+%% Without a prober nothing that could ever match.
+probe_monitor(#dials{prober = none, ref = Ref}) -> Ref;
+probe_monitor(#dials{prober = {_Pid, Monitor}}) -> Monitor.
 
-is_resolve({_Pid, Job}) ->
-    element(1, Job) =:= resolve.
+fill(#dials{dials = [Dial | Queue], running = Running} = Dials, #{max := Max} = Options) when
+    map_size(Running) < Max
+->
+    {Pid, Monitor} = dial(Dial, Options),
+    fill(Dials#dials{dials = Queue, running = Running#{Monitor => {Pid, Dial}}}, Options);
+fill(Dials, _Options) ->
+    Dials.
 
-%% A job hands over its result as its exit reason.
--dialyzer({nowarn_function, start/4}).
-start([Job | Jobs], Free, Running, Options) when Free > 0 ->
-    {Pid, Monitor} = spawn_monitor(fun() -> exit({result, do(Job, Options)}) end),
-    start(Jobs, Free - 1, Running#{Monitor => {Pid, Job}}, Options);
-start(Jobs, _Free, Running, _Options) ->
-    {Jobs, Running}.
+%% A dial hands over its result as its exit reason.
+-dialyzer({nowarn_function, dial/2}).
+dial({Node, _}, #{gate := Gate}) ->
+    spawn_monitor(fun() ->
+        case barnacle_registry:has_left(Node) of
+            true -> exit({result, left});
+            false -> exit({result, barnacle_gate:pass(Gate, connect(Node))})
+        end
+    end).
 
-do({dial, Node}, #{gate := Gate}) ->
-    case barnacle_registry:has_left(Node) of
-        true -> left;
-        false -> barnacle_gate:pass(Gate, fun() -> net_kernel:connect_node(Node) end)
+connect(Node) ->
+    fun() -> net_kernel:connect_node(Node) end.
+
+judged(Verdicts, Dials) ->
+    lists:foldl(fun judge/2, Dials, Verdicts).
+
+judge({Node, Verdict}, #dials{unseen = Unseen, dials = Queue} = Dials0) when
+    is_map_key(Node, Unseen)
+->
+    Dials = Dials0#dials{unseen = maps:remove(Node, Unseen)},
+    case Verdict of
+        ok -> Dials#dials{dials = [{Node, handshake_failed} | Queue]};
+        unknown -> Dials#dials{dials = [{Node, failed_to_connect} | Queue]};
+        {error, Reason} -> failed(Node, Reason, Dials)
     end;
-do({resolve, Host, _Nodes}, #{resolve := Resolve, deadline_ms := DeadlineMs}) ->
-    Resolve(Host, max(1, DeadlineMs - now_ms())).
+judge(_Judged, Dials) ->
+    Dials.
 
-ended({resolve, _, Nodes}, {result, ok}, #dials{dials = Queue} = Dials) ->
-    Dials#dials{dials = [{dial, Node} || Node <- Nodes] ++ Queue};
-ended({resolve, _, Nodes}, {result, {error, Reason}}, Dials) ->
-    failed(Nodes, Reason, Dials);
-ended({resolve, _, Nodes}, _Crash, Dials) ->
-    failed(Nodes, unknown, Dials);
-ended({dial, _}, {result, true}, Dials) ->
+probe_ended({verdicts, Verdicts}, Dials) ->
+    judged(Verdicts, Dials);
+probe_ended(_Crash, #dials{unseen = Unseen} = Dials) ->
+    judged([{Node, {error, unknown}} || Node <- maps:keys(Unseen)], Dials).
+
+ended(_Dial, {result, true}, Dials) ->
     Dials;
 %% Who leaves is not missed.
-ended({dial, _}, {result, left}, Dials) ->
+ended(_Dial, {result, left}, Dials) ->
     Dials;
-ended({dial, Node}, {result, ignored}, Dials) ->
-    failed([Node], local_node_is_not_alive, Dials);
-ended({dial, Node}, {result, closed}, Dials) ->
-    failed([Node], paused, Dials);
-ended({dial, Node}, _FalseOrCrash, Dials) ->
-    failed([Node], failed_to_connect, Dials).
+ended({Node, _}, {result, ignored}, Dials) ->
+    failed(Node, local_node_is_not_alive, Dials);
+ended({Node, _}, {result, closed}, Dials) ->
+    failed(Node, paused, Dials);
+ended({Node, Reason}, _FalseOrCrash, Dials) ->
+    failed(Node, Reason, Dials).
 
-failed(Nodes, Reason, #dials{failed = Failed} = Dials) ->
-    Dials#dials{failed = [{Node, Reason} || Node <- Nodes] ++ Failed}.
+failed(Node, Reason, #dials{failed = Failed} = Dials) ->
+    Dials#dials{failed = [{Node, Reason} | Failed]}.
 
-give_up(#dials{resolves = Resolves, dials = Queue, running = Running, failed = Failed}) ->
+give_up(#dials{dials = Queue, running = Running, unseen = Unseen} = Dials) ->
+    ok = end_probe(Dials),
     maps:foreach(
-        fun(Monitor, {Pid, _Job}) ->
+        fun(Monitor, {Pid, _}) ->
             demonitor(Monitor, [flush]),
             exit(Pid, kill)
         end,
         Running
     ),
-    Left = Resolves ++ Queue ++ [Job || {_Pid, Job} <- maps:values(Running)],
-    [{Node, timeout} || Job <- Left, Node <- nodes_of(Job)] ++ Failed.
+    [{Node, not_probed} || Node <- maps:keys(Unseen)] ++
+        [{Node, not_dialled} || {Node, _} <- Queue] ++
+        [{Node, timeout} || {_, {Node, _}} <- maps:values(Running)] ++
+        Dials#dials.failed.
 
-nodes_of({dial, Node}) -> [Node];
-nodes_of({resolve, _, Nodes}) -> Nodes.
+%% Nothing of it is left in the mailbox.
+end_probe(#dials{prober = none}) ->
+    ok;
+end_probe(#dials{prober = {Pid, Monitor}, ref = Ref}) ->
+    exit(Pid, kill),
+    receive
+        {'DOWN', Monitor, process, _, _} -> flush(Ref)
+    end.
 
-%% More dead nodes than dials at a time would otherwise keep the same live ones waiting every round.
+flush(Ref) ->
+    receive
+        {Ref, _} -> flush(Ref)
+    after 0 -> ok
+    end.
+
+%% More dead nodes than places would otherwise keep the same live ones waiting every round.
 shuffled(Nodes) ->
     [Node || {_, Node} <- lists:sort([{rand:uniform(), Node} || Node <- Nodes])].
 

@@ -20,6 +20,7 @@ Names that are atoms already never count against it.
     host/1,
     join/2,
     self/0,
+    split/1,
     set/1,
     to_binary/1,
     to_node/1,
@@ -84,13 +85,19 @@ check_host(Host) when is_binary(Host), Host =/= <<>>, byte_size(Host) =< 254 ->
 check_host(_) ->
     {error, <<"a host name is a binary of 1 to 253 bytes">>}.
 
+?DOC("The parts of a node name before and after the @; the second is empty without one.").
+-spec split(name()) -> {binary(), binary()}.
+split(Name) ->
+    case binary:split(to_binary(Name), <<"@">>) of
+        [Base, Host] -> {Base, Host};
+        [Base] -> {Base, <<>>}
+    end.
+
 ?DOC("The host part of a node name; empty for a name without @.").
 -spec host(name()) -> binary().
 host(Name) ->
-    case binary:split(to_binary(Name), <<"@">>) of
-        [_, Host] -> Host;
-        [_] -> <<>>
-    end.
+    {_, Host} = split(Name),
+    Host.
 
 ?DOC("Basename and host make a node name.").
 -spec join(binary(), binary()) -> binary().

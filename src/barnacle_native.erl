@@ -3,9 +3,11 @@
 
 -include("barnacle_doc.hrl").
 
+-import(barnacle_native_options, [table/1, with_epmd_port/2]).
+
 ?MODULEDOC("""
 The one door to the native core (C++ on c-ares and libuv): DNS lookups, host names, the names that
-EPMDs know, and the diff of two lists of names.
+EPMDs know, whether nodes can be dialled, and the diff of two lists of names.
 
 An operation belongs to the process that calls it, which waits in a receive for the messages of its
 own operation alone: other messages stay where they are, and no scheduler waits. Killing the process
@@ -25,7 +27,7 @@ Every function but diff gives {error, Reason}:
 What one name or one host came to is in the results.
 """).
 
--export([available/0, dns/2, resolve/2, epmd_names/2, diff/3, info/0]).
+-export([available/0, dns/2, resolve/2, epmd_names/2, probe/2, probe/3, diff/3, info/0]).
 
 -export_type([
     error/0,
@@ -37,6 +39,10 @@ What one name or one host came to is in the results.
     dns_result/0,
     resolve_options/0,
     epmd_options/0,
+    probe_options/0,
+    probe_error/0,
+    probed/0,
+    target/0,
     name/0,
     unavailable/0
 ]).
@@ -118,28 +124,85 @@ dns_options/0. concurrency: hosts asked at one time (256). max_names (10000) and
     max_bytes => pos_integer()
 }.
 
+?DOC("A node NAME@HOST; its host is an IP address or a name.").
+-type target() :: {Name :: binary(), Host :: binary()}.
+
+?DOC("""
+Why a node cannot be dialled, or would be dialled in vain:
+
+  * nxdomain: its host's name doesn't exist, or has no address of the wanted family;
+  * {lookup_failed, Why}: whether its host's name exists is not known;
+  * host_silent: nothing came back from the host: dead, or behind a firewall;
+  * host_unreachable: there is no way to the host, says the network (ehostunreach, enetunreach);
+  * epmd_refused: nobody listens on the port of the host's EPMD;
+  * epmd_timeout: somebody listens there, and does not answer;
+  * epmd_bad_reply: who listens there is no EPMD, by its answer or its hanging up;
+  * {not_registered, Names}: the EPMD does not know the node, but these, some of them if many;
+  * port_refused: nobody listens on the node's distribution port;
+  * port_silent: the EPMD answered, and nothing comes back from the distribution port: a firewall;
+  * not_probed: the time was over before its turn;
+  * {posix, Errno}: any other failure of the system.
+""").
+-type probe_error() ::
+    nxdomain
+    | {lookup_failed, lookup_error()}
+    | host_silent
+    | host_unreachable
+    | epmd_refused
+    | epmd_timeout
+    | epmd_bad_reply
+    | {not_registered, [Name :: binary()]}
+    | port_refused
+    | port_silent
+    | not_probed
+    | {posix, errno()}.
+
+-type probed() :: {target(), ok | {error, probe_error()}}.
+
+?DOC("""
+timeout: for all targets together, in ms. node_timeout: for each target, once its host is resolved
+and its turn has come, in ms (all of timeout). epmd_port: of every EPMD (as port of epmd_options/0).
+port: the distribution port of all nodes, where no EPMD is asked for it; 0 asks (0). family: what
+the distribution speaks (inet); with inet6 an IPv4 address is taken in its mapped form. source: the
+address from which distribution ports are connected to, <<>> for any (<<>>). depth: how far to go:
+lookup, does the host resolve; epmd, and does its EPMD know the node; port, and does the node accept
+connections (port). nameservers: as in dns_options/0. concurrency: nodes at one time (256).
+max_names: that not_registered tells (16).
+""").
+-type probe_options() :: #{
+    timeout := 1..86400000,
+    node_timeout => 1..86400000,
+    epmd_port => 1..65535,
+    port => 0..65535,
+    family => inet | inet6,
+    source => binary(),
+    depth => lookup | epmd | port,
+    nameservers => [binary()],
+    concurrency => pos_integer(),
+    max_names => pos_integer()
+}.
+
 -type name() :: binary() | atom().
 
 -type unavailable() :: {unavailable, Why :: unicode:chardata()}.
 
--define(MAX_TIMEOUT_MS, 86400000).
--define(MAX_COUNT, 16#7fffffff).
--define(DEFAULT_GRACE_MS, 1000).
--define(DEFAULT_MAX_ADDRESSES, 4096).
 -define(DEFAULT_LOOKUPS, 64).
 -define(DEFAULT_EPMDS, 256).
+-define(DEFAULT_PROBES, 256).
 -define(DEFAULT_MAX_NAMES, 10000).
 -define(DEFAULT_MAX_BYTES, 1048576).
--define(DEFAULT_EPMD_PORT, 4369).
+-define(DEFAULT_NAMES_TOLD, 16).
 
 ?DOC("Whether there is a core behind this shell; if not, why: a text for people.").
 -callback available() -> ok | unavailable().
 
 ?DOC("""
 Runs an operation for the calling process: a request of include/barnacle_core.hpp, and its reply.
-Past DeadlineMs, a monotonic time in ms, {error, timeout}. It is over when the caller dies.
+Parts of the result go to OnPart as they become known. Past DeadlineMs, a monotonic time in ms,
+{error, timeout}. It is over when the caller dies.
 """).
--callback run(Request :: term(), DeadlineMs :: integer()) -> Reply :: term() | unavailable().
+-callback run(Request :: term(), DeadlineMs :: integer(), OnPart :: fun((Part :: term()) -> term())) ->
+    Reply :: term() | unavailable().
 
 ?DOC("What diff/3 of this module gives.").
 -callback diff([name()], [name()], name()) -> {[name()], [name()]} | unavailable().
@@ -170,8 +233,8 @@ consulted. IP addresses are answered as they are.
 """).
 -spec dns(binary(), dns_options()) -> {ok, dns_result()} | {error, error()}.
 dns(Name, Options) ->
-    Table = [name(), timeout(), grace(), nameservers(), max_addresses()],
-    call(dns, Table, name, Name, Options).
+    Table = table([name, timeout, grace, nameservers, max_addresses]),
+    call(dns, Table, {name, Name}, Options).
 
 ?DOC("""
 The addresses of hosts in one family, all looked up at once: from IP literals, the hosts file and
@@ -182,8 +245,8 @@ then the DNS. One result for each host, in their order; a host without addresses
     {ok, [{binary(), {ok, [inet:ip_address(), ...]} | {error, lookup_error()}}]}
     | {error, error()}.
 resolve(Hosts, Options) ->
-    Table = [hosts(), timeout(), family(), nameservers(), concurrency(?DEFAULT_LOOKUPS)],
-    call(resolve, Table, hosts, Hosts, Options).
+    Table = table([hosts, timeout, family, nameservers, {concurrency, ?DEFAULT_LOOKUPS}]),
+    call(resolve, Table, {hosts, Hosts}, Options).
 
 ?DOC("""
 Asks the EPMDs of hosts, all at once, for the nodes that they know (NAMES_REQ of the EPMD protocol).
@@ -198,16 +261,51 @@ reply is taken whole or, with one line out of order, not at all.
     {ok, [{binary(), {ok, [{Name :: binary(), inet:port_number()}]} | {error, epmd_error()}}]}
     | {error, error()}.
 epmd_names(Hosts, Options) ->
-    Table = [
-        hosts(),
-        timeout(),
-        port(),
-        nameservers(),
-        concurrency(?DEFAULT_EPMDS),
-        count(max_names, names, ?DEFAULT_MAX_NAMES),
-        count(max_bytes, bytes, ?DEFAULT_MAX_BYTES)
-    ],
-    call(epmd_names, Table, hosts, Hosts, with_port(Options)).
+    Table = table([
+        hosts,
+        timeout,
+        {epmd_port, port},
+        nameservers,
+        {concurrency, ?DEFAULT_EPMDS},
+        {max_names, ?DEFAULT_MAX_NAMES},
+        {max_bytes, ?DEFAULT_MAX_BYTES}
+    ]),
+    call(epmd_names, Table, {hosts, Hosts}, with_epmd_port(port, Options)).
+
+?DOC("probe/3 without being told before all is known.").
+-spec probe([target()], probe_options()) -> {ok, [probed()]} | {error, error()}.
+probe(Targets, Options) ->
+    probe(Targets, Options, fun(_) -> ok end).
+
+?DOC("""
+Looks whether nodes can be dialled, all at once, by the steps that a dial takes before its
+handshake: the host's addresses (as resolve/2), the port that the host's EPMD tells
+(PORT_PLEASE2_REQ of the EPMD protocol, a connection for each node, since an EPMD closes it after one
+reply), a connection to that port, which is closed as soon as it is made. The other node sees nothing
+of it: no line in its log, on OTP 25 and 27 with inet_tcp, inet6_tcp and inet_tls. A host whose EPMD
+does not know a node is asked once for the names that it knows (NAMES_REQ).
+
+One result for each target, in their order. Before that OnProbed is called, in the calling process,
+with results as they become known; those that are last known it may not hear of. A node that can be dialled may yet turn the dial away (another
+cookie, a name that its port does not have) or never answer it.
+
+A host that is dead or slow, or answers nonsense, costs its own nodes' results, nothing else. Of a
+host's addresses one that answers is enough, for which of them a dial takes is not known.
+""").
+-spec probe([target()], probe_options(), OnProbed :: fun(([probed(), ...]) -> term())) ->
+    {ok, [probed()]} | {error, error()}.
+probe(Targets, Options, OnProbed) ->
+    Own = [targets, node_timeout, {epmd_port, epmd_port}, port, family, source, depth],
+    Counts = [{concurrency, ?DEFAULT_PROBES}, {max_names, ?DEFAULT_NAMES_TOLD}],
+    Table = table([timeout, nameservers] ++ Own ++ Counts),
+    OnPart = fun(Part) ->
+        At = list_to_tuple(Targets),
+        OnProbed([{element(Position + 1, At), Outcome} || {Position, Outcome} <- Part])
+    end,
+    case call(probe, Table, {targets, Targets}, with_epmd_port(epmd_port, Options), OnPart) of
+        {ok, Outcomes} -> {ok, lists:zip(Targets, Outcomes)};
+        Error -> Error
+    end.
 
 ?DOC("""
 What keeps two lists of names apart: {Connect, Disconnect}, the wanted names that are not listed and
@@ -237,98 +335,20 @@ info() ->
         {error, Text} -> #{available => false, reason => unicode:characters_to_binary(Text)}
     end.
 
-%% Options
-
-name() ->
-    {name, {term, <<"a host name, as a binary">>, binary_check()}, required, <<"to look up">>}.
-
-hosts() ->
-    {hosts, {term, <<"a list of hosts, each a binary">>, binaries_check()}, required,
-        <<"names or IP addresses">>}.
-
-timeout() ->
-    {timeout, {integer, ms, 1, ?MAX_TIMEOUT_MS}, required, <<"for all of it">>}.
-
-grace() ->
-    {grace, {integer, ms, 0, ?MAX_TIMEOUT_MS}, {default, ?DEFAULT_GRACE_MS},
-        <<"for the second family, once the first has addresses">>}.
-
-family() ->
-    {family, {one_of, [inet, inet6]}, {default, inet}, <<"of the addresses">>}.
-
-nameservers() ->
-    {nameservers, {term, <<"a list of name servers, each a binary">>, binaries_check()},
-        {default, []}, <<"in place of the system's">>}.
-
-port() ->
-    {port, {term, <<"a port">>, fun check_port/1}, required, <<"of every EPMD">>}.
-
-check_port(Port) when is_integer(Port), Port >= 1, Port =< 65535 ->
-    ok;
-check_port(_) ->
-    {error,
-        <<"must be a port from 1 to 65535; where it is not given, it comes from the environment's "
-            "ERL_EPMD_PORT">>}.
-
-with_port(Options) when is_map(Options), not is_map_key(port, Options) ->
-    Options#{port => epmd_port()};
-with_port(Options) ->
-    Options.
-
-max_addresses() ->
-    count(max_addresses, addresses, ?DEFAULT_MAX_ADDRESSES).
-
-concurrency(Default) ->
-    count(concurrency, hosts, Default).
-
-count(Key, Unit, Default) ->
-    {Key, {integer, Unit, 1, ?MAX_COUNT}, {default, Default}, <<"at most">>}.
-
-binary_check() ->
-    fun(Value) ->
-        case is_binary(Value) of
-            true -> ok;
-            false -> {error, <<"must be a binary">>}
-        end
-    end.
-
-binaries_check() ->
-    fun(Value) ->
-        case is_list(Value) andalso are_binaries(Value) of
-            true -> ok;
-            false -> {error, <<"must be a list of binaries">>}
-        end
-    end.
-
-are_binaries([Element | Rest]) when is_binary(Element) -> are_binaries(Rest);
-are_binaries(Rest) -> Rest =:= [].
-
-%% Where this VM's own distribution looks for its EPMD.
-epmd_port() ->
-    case init:get_argument(epmd_port) of
-        {ok, [[Text | _] | _]} -> to_port(Text);
-        _ -> to_port(os:getenv("ERL_EPMD_PORT", integer_to_list(?DEFAULT_EPMD_PORT)))
-    end.
-
-%% What is no number is left to the check of the option.
-to_port(Text) ->
-    try
-        list_to_integer(Text)
-    catch
-        error:badarg -> Text
-    end.
-
 %% Operations
 
-call(Operation, Table, Subject, Value, Options) when is_map(Options) ->
+call(Operation, Table, Subject, Options) ->
+    call(Operation, Table, Subject, Options, fun(_Part) -> ok end).
+
+call(Operation, Table, {Subject, Value}, Options, OnPart) when is_map(Options) ->
     case barnacle_settings:check(Table, Options#{Subject => Value}) of
         {ok, Checked} ->
             TimeoutMs = maps:get(timeout, Checked),
-            run({Operation, request(Checked)}, TimeoutMs + ?MARGIN_MS);
+            run({Operation, request(Checked)}, TimeoutMs + ?MARGIN_MS, OnPart);
         {error, Problems} ->
             {error, {bad_options, Problems}}
     end;
-call(_Operation, _Table, _Subject, _Value, Options) ->
+call(_Operation, _Table, _Subject, Options, _OnPart) ->
     {error, {bad_options, [{options, Options, <<"must be a map">>}]}}.
 
 %% The core's words for options that are times say their unit.
@@ -336,11 +356,12 @@ request(Checked) ->
     maps:fold(fun(Key, Value, Request) -> Request#{key(Key) => Value} end, #{}, Checked).
 
 key(timeout) -> timeout_ms;
+key(node_timeout) -> node_timeout_ms;
 key(grace) -> grace_ms;
 key(Key) -> Key.
 
-run(Request, TimeoutMs) ->
-    case (shell()):run(Request, now_ms() + TimeoutMs) of
+run(Request, TimeoutMs, OnPart) ->
+    case (shell()):run(Request, now_ms() + TimeoutMs, OnPart) of
         {unavailable, Why} -> {error, {native_library, explain(Why)}};
         Reply -> Reply
     end.

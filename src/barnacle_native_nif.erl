@@ -9,7 +9,7 @@ The core inside the VM: operations of the native library, each stepped by the pr
 
 -behaviour(barnacle_native).
 
--export([available/0, run/2, diff/3, info/0]).
+-export([available/0, run/3, diff/3, info/0]).
 
 -spec available() -> ok | barnacle_native:unavailable().
 available() ->
@@ -22,10 +22,10 @@ available() ->
             loaded()
     end.
 
--spec run(term(), integer()) -> term() | barnacle_native:unavailable().
-run(Request, DeadlineMs) ->
+-spec run(term(), integer(), fun((term()) -> term())) -> term() | barnacle_native:unavailable().
+run(Request, DeadlineMs, OnPart) ->
     case loaded() of
-        ok -> operate(term_to_binary(Request), DeadlineMs);
+        ok -> operate(term_to_binary(Request), DeadlineMs, OnPart);
         Unavailable -> Unavailable
     end.
 
@@ -41,13 +41,13 @@ diff(Wanted, Listed, Self) ->
 info() ->
     barnacle_nif:info().
 
-operate(Request, DeadlineMs) ->
+operate(Request, DeadlineMs, OnPart) ->
     %% Made here and passed on, so that the receive skips what was in the mailbox before.
     Ref = make_ref(),
     case barnacle_nif:open(Request, Ref) of
         {ok, Operation} ->
             try
-                steps(Operation, Ref, DeadlineMs)
+                steps(Operation, Ref, DeadlineMs, OnPart)
             after
                 ok = barnacle_nif:close(Operation),
                 flush(Ref)
@@ -56,22 +56,28 @@ operate(Request, DeadlineMs) ->
             Error
     end.
 
-steps(Operation, Ref, DeadlineMs) ->
+steps(Operation, Ref, DeadlineMs, OnPart) ->
     case barnacle_nif:step(Operation) of
         {done, Reply} ->
             %% Not 'safe': the atoms are the core's own, a small set.
             binary_to_term(Reply);
+        {part, Part} ->
+            _ = OnPart(binary_to_term(Part)),
+            go_on(Operation, Ref, DeadlineMs, OnPart);
         {wait, WaitMs} ->
             receive
                 {select, Operation, Ref, ready_input} -> ok
             after wait_ms(WaitMs, DeadlineMs) -> ok
             end,
-            case now_ms() < DeadlineMs of
-                true -> steps(Operation, Ref, DeadlineMs);
-                false -> {error, timeout}
-            end;
+            go_on(Operation, Ref, DeadlineMs, OnPart);
         {error, Reason} ->
             {error, {internal, atom_to_binary(Reason)}}
+    end.
+
+go_on(Operation, Ref, DeadlineMs, OnPart) ->
+    case now_ms() < DeadlineMs of
+        true -> steps(Operation, Ref, DeadlineMs, OnPart);
+        false -> {error, timeout}
     end.
 
 wait_ms(WaitMs, DeadlineMs) ->

@@ -24,7 +24,7 @@ Loading this module never fails. Why the library could not be loaded is in the p
 -nifs([open/2, step/1, close/1, diff/3, info/0]).
 
 %% As in c_src/nif.cpp: what the library must be built for, and why its load function refuses.
--define(ABI, 1).
+-define(ABI, 2).
 -define(LOAD_REFUSALS, #{
     1 => <<"was built for another version of barnacle">>,
     2 => <<"found no memory">>,
@@ -51,7 +51,8 @@ open(_Request, _Ref) ->
 
 ?DOC("""
 Does what can be done now, in microseconds. {done, Reply}: the reply in the External Term Format;
-the operation is closed. {wait, Ms}: step again when {select, Operation, Ref, ready_input} arrives
+the operation is closed. {part, Part}: some of its results, in the same format; step again at once.
+{wait, Ms}: step again when {select, Operation, Ref, ready_input} arrives
 or Ms milliseconds have passed, whichever comes first; Ms is 0 for at once. A message may also come
 late, after a step that wasn't waiting for it any more.
 
@@ -61,6 +62,7 @@ Anything but a reference is a badarg.
 """).
 -spec step(operation()) ->
     {done, Reply :: binary()}
+    | {part, Part :: binary()}
     | {wait, Ms :: non_neg_integer() | infinity}
     | {error, closed | not_owner | select_failed}.
 step(_Operation) ->

@@ -30,6 +30,8 @@ pause or shutdown.
         departed_after => non_neg_integer(),
         connect_timeout => pos_integer(),
         max_connects => pos_integer(),
+        probe => boolean(),
+        probe_timeout => pos_integer(),
         filter => barnacle_filter:spec(),
         max_nodes => pos_integer(),
         log => barnacle_log:level(),
@@ -50,6 +52,8 @@ pause or shutdown.
     departed_after := non_neg_integer(),
     connect_timeout := pos_integer(),
     max_connects := pos_integer(),
+    probe := boolean(),
+    probe_timeout := pos_integer(),
     filter => barnacle_filter:filter(),
     max_nodes := pos_integer(),
     log := barnacle_log:level(),
@@ -97,6 +101,13 @@ table() ->
             <<"the deadline of all connects of a round together">>},
         {max_connects, {integer, nodes, 1, 10000}, {default, 64},
             <<"how many nodes are dialled at a time">>},
+        {probe, {one_of, [true, false]}, {default, true},
+            <<
+                "whether nodes are looked at before they are dialled, so that a dead host costs "
+                "little and every failure has its reason; off where `-epmd_module` is not `erl_epmd`"
+            >>},
+        {probe_timeout, {integer, ms, 1, ?DAY_MS}, {default, 1000},
+            <<"how long each node may take for that, half of `connect_timeout` at most">>},
         {filter,
             {term, <<"a predicate, or a list of patterns such as <<\"app@10.0.*\">>">>,
                 fun barnacle_filter:new/1},

@@ -114,7 +114,7 @@ badarg_test() ->
 
 info_test() ->
     ?assertMatch(
-        #{operations := Operations, abi := 1, cares := Cares, libuv := Libuv} when
+        #{operations := Operations, abi := 2, cares := Cares, libuv := Libuv} when
             is_integer(Operations) andalso is_binary(Cares) andalso is_binary(Libuv),
         barnacle_nif:info()
     ).

@@ -158,6 +158,7 @@ TEST_CASE("probe: in parts as the outcomes become known, then all in the order o
                                                .with("source", binary(""))
                                                .with("depth", atom("port"))
                                                .with("timeout_ms", integer(1000))
+                                               .with("node_timeout_ms", integer(1000))
                                                .with("concurrency", integer(256))
                                                .with("nameservers", binaries({server.nameserver()}))
                                                .bytes());

@@ -98,6 +98,56 @@ TEST_SUITE("probe: many nodes") {
         CHECK(probe(loop, options) == expected);
     }
 
+    TEST_CASE("each has its own time, and no more, where the whole has plenty") {
+        // Two silent ones at a time: the share of each is more than its own time.
+        for (const std::size_t concurrency : {2, 64}) {
+            Loop loop;
+            const ScriptedEpmd node(loop, "0.0.0.0", 0, silent);
+            std::vector<EpmdScript> scripts(4, silent);
+            scripts.push_back(knows({{"app", node.port()}}));
+            EpmdFarm farm(loop, scripts);
+            ProbeOptions options = probing(app_on(farm.hosts()), farm.port(), 4 * generous_ms);
+            options.node_timeout_ms = short_ms;
+            options.concurrency = concurrency;
+            Outcomes expected(4, failed(Code::epmd_timeout));
+            expected.push_back(ok);
+            CHECK(probe(loop, options) == expected);
+        }
+    }
+
+    TEST_CASE("a share that nobody wanted ends at the node's own time") {
+        // One place and two names that never resolve: the silent one's share is a third of all.
+        Loop loop;
+        EpmdFarm farm(loop, {silent});
+        TableResolver resolver(loop, {});
+        ProbeOptions options =
+            probing({{"app", farm.hosts()[0]}, {"app", "a.example"}, {"app", "b.example"}},
+                    farm.port(), 3 * short_ms);
+        options.concurrency = 1;
+        options.node_timeout_ms = 2 * short_ms;
+        std::vector<std::size_t> order;
+        bool done = false;
+        Probe probe(
+            loop, options, resolver.function(),
+            [&order](std::size_t target, const ProbeOutcome&) { order.push_back(target); },
+            [&done] { done = true; });
+        REQUIRE(run_until(loop, [&order] { return !order.empty(); }));
+        CHECK(order == std::vector<std::size_t>{0});
+        CHECK_FALSE(done);
+    }
+
+    TEST_CASE("a host that resolves late has its own time from then on") {
+        Loop loop;
+        const ScriptedEpmd node(loop, "127.0.0.2", 0, silent);
+        const ScriptedEpmd epmd(loop, "127.0.0.2", 0, knows({{"app", node.port()}}));
+        TableResolver resolver(loop, {});
+        Timer late(loop, [&] { resolver.unanswered.at(0)(addresses({"127.0.0.2"})); });
+        late.start(2 * short_ms);
+        ProbeOptions options = probing({{"app", "late.example"}}, epmd.port());
+        options.node_timeout_ms = short_ms;
+        CHECK(probe(loop, options, resolver.function()) == Outcomes{ok});
+    }
+
     TEST_CASE("it may be destroyed before it is done, and the resolver answer after that") {
         Loop loop;
         EpmdFarm farm(loop, {silent});

@@ -68,6 +68,7 @@ inline ProbeOptions probing(std::vector<ProbeTarget> targets, std::uint16_t epmd
             .source = std::nullopt,
             .depth = ProbeDepth::port,
             .timeout_ms = timeout_ms,
+            .node_timeout_ms = timeout_ms,
             .concurrency = 64,
             .max_names = 16};
 }

@@ -82,6 +82,7 @@ TEST_CASE("requests are read") {
     CHECK(probe.options.source == barnacle::parse_ip_address("127.0.0.3"));
     CHECK(probe.options.depth == barnacle::ProbeDepth::epmd);
     CHECK(probe.options.timeout_ms == 1);
+    CHECK(probe.options.node_timeout_ms == 2);
     CHECK(probe.nameservers == std::vector<std::string>{"127.0.0.1"});
     CHECK(probe.options.concurrency == 3);
     CHECK(probe.options.max_names == 4);
@@ -116,6 +117,7 @@ TEST_CASE("every number has its limits, and the text names them") {
         std::string not_of{};  // the operation that has others
     };
     for (const auto& limits : std::vector<Limits>{{"timeout_ms", 1, 86'400'000},
+                                                  {"node_timeout_ms", 1, 86'400'000},
                                                   {"grace_ms", 0, 86'400'000},
                                                   {"max_addresses", 1, 2'147'483'647},
                                                   {"concurrency", 1, 2'147'483'647},

@@ -118,6 +118,7 @@ inline RequestMap probe_request() {
              {"family", atom("inet")},
              {"source", binary("127.0.0.3")},
              {"depth", atom("epmd")},
+             {"node_timeout_ms", integer(2)},
              {"timeout_ms", integer(1)},
              {"nameservers", binaries({"127.0.0.1"})},
              {"concurrency", integer(3)},

@@ -1,0 +1,166 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_probe).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+What is known of nodes before they are dialled, so that no dial is made in vain.
+
+A dial to a dead host costs a process that waits for seven seconds (the kernel parameter
+net_setuptime), and ends without a word of why. barnacle_native:probe/3 takes the same steps up to
+the handshake for all nodes at once, and says. It asks as this VM's own distribution would: over the
+carrier's family, at the fixed port of -erl_epmd_port or else EPMDs (ERL_EPMD_PORT), from the address
+of inet_dist_connect_options.
+
+Where a setting or a carrier leaves open which way a dial takes, the probe goes as far as both go
+together: no further than the EPMD where inet_dist_connect_options name a port, a device or a
+namespace, no further than the host's name with a carrier that isn't OTP's. With a module of one's own
+in the place of erl_epmd (-epmd_module) nothing is known of hosts, and nothing is probed.
+""").
+
+-export([split/2, run/4]).
+
+-export_type([reason/0, settings/0, verdict/0]).
+
+?DOC("""
+What a probe says: ok, the node accepts connections; unknown, nothing that speaks against a dial; or
+why it need not be dialled. lookup_failed has also what kept the native core from looking.
+""").
+-type verdict() :: ok | unknown | {error, reason()}.
+-type reason() :: barnacle_native:probe_error() | {lookup_failed, barnacle_native:error()}.
+
+?DOC("probe: whether more than host names is looked at. probe_timeout: for each node, in ms.").
+-type settings() :: #{probe := boolean(), probe_timeout := pos_integer(), _ => _}.
+
+?DOC("""
+Which nodes are to be probed, and which can be dialled as they are. Hosts given by name are always
+looked up: net_kernel looks names up itself, one after another, and a silent name server would hold
+up every other link of the VM.
+""").
+-spec split([node()], settings()) -> #{probed := [node()], at_once := [node()]}.
+split(Nodes, Settings) ->
+    case {net_kernel:epmd_module(), depth(Settings)} of
+        {erl_epmd, lookup} ->
+            {AtOnce, Named} = lists:partition(fun is_literal/1, Nodes),
+            #{probed => Named, at_once => AtOnce};
+        {erl_epmd, _} ->
+            #{probed => Nodes, at_once => []};
+        {_Own, _} ->
+            #{probed => [], at_once => Nodes}
+    end.
+
+?DOC("""
+Probes nodes within TimeoutMs and gives a verdict on each; OnVerdicts is called with verdicts as they
+are reached, before the end. Lookups have all of TimeoutMs; once its host is resolved, a node has
+probe_timeout, but half of TimeoutMs at most: whom the probe takes longer for no dial would reach in
+time.
+""").
+-spec run([node()], settings(), TimeoutMs :: pos_integer(), OnVerdicts) -> [{node(), verdict()}] when
+    OnVerdicts :: fun(([{node(), verdict()}]) -> term()).
+run(Nodes, #{probe_timeout := ProbeMs} = Settings, TimeoutMs, OnVerdicts) ->
+    Depth = depth(Settings),
+    Options = #{
+        timeout => TimeoutMs,
+        node_timeout => min(ProbeMs, (TimeoutMs + 1) div 2),
+        depth => Depth,
+        port => fixed_port(),
+        family => family(),
+        source => source()
+    },
+    ByTarget = maps:groups_from_list(fun target/1, Nodes),
+    Verdicts = fun(Probed) -> verdicts(Probed, ByTarget, Depth) end,
+    OnProbed = fun(Probed) -> OnVerdicts(Verdicts(Probed)) end,
+    case barnacle_native:probe(maps:keys(ByTarget), Options, OnProbed) of
+        {ok, Probed} -> Verdicts(Probed);
+        {error, Reason} -> [{Node, not_looked(Node, Reason)} || Node <- Nodes]
+    end.
+
+verdicts(Probed, ByTarget, Depth) ->
+    [
+        {Node, verdict(Outcome, Host, Depth)}
+     || {{_, Host} = Target, Outcome} <- Probed, Node <- maps:get(Target, ByTarget)
+    ].
+
+verdict(ok, _Host, port) ->
+    ok;
+verdict(ok, _Host, _Depth) ->
+    unknown;
+verdict({error, not_probed}, _Host, _Depth) ->
+    unknown;
+verdict({error, nxdomain} = Error, Host, _Depth) ->
+    %% The operating system may know its own name from neither the hosts file nor DNS
+    %% (nss-myhostname), so a clear no for it is not believed; silence is, since net_kernel would
+    %% wait for it too.
+    case barnacle_names:host(node()) of
+        Host -> unknown;
+        _ -> Error
+    end;
+verdict(Error, _Host, _Depth) ->
+    Error.
+
+%% Without a look nothing speaks against a dial, but for a name.
+not_looked(Node, Reason) ->
+    case is_literal(Node) of
+        true -> unknown;
+        false -> {error, {lookup_failed, Reason}}
+    end.
+
+target(Node) ->
+    barnacle_names:split(Node).
+
+is_literal(Node) ->
+    barnacle_address:parse(barnacle_names:host(Node)) =/= error.
+
+depth(#{probe := false}) ->
+    lookup;
+depth(#{probe := true}) ->
+    case {lists:member(carrier(), ["inet_tcp", "inet6_tcp", "inet_tls", "inet6_tls"]), route()} of
+        {false, _} -> lookup;
+        {true, {from, _}} -> port;
+        {true, elsewhere} -> epmd
+    end.
+
+carrier() ->
+    case init:get_argument(proto_dist) of
+        {ok, [[Carrier | _] | _]} -> Carrier;
+        _ -> "inet_tcp"
+    end.
+
+family() ->
+    case carrier() of
+        "inet6_" ++ _ -> inet6;
+        _ -> inet
+    end.
+
+%% 0 where erl_epmd asks EPMDs. It answers for all nodes alike.
+fixed_port() ->
+    {ok, Port} = erl_epmd:listen_port_please("", ""),
+    Port.
+
+source() ->
+    case route() of
+        {from, Address} -> Address;
+        elsewhere -> <<>>
+    end.
+
+%% Where the connections of dials begin: at an address (<<>>: any), or in a way that a probe can't.
+route() ->
+    Options = application:get_env(kernel, inet_dist_connect_options, []),
+    case is_list(Options) andalso [Option || Option <- Options, chooses_route(Option)] of
+        [] -> {from, <<>>};
+        [{Key, Address}] when Key =:= ip; Key =:= ifaddr -> from(Address);
+        _ -> elsewhere
+    end.
+
+chooses_route({Key, _}) ->
+    lists:member(Key, [ip, ifaddr, port, fd, netns, bind_to_device]);
+chooses_route({raw, _, _, _}) ->
+    true;
+chooses_route(_) ->
+    false.
+
+from(Address) ->
+    case inet:is_ip_address(Address) of
+        true -> {from, barnacle_address:to_text(Address)};
+        false -> elsewhere
+    end.
