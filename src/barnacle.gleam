@@ -183,8 +183,7 @@ pub fn with_poll_interval(
   poll_interval: Int,
 ) -> Barnacle(a)
 
-/// The poll interval during the first minute and after a round that failed, in ms. By default there
-/// is none, and `with_poll_interval` is for all rounds.
+/// The poll interval during the first minute and after a round that failed, in ms. None by default.
 @external(erlang, "barnacle_gleam", "with_eager_poll_interval")
 pub fn with_eager_poll_interval(
   barnacle: Barnacle(a),
@@ -199,8 +198,7 @@ pub fn with_disconnect(
   disconnect: setting.Disconnect,
 ) -> Barnacle(a)
 
-/// How long complete discoveries must have missed a node until it counts as departed, in ms. 60000
-/// by default.
+/// How long complete discoveries must have missed a departed node, in ms. 60000 by default.
 @external(erlang, "barnacle_gleam", "with_departed_after")
 pub fn with_departed_after(
   barnacle: Barnacle(a),
@@ -219,6 +217,17 @@ pub fn with_connect_timeout(
 pub fn with_max_connects(
   barnacle: Barnacle(a),
   max_connects: Int,
+) -> Barnacle(a)
+
+/// Whether nodes are looked at before they are dialled, for speed and for reasons. Yes by default.
+@external(erlang, "barnacle_gleam", "with_probe")
+pub fn with_probe(barnacle: Barnacle(a), probe: Bool) -> Barnacle(a)
+
+/// How long each node may take for that, in ms: half the connect timeout at most. 1000 by default.
+@external(erlang, "barnacle_gleam", "with_probe_timeout")
+pub fn with_probe_timeout(
+  barnacle: Barnacle(a),
+  probe_timeout: Int,
 ) -> Barnacle(a)
 
 /// Which of the discovered nodes to link. By default all. A node that does not pass is neither
@@ -263,8 +272,7 @@ pub fn with_nameservers(
   nameservers: List(String),
 ) -> Barnacle(dns.LookupError)
 
-/// For `dns`: once A or AAAA has brought addresses, how long the other one is waited for, in ms.
-/// 1000 by default.
+/// For `dns`: how long A or AAAA is waited for once the other is there, in ms. 1000 by default.
 @external(erlang, "barnacle_gleam", "with_grace")
 pub fn with_grace(
   barnacle: Barnacle(dns.LookupError),
@@ -292,10 +300,9 @@ pub fn with_epmd_port(
   port: Int,
 ) -> Barnacle(List(#(String, hosts.HostError)))
 
-/// Starts a barnacle, linked to the calling process. Its first round begins at once.
-///
-/// `InitFailed` says in words what is wrong and what to do: settings (all of them at once), a name
-/// that is taken, the native library that is not built. The caller lives on.
+/// Starts a barnacle, linked to the calling process. Its first round begins at once. `InitFailed`
+/// says in words what is wrong and what to do: settings (all of them at once), a name that is taken,
+/// the native library that is not built. The caller lives on.
 @external(erlang, "barnacle_gleam", "start")
 pub fn start(
   barnacle: Barnacle(a),
@@ -331,9 +338,8 @@ pub fn refresh(
   timeout: Int,
 ) -> Result(List(atom.Atom), RefreshError(a))
 
-/// Stops polling until the next `refresh`. When it has returned, no further node is linked or
-/// unlinked; a round that was running may still tell the listener. Exits the caller as `refresh`
-/// does.
+/// Stops polling until the next `refresh`. When it has returned, nobody is linked or unlinked any
+/// more; a round that was running may still tell the listener. Exits the caller as `refresh` does.
 @external(erlang, "barnacle_gleam", "pause")
 pub fn pause(subject: process.Subject(Message(a)), timeout: Int) -> Nil
 
@@ -380,14 +386,12 @@ pub fn await(
   timeout: Int,
 ) -> Result(Nil, Nil)
 
-/// Whether the goal is reached at this moment, for a readiness probe. `False` where the barnacle has
-/// ended.
+/// Whether the goal is reached now, for a readiness probe. `False` where the barnacle has ended.
 @external(erlang, "barnacle_gleam", "ready")
 pub fn ready(subject: process.Subject(Message(a)), goal: Goal) -> Bool
 
 /// One round without a process that polls; settings of polling, names and listeners do not matter.
-/// Exits the caller where settings are wrong, the native library is not built, or a function of a
-/// custom strategy crashed.
+/// Exits the caller for wrong settings, a native library not built, and as `refresh` does.
 @external(erlang, "barnacle_gleam", "run_once")
 pub fn run_once(
   barnacle: Barnacle(a),

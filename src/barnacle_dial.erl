@@ -6,8 +6,8 @@
 ?MODULEDOC("""
 Many dials at once, a bounded number at a time, under one deadline.
 
-Nodes that are to be probed first are probed all together by a process of its own. Each is dialled as
-soon as the probe says that it can be, so neither a silent name server nor a dead host holds up
+Nodes that are to be probed first are probed all together by a process of its own. Each is dialled
+as soon as the probe says that it can be, so neither a silent name server nor a dead host holds up
 anybody else.
 """).
 
@@ -34,7 +34,7 @@ deadline came before its dial ended; not_dialled, before its dial had a place.
 
 ?DOC("Probes nodes within TimeoutMs: barnacle_probe:run/4.").
 -type probe() ::
-    fun(([node()], TimeoutMs :: pos_integer(), OnVerdicts :: fun((verdicts()) -> term())) -> verdicts()).
+    fun(([node()], TimeoutMs :: pos_integer(), fun((verdicts()) -> term())) -> verdicts()).
 
 -type options() :: #{
     deadline_ms := integer(),
@@ -43,8 +43,8 @@ deadline came before its dial ended; not_dialled, before its dial had a place.
     probe := probe()
 }.
 
-%% dials: those that wait for a place, each with the reason should it fail. unseen: those whose probe
-%% has no verdict yet. ref: of the prober's messages, its monitor too once there is one.
+%% dials: those that wait for a place, each with the reason should it fail. unseen: those whose
+%% probe has no verdict yet. ref: of the prober's messages, its monitor too once there is one.
 -record(dials, {
     dials = [] :: [dial()],
     running = #{} :: #{reference() => {pid(), dial()}},
@@ -136,10 +136,17 @@ judge({Node, Verdict}, #dials{unseen = Unseen, dials = Queue} = Dials0) when
     case Verdict of
         ok -> Dials#dials{dials = [{Node, handshake_failed} | Queue]};
         unknown -> Dials#dials{dials = [{Node, failed_to_connect} | Queue]};
-        {error, Reason} -> failed(Node, Reason, Dials)
+        {error, Reason} -> not_dialled(Node, Reason, Dials)
     end;
 judge(_Judged, Dials) ->
     Dials.
+
+%% Who leaves is not missed.
+not_dialled(Node, Reason, Dials) ->
+    case barnacle_registry:has_left(Node) of
+        true -> Dials;
+        false -> failed(Node, Reason, Dials)
+    end.
 
 probe_ended({verdicts, Verdicts}, Dials) ->
     judged(Verdicts, Dials);
@@ -148,7 +155,6 @@ probe_ended(_Crash, #dials{unseen = Unseen} = Dials) ->
 
 ended(_Dial, {result, true}, Dials) ->
     Dials;
-%% Who leaves is not missed.
 ended(_Dial, {result, left}, Dials) ->
     Dials;
 ended({Node, _}, {result, ignored}, Dials) ->

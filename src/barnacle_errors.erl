@@ -173,24 +173,90 @@ strategies() ->
     ].
 
 connects() ->
+    not_alive() ++ probes() ++ dials().
+
+not_alive() ->
     [
         connect(Why, Gleam, Phrase, Fix)
      || {Why, Gleam, Phrase, Fix} <- [
             {local_node_is_not_alive, <<"LocalNodeIsNotAlive">>, <<"this node is not alive">>,
                 <<"start the VM with a name (`--name`, `-sname`)">>},
-            {timeout, <<"FailedToConnect">>, <<"timed out">>,
-                <<
-                    "the host does not answer: a dead host, a firewall; a larger `connect_timeout` "
-                    "only if it is slow"
-                >>},
-            {nxdomain, <<"FailedToConnect">>, <<"the name does not exist">>,
-                <<"the host part of the node's name does not resolve here; so for all of `dns`">>},
-            {failed_to_connect, <<"FailedToConnect">>, <<"the connect failed">>,
-                <<"no such node there, another cookie, or short against long names">>},
             {invalid_node_name, <<"FailedToConnect">>, <<"not a valid node name">>,
                 <<"a node is `basename@host`, 255 bytes at most">>},
             {paused, <<"FailedToConnect">>, <<"paused">>,
                 <<"`pause` came before it was dialled; `refresh` resumes">>}
+        ]
+    ].
+
+%% Why nodes are not dialled: barnacle_probe:reason/0.
+probes() ->
+    [
+        connect(Why, <<"FailedToConnect">>, Phrase, Fix)
+     || {Why, Phrase, Fix} <- [
+            {nxdomain, <<"the name does not exist">>,
+                <<"the host part of the node's name does not resolve here: correct it, or DNS">>},
+            {{lookup_failed, 'Why'}, <<"its host's name could not be looked up">>,
+                <<
+                    "name servers do not answer as they should: what `Why` says above; "
+                    "`{posix, eafnosupport}` is an IPv6 address without `-proto_dist inet6_tcp`"
+                >>},
+            {host_silent, <<"its host does not answer">>,
+                <<
+                    "a dead host, or a firewall before it; a larger `probe_timeout` only if it is "
+                    "far away"
+                >>},
+            {host_unreachable, <<"there is no way to its host">>,
+                <<"the network says so: the host is down, or a route is missing">>},
+            {epmd_refused, <<"no EPMD runs on its host">>,
+                <<
+                    "no node was started there yet, or its EPMD has another port "
+                    "(`ERL_EPMD_PORT`)"
+                >>},
+            {epmd_timeout, <<"its host's EPMD does not answer">>,
+                <<"what listens there hangs: restart the EPMD, or the host">>},
+            {epmd_bad_reply, <<"what answers on its host is no EPMD">>,
+                <<"another program or a proxy has the EPMD's port: correct `ERL_EPMD_PORT`">>},
+            {{not_registered, 'Names'}, <<"its host's EPMD does not know it">>,
+                <<
+                    "the node is down or has another name: the EPMD knows `Names`; start it, or "
+                    "correct the name"
+                >>},
+            {port_refused, <<"nothing listens on its distribution port">>,
+                <<"the node is down, and where there is an EPMD, that has not noticed yet">>},
+            {port_silent, <<"its distribution port does not answer">>,
+                <<
+                    "a firewall lets the EPMD's port through and not the node's: open "
+                    "`inet_dist_listen_min` to `_max`"
+                >>},
+            {not_probed, <<"there was no time to look at it">>,
+                <<"name servers are slow, or a larger `connect_timeout` is needed for so many">>},
+            {{posix, 'Errno'}, <<"the system failed">>,
+                <<
+                    "`emfile`: more descriptors (`ulimit -n`); `eaddrnotavail`: a wrong source "
+                    "address"
+                >>}
+        ]
+    ].
+
+%% What became of dials: barnacle_dial:reason/0.
+dials() ->
+    [
+        connect(Why, <<"FailedToConnect">>, Phrase, Fix)
+     || {Why, Phrase, Fix} <- [
+            {handshake_failed, <<"it turned the connect away">>,
+                <<
+                    "another cookie, short against long names, TLS against none, or another node "
+                    "on its port; its log may say which"
+                >>},
+            {timeout, <<"timed out">>,
+                <<
+                    "the node accepts connections and does not speak: it hangs; a larger "
+                    "`connect_timeout` only if it is slow"
+                >>},
+            {not_dialled, <<"its turn did not come">>,
+                <<"many nodes hang: raise `max_connects` or `connect_timeout`">>},
+            {failed_to_connect, <<"the connect failed">>,
+                <<"without `probe` nothing more is known: the node is down, or turned it away">>}
         ]
     ].
 

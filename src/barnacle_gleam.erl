@@ -28,6 +28,8 @@ that errors of discovery are Gleam's wherever they turn up.
     with_departed_after/2,
     with_connect_timeout/2,
     with_max_connects/2,
+    with_probe/2,
+    with_probe_timeout/2,
     with_filter/2,
     with_max_nodes/2,
     with_log/2,
@@ -154,6 +156,14 @@ with_connect_timeout(Builder, Ms) ->
 -spec with_max_connects(builder(), integer()) -> builder().
 with_max_connects(Builder, Max) ->
     Builder#{max_connects => Max}.
+
+-spec with_probe(builder(), boolean()) -> builder().
+with_probe(Builder, Probe) ->
+    Builder#{probe => Probe}.
+
+-spec with_probe_timeout(builder(), integer()) -> builder().
+with_probe_timeout(Builder, Ms) ->
+    Builder#{probe_timeout => Ms}.
 
 %% What is no Filter stays as it is; the check of the options says so.
 -spec with_filter(builder(), {patterns, [binary()]} | {predicate, fun((binary()) -> boolean())}) ->

@@ -45,10 +45,10 @@ watch() ->
     ok = net_kernel:monitor_nodes(true, [{node_type, all}, nodedown_reason]).
 
 ?DOC("""
-Dials nodes, at most max_connects at a time, and gives those that are not connected at the end,
-each with the reason: local_node_is_not_alive, paused, why it was not dialled
-(barnacle_probe:reason/0), or what became of its dial (barnacle_dial:reason/0), which after a timeout
-goes on and may yet succeed.
+Dials nodes, at most max_connects at a time, and gives those that are not connected at the end, each
+with the reason: local_node_is_not_alive, paused, why it was not dialled (barnacle_probe:reason/0),
+or what became of its dial (barnacle_dial:reason/0), which after a timeout goes on and may yet
+succeed.
 """).
 -spec connect([node()], settings(), barnacle_gate:gate()) -> [failure()].
 connect([], _Settings, _Gate) ->

@@ -201,7 +201,7 @@ Runs an operation for the calling process: a request of include/barnacle_core.hp
 Parts of the result go to OnPart as they become known. Past DeadlineMs, a monotonic time in ms,
 {error, timeout}. It is over when the caller dies.
 """).
--callback run(Request :: term(), DeadlineMs :: integer(), OnPart :: fun((Part :: term()) -> term())) ->
+-callback run(Request :: term(), DeadlineMs :: integer(), OnPart :: fun((term()) -> term())) ->
     Reply :: term() | unavailable().
 
 ?DOC("What diff/3 of this module gives.").
@@ -280,14 +280,15 @@ probe(Targets, Options) ->
 ?DOC("""
 Looks whether nodes can be dialled, all at once, by the steps that a dial takes before its
 handshake: the host's addresses (as resolve/2), the port that the host's EPMD tells
-(PORT_PLEASE2_REQ of the EPMD protocol, a connection for each node, since an EPMD closes it after one
-reply), a connection to that port, which is closed as soon as it is made. The other node sees nothing
-of it: no line in its log, on OTP 25 and 27 with inet_tcp, inet6_tcp and inet_tls. A host whose EPMD
-does not know a node is asked once for the names that it knows (NAMES_REQ).
+(PORT_PLEASE2_REQ of the EPMD protocol, a connection for each node, since an EPMD closes it after
+one reply), a connection to that port, which is closed as soon as it is made. The other node sees
+nothing of it: no line in its log, on OTP 25 and 27 with inet_tcp, inet6_tcp and inet_tls. A host
+whose EPMD does not know a node is asked once for the names that it knows (NAMES_REQ).
 
 One result for each target, in their order. Before that OnProbed is called, in the calling process,
-with results as they become known; those that are last known it may not hear of. A node that can be dialled may yet turn the dial away (another
-cookie, a name that its port does not have) or never answer it.
+with results as they become known; those that are last known it may not hear of. A node that can be
+dialled may yet turn the dial away (another cookie, a name that its port does not have) or never
+answer it.
 
 A host that is dead or slow, or answers nonsense, costs its own nodes' results, nothing else. Of a
 host's addresses one that answers is enough, for which of them a dial takes is not known.

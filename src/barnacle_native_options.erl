@@ -22,8 +22,8 @@ meanings, units and defaults stand there, in the types of options.
 The rows of these options: by their names, or with what differs from function to function, the name
 of an EPMD's port and the default of a number.
 """).
--spec table([atom() | {epmd_port, atom()} | {concurrency | max_names | max_bytes, pos_integer()}]) ->
-    barnacle_settings:table().
+-spec table([Name | {epmd_port, Name} | {Name, Default}]) -> barnacle_settings:table() when
+    Name :: atom(), Default :: pos_integer().
 table(Options) ->
     [row(Option) || Option <- Options].
 

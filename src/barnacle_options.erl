@@ -103,8 +103,8 @@ table() ->
             <<"how many nodes are dialled at a time">>},
         {probe, {one_of, [true, false]}, {default, true},
             <<
-                "whether nodes are looked at before they are dialled, so that a dead host costs "
-                "little and every failure has its reason; off where `-epmd_module` is not `erl_epmd`"
+                "whether nodes are looked at before they are dialled, so that dead hosts cost "
+                "little and failures have reasons; off where `-epmd_module` is not `erl_epmd`"
             >>},
         {probe_timeout, {integer, ms, 1, ?DAY_MS}, {default, 1000},
             <<"how long each node may take for that, half of `connect_timeout` at most">>},

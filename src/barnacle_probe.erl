@@ -9,13 +9,13 @@ What is known of nodes before they are dialled, so that no dial is made in vain.
 A dial to a dead host costs a process that waits for seven seconds (the kernel parameter
 net_setuptime), and ends without a word of why. barnacle_native:probe/3 takes the same steps up to
 the handshake for all nodes at once, and says. It asks as this VM's own distribution would: over the
-carrier's family, at the fixed port of -erl_epmd_port or else EPMDs (ERL_EPMD_PORT), from the address
-of inet_dist_connect_options.
+carrier's family, at the fixed port of -erl_epmd_port or else EPMDs (ERL_EPMD_PORT), from the
+address of inet_dist_connect_options.
 
 Where a setting or a carrier leaves open which way a dial takes, the probe goes as far as both go
 together: no further than the EPMD where inet_dist_connect_options name a port, a device or a
-namespace, no further than the host's name with a carrier that isn't OTP's. With a module of one's own
-in the place of erl_epmd (-epmd_module) nothing is known of hosts, and nothing is probed.
+namespace, no further than the host's name with a carrier that isn't OTP's. With a module of one's
+own in the place of erl_epmd (-epmd_module) nothing is known of hosts, and nothing is probed.
 """).
 
 -export([split/2, run/4]).
@@ -50,13 +50,13 @@ split(Nodes, Settings) ->
     end.
 
 ?DOC("""
-Probes nodes within TimeoutMs and gives a verdict on each; OnVerdicts is called with verdicts as they
-are reached, before the end. Lookups have all of TimeoutMs; once its host is resolved, a node has
-probe_timeout, but half of TimeoutMs at most: whom the probe takes longer for no dial would reach in
-time.
+Probes nodes within TimeoutMs and gives a verdict on each; OnVerdicts is called with verdicts as
+they are reached, before the end. Lookups have all of TimeoutMs; once its host is resolved, a node
+has probe_timeout, but half of TimeoutMs at most: whom the probe takes longer for no dial would
+reach in time.
 """).
--spec run([node()], settings(), TimeoutMs :: pos_integer(), OnVerdicts) -> [{node(), verdict()}] when
-    OnVerdicts :: fun(([{node(), verdict()}]) -> term()).
+-spec run([node()], settings(), TimeoutMs :: pos_integer(), OnVerdicts) -> Verdicts when
+    OnVerdicts :: fun((Verdicts) -> term()), Verdicts :: [{node(), verdict()}].
 run(Nodes, #{probe_timeout := ProbeMs} = Settings, TimeoutMs, OnVerdicts) ->
     Depth = depth(Settings),
     Options = #{

@@ -14,6 +14,8 @@ defaults_test() ->
             departed_after := 60000,
             connect_timeout := 5000,
             max_connects := 64,
+            probe := true,
+            probe_timeout := 1000,
             strategy_timeout := 30000,
             disconnect := departed
         },
@@ -130,6 +132,8 @@ bad_test_() ->
                 {departed_after, -1},
                 {connect_timeout, infinity},
                 {max_connects, 0},
+                {probe, yes},
+                {probe_timeout, 0},
                 {strategy_timeout, 1.5},
                 {eager_poll_interval, 0}
             ]

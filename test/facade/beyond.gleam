@@ -36,6 +36,8 @@ pub fn with_every_setting(
   let barnacle = barnacle.with_departed_after(barnacle, 1)
   let barnacle = barnacle.with_connect_timeout(barnacle, 1)
   let barnacle = barnacle.with_max_connects(barnacle, 1)
+  let barnacle = barnacle.with_probe(barnacle, False)
+  let barnacle = barnacle.with_probe_timeout(barnacle, 1)
   let barnacle = barnacle.with_filter(barnacle, setting.Patterns(["app@*"]))
   let barnacle = barnacle.with_max_nodes(barnacle, 1)
   let barnacle = barnacle.with_log(barnacle, setting.Warning)

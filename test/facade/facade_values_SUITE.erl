@@ -62,6 +62,7 @@ wrong_settings_are_named(_) ->
             {barnacle:with_departed_after(Epmd, -1), ["departed_after => -1"]},
             {barnacle:with_connect_timeout(Epmd, 0), ["connect_timeout => 0"]},
             {barnacle:with_max_connects(Epmd, 0), ["max_connects => 0"]},
+            {barnacle:with_probe_timeout(Epmd, 0), ["probe_timeout => 0"]},
             {barnacle:with_strategy_timeout(Epmd, 0), ["strategy_timeout => 0"]},
             {barnacle:with_filter(Epmd, {patterns, []}), ["filter => []"]},
             {barnacle:with_filter(Epmd, rubbish), ["filter => rubbish"]},
