@@ -9,20 +9,29 @@ namespace barnacle {
 
 namespace {
 
-// Of a connect that failed: `refused` and `silent` say the same for the port that it was to.
-ProbeError connect_error(int posix_errno, ProbeErrorCode refused, ProbeErrorCode silent) {
+// What a connect that failed says. A reset may come together with the connection, or after it was
+// seen: `reset` is what the second comes to, so that it makes no difference.
+struct Meanings {
+    ProbeErrorCode refused;
+    ProbeErrorCode silent;
+    ProbeOutcome reset;
+};
+
+ProbeOutcome failed_connect(int posix_errno, const Meanings& meanings) {
     switch (posix_errno) {
         case ECONNREFUSED:
-            return {.code = refused};
+            return ProbeError{.code = meanings.refused};
         case ETIMEDOUT:
-            return {.code = silent};
+            return ProbeError{.code = meanings.silent};
+        case ECONNRESET:
+            return meanings.reset;
         case EHOSTUNREACH:
         case EHOSTDOWN:
         case ENETUNREACH:
         case ENETDOWN:
-            return {.code = ProbeErrorCode::host_unreachable};
+            return ProbeError{.code = ProbeErrorCode::host_unreachable};
         default:
-            return {.code = ProbeErrorCode::posix, .posix_errno = posix_errno};
+            return ProbeError{.code = ProbeErrorCode::posix, .posix_errno = posix_errno};
     }
 }
 
@@ -59,8 +68,10 @@ void NodeProbe::ask_epmd() {
             .on_connected = [this](IpAddress address) { on_epmd_connected(address); },
             .on_failed =
                 [this](int error) {
-                    finish(connect_error(error, ProbeErrorCode::epmd_refused,
-                                         ProbeErrorCode::host_silent));
+                    finish(failed_connect(
+                        error, {.refused = ProbeErrorCode::epmd_refused,
+                                .silent = ProbeErrorCode::host_silent,
+                                .reset = ProbeError{.code = ProbeErrorCode::epmd_bad_reply}}));
                 },
             .on_bytes = [this](std::string_view bytes) { on_epmd_bytes(bytes); },
             .on_end = [this](int) { finish(ProbeError{.code = ProbeErrorCode::epmd_bad_reply}); },
@@ -100,7 +111,10 @@ void NodeProbe::connect_to_port(std::uint16_t port) {
             .on_connected = [this](IpAddress) { finish(std::nullopt); },
             .on_failed =
                 [this, silent](int error) {
-                    finish(connect_error(error, ProbeErrorCode::port_refused, silent));
+                    // What comes of a dial to one who accepts and resets, the dial finds out.
+                    finish(failed_connect(error, {.refused = ProbeErrorCode::port_refused,
+                                                  .silent = silent,
+                                                  .reset = std::nullopt}));
                 },
             .on_bytes = [](std::string_view) {},
             .on_end = [](int) {},

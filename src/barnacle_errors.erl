@@ -245,13 +245,13 @@ dials() ->
      || {Why, Phrase, Fix} <- [
             {handshake_failed, <<"it turned the connect away">>,
                 <<
-                    "another cookie, short against long names, TLS against none, or another node "
-                    "on its port; its log may say which"
+                    "another cookie, short against long names, TLS there and not here, or another "
+                    "node on its port; its log may say which"
                 >>},
             {timeout, <<"timed out">>,
                 <<
-                    "the node accepts connections and does not speak: it hangs; a larger "
-                    "`connect_timeout` only if it is slow"
+                    "the node accepts connections and does not speak: it hangs, or TLS is here and "
+                    "not there; a larger `connect_timeout` only if it is slow"
                 >>},
             {not_dialled, <<"its turn did not come">>,
                 <<"many nodes hang: raise `max_connects` or `connect_timeout`">>},

@@ -233,7 +233,7 @@ refusing_hosts_are_named(_) ->
     Dead = [list_to_atom("app@" ++ inet:ntoa(bed_ports:address())) || _ <- lists:seq(1, 3)],
     start_members([First], (patient())#{strategy => {epmd, Dead}}),
     {error, {connect_error, Failed}} = refresh(First),
-    ?assertEqual(lists:sort([{Node, failed_to_connect} || Node <- Dead]), lists:sort(Failed)),
+    ?assertEqual(lists:sort([{Node, port_refused} || Node <- Dead]), lists:sort(Failed)),
     ?assertEqual(lists:sort([atom_to_binary(Node) || Node <- Dead]), wanted(First)).
 
 silent_dns_for_host_names_delays_nobody(_) ->

@@ -9,7 +9,8 @@
 -export([all/0, groups/0, suite/0]).
 -export([
     real_names/1, real_without_nodes/1, local_discovery/1, local_discovery_without_epmd/1,
-    own_port_is_the_default/1,
+    own_port_is_the_default/1, every_reason_is_named/1, no_probe_no_reason/1,
+    peers_see_nothing_of_a_probe/1,
     well_behaved/1, in_small_pieces/1, other_port_in_header/1, no_epmd/1, broken_replies/1,
     endless_replies/1, silent_ones/1, more_names_than_allowed/1, many_hosts_at_once/1,
     more_hosts_than_at_once/1, host_names/1, host_name_with_silent_dns/1
@@ -28,7 +29,8 @@ groups() ->
     [
         {real, [parallel], [
             real_names, real_without_nodes, local_discovery, local_discovery_without_epmd,
-            own_port_is_the_default
+            own_port_is_the_default, every_reason_is_named, no_probe_no_reason,
+            peers_see_nothing_of_a_probe
         ]},
         {fake, [parallel], [
             well_behaved, in_small_pieces, other_port_in_header, no_epmd, broken_replies,
@@ -90,6 +92,115 @@ own_port_is_the_default(_Config) ->
     {_Epmd, [Node]} = epmd_with(["a"]),
     Args = [[<<"127.0.0.1">>], #{timeout => ?LONG_MS}],
     {ok, [{_, {ok, [{<<"a">>, _}]}}]} = bed_node:call(Node, barnacle_native, epmd_names, Args).
+
+%% One round meets a node for every way in which one can be missed, and joins the one that is there.
+every_reason_is_named(_Config) ->
+    {Epmd, [First, Live]} = epmd_with(["first", "live"]),
+    Port = bed_epmd:port(Epmd),
+    Common = #{host => {127, 0, 0, 1}, epmd_port => Port},
+    [Other, Hung] = bed_nodes:start_link(Common, [
+        #{name => "other", cookie => "another"}, #{name => "hung"}
+    ]),
+    ok = bed_node:suspend(Hung),
+    Stale = bed_epmd_entry:register("stale", bed_ports:port({127, 0, 0, 1}), Port),
+    [Bad, Silent, Dead, Nobody] = bed_ports:addresses(4),
+    Server = bed_epmd_script:start_link({Bad, Port}, []),
+    %% One that accepts and does not speak, and one that accepts nobody: its queue is full.
+    {ok, Hears} = gen_tcp:listen(Port, [{ip, Silent}]),
+    {ok, Full} = gen_tcp:listen(Port, [{ip, Dead}, {backlog, 0}]),
+    {ok, Queued} = gen_tcp:connect(Dead, Port, []),
+    Reasons = [
+        {bed_node:name(Other), handshake_failed},
+        {bed_node:name(Hung), timeout},
+        {'stale@127.0.0.1', port_refused},
+        {'none@127.0.0.1', not_registered},
+        {on("app", Bad), epmd_bad_reply},
+        {on("app", Silent), epmd_timeout},
+        {on("app", Nobody), epmd_refused},
+        {on("app", Dead), host_silent},
+        {'app@h.invalid', nxdomain},
+        {'app@::1', lookup_failed}
+    ],
+    Options = #{
+        strategy => {epmd, [bed_node:name(Live) | [Node || {Node, _} <- Reasons]]},
+        connect_timeout => 2 * ?SHORT_MS
+    },
+    {error, {connect_error, Failed}} =
+        bed_node:call(First, barnacle_cluster, run_once, [Options]),
+    ?assertEqual(
+        lists:sort(Reasons),
+        lists:sort([{Node, tag(Why)} || {Node, Why} <- Failed])
+    ),
+    {not_registered, Known} = proplists:get_value('none@127.0.0.1', Failed),
+    ?assertEqual(
+        [<<"first">>, <<"hung">>, <<"live">>, <<"other">>, <<"stale">>], lists:sort(Known)
+    ),
+    ?assertEqual([bed_node:name(Live)], bed_node:visible(First)),
+    ok = bed_node:resume(Hung),
+    ok = bed_epmd_script:stop(Server),
+    [ok = gen_tcp:close(Socket) || Socket <- [Stale, Hears, Full, Queued]].
+
+tag(Why) when is_tuple(Why) -> element(1, Why);
+tag(Why) -> Why.
+
+on(Base, Address) ->
+    list_to_atom(Base ++ "@" ++ inet:ntoa(Address)).
+
+no_probe_no_reason(_Config) ->
+    {_Epmd, [First, Live]} = epmd_with(["first", "live"]),
+    Names = ['none@127.0.0.1', bed_node:name(Live)],
+    Options = #{strategy => {epmd, Names}, probe => false},
+    ?assertEqual(
+        {error, {connect_error, [{'none@127.0.0.1', failed_to_connect}]}},
+        bed_node:call(First, barnacle_cluster, run_once, [Options])
+    ),
+    ?assertEqual([bed_node:name(Live)], bed_node:visible(First)).
+
+%% No line in a log, no process and no port are left behind, whatever carries the distribution.
+peers_see_nothing_of_a_probe(Config) ->
+    Dir = proplists:get_value(priv_dir, Config),
+    Tls = [
+        {["-proto_dist", "inet_tls", "-ssl_dist_optfile", bed_tls:options(Dir)], {127, 0, 0, 1}}
+     || code:which(inet_tls_dist) =/= non_existing
+    ],
+    Here6 = {0, 0, 0, 0, 0, 0, 0, 1},
+    Carriers = [{[], {127, 0, 0, 1}}, {["-proto_dist", "inet6_tcp"], Here6}] ++ Tls,
+    Epmd = bed_epmd:start_link(),
+    lists:foreach(
+        fun({N, {Args, Host}}) -> sees_nothing(Epmd, Host, Args, filename:join(Dir, ["log", N])) end,
+        lists:enumerate($a, Carriers)
+    ).
+
+sees_nothing(Epmd, Host, Args, Log) ->
+    Handler = io_lib:format("[{handler,default,logger_std_h,#{config=>#{file=>~p}}}]", [Log]),
+    {ok, Peer} = bed_node:start_link(#{
+        name => "peer", host => Host, epmd_port => bed_epmd:port(Epmd),
+        args => ["-kernel", "logger", lists:flatten(Handler) | Args]
+    }),
+    Target = {<<"peer">>, list_to_binary(inet:ntoa(Host))},
+    Options = #{
+        timeout => ?LONG_MS,
+        epmd_port => bed_epmd:port(Epmd),
+        family => barnacle_address:family(Host)
+    },
+    Count = fun() ->
+        [bed_node:call(Peer, erlang, system_info, [What]) || What <- [process_count, port_count]]
+    end,
+    Before = Count(),
+    {ok, Probed} = barnacle_native:probe(lists:duplicate(20, Target), Options),
+    ?assertEqual(lists:duplicate(20, {Target, ok}), Probed),
+    %% The first connection over TLS starts a process that stays; twenty start no twenty.
+    ok = bed_wait:until(as_before, fun() ->
+        Now = Count(),
+        lists:all(fun({N, B}) -> N =< B + 1 end, lists:zip(Now, Before)) orelse {Now, Before}
+    end),
+    ok = bed_node:call(Peer, logger_std_h, filesync, [default]),
+    ?assertEqual({ok, <<>>}, file:read_file(Log)),
+    %% That is where its words would be.
+    ok = bed_node:call(Peer, logger, notice, ["a word"]),
+    ok = bed_node:call(Peer, logger_std_h, filesync, [default]),
+    {ok, <<_, _/binary>>} = file:read_file(Log),
+    ok = bed_node:stop(Peer).
 
 epmd_with(Names) ->
     Epmd = bed_epmd:start_link(),

@@ -44,16 +44,23 @@ tls(Config) ->
 tls_mesh(Config) ->
     Options = bed_tls:options(proplists:get_value(priv_dir, Config)),
     Args = ["-proto_dist", "inet_tls", "-ssl_dist_optfile", Options],
-    Nodes = [First | _] = bed_hosts:nodes(bed_hosts:start_link(loopback, 3), #{args => Args}),
+    [Other | Hosts] = bed_hosts:start_link(loopback, 4),
+    Nodes = [First | _] = bed_hosts:nodes(Hosts, #{args => Args}),
     bed_story:members(Nodes, #{strategy => {epmd, bed_story:names(Nodes)}}),
     ok = bed_nodes:await_mesh(Nodes),
     ?assertEqual([tls, tls], bed_node:call(First, bed_tls, carriers, [])),
-    %% Who speaks plain TCP is turned away, and named.
-    [Plain] = bed_hosts:nodes(bed_hosts:start_link(loopback, 1), #{}),
+    %% Who speaks plain TCP takes the beginning of TLS for a long message and waits for its end.
+    [Plain] = bed_hosts:nodes([Other], #{}),
     Name = bed_node:name(Plain),
     ?assertMatch(
-        {error, {connect_error, [{Name, failed_to_connect}]}},
+        {error, {connect_error, [{Name, timeout}]}},
         bed_node:call(First, barnacle_cluster, run_once, [#{strategy => {epmd, [Name]}}])
+    ),
+    %% The other way round it is turned away.
+    FirstName = bed_node:name(First),
+    ?assertMatch(
+        {error, {connect_error, [{FirstName, handshake_failed}]}},
+        bed_node:call(Plain, barnacle_cluster, run_once, [#{strategy => {epmd, [FirstName]}}])
     ).
 
 %% Nobody but the barnacles brings them together.

@@ -158,6 +158,17 @@ TEST_SUITE("probe: one node") {
         CHECK(probe_one(knows({{"app", hung.port()}})) == ok);
     }
 
+    TEST_CASE("that resets who comes is ok: only a dial can tell") {
+        for (int i = 0; i < 50; ++i) {
+            Loop loop;
+            const ScriptedEpmd node(loop, "127.0.0.2", 0,
+                                    {.pieces = {}, .end = End::reset, .waits_for_request = false});
+            ProbeOptions options = probing({{"app", "127.0.0.2"}}, 4369);
+            options.port = node.port();
+            CHECK(probe(loop, options) == Outcomes{ok});
+        }
+    }
+
     TEST_CASE("with a fixed port is asked for there, and no EPMD is") {
         Loop loop;
         const ScriptedEpmd node(loop, "127.0.0.2", 0, silent);
