@@ -34,8 +34,7 @@ import gleam/otp/supervision
 /// failed is told by. Nothing runs before `start`, `child_spec` or `run_once`.
 pub type Barnacle(error)
 
-/// What a running barnacle takes. Its subject is used with `refresh`, `pause`, `shutdown` and
-/// `status`; there is no message to send by hand.
+/// What a running barnacle takes from `refresh`, `pause` and the others; none is sent by hand.
 pub type Message(error)
 
 /// Functions of one's own in the place of a built-in strategy: see `new_strategy`.
@@ -168,8 +167,7 @@ pub fn named(
   name: process.Name(Message(a)),
 ) -> Barnacle(a)
 
-/// Tells this subject of every refresh, pause and shutdown. A listener whose process has ended, or
-/// whose name is not registered, is told nothing.
+/// Tells this subject of every refresh, pause and shutdown; one that is gone is told nothing.
 @external(erlang, "barnacle_gleam", "with_listener")
 pub fn with_listener(
   barnacle: Barnacle(a),
@@ -238,8 +236,7 @@ pub fn with_filter(
   filter: setting.Filter,
 ) -> Barnacle(a)
 
-/// How many names an answer may bring, counted after the filter. An answer with more is refused as a
-/// whole. 10000 by default.
+/// How many names an answer may bring after the filter; a longer one is refused. 10000 by default.
 @external(erlang, "barnacle_gleam", "with_max_nodes")
 pub fn with_max_nodes(barnacle: Barnacle(a), max_nodes: Int) -> Barnacle(a)
 

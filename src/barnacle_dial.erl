@@ -27,8 +27,7 @@ deadline came before its dial ended; not_dialled, before its dial had a place.
     | local_node_is_not_alive
     | timeout
     | not_dialled
-    | paused
-    | unknown.
+    | paused.
 
 -type verdicts() :: [{node(), barnacle_probe:verdict()}].
 
@@ -151,7 +150,7 @@ not_dialled(Node, Reason, Dials) ->
 probe_ended({verdicts, Verdicts}, Dials) ->
     judged(Verdicts, Dials);
 probe_ended(_Crash, #dials{unseen = Unseen} = Dials) ->
-    judged([{Node, {error, unknown}} || Node <- maps:keys(Unseen)], Dials).
+    judged([{Node, {error, not_probed}} || Node <- maps:keys(Unseen)], Dials).
 
 ended(_Dial, {result, true}, Dials) ->
     Dials;

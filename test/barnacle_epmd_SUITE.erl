@@ -167,7 +167,9 @@ peers_see_nothing_of_a_probe(Config) ->
     Carriers = [{[], {127, 0, 0, 1}}, {["-proto_dist", "inet6_tcp"], Here6}] ++ Tls,
     Epmd = bed_epmd:start_link(),
     lists:foreach(
-        fun({N, {Args, Host}}) -> sees_nothing(Epmd, Host, Args, filename:join(Dir, ["log", N])) end,
+        fun({N, {Args, Host}}) ->
+            sees_nothing(Epmd, Host, Args, filename:join(Dir, ["log", N]))
+        end,
         lists:enumerate($a, Carriers)
     ).
 

@@ -29,6 +29,7 @@ reasons_of_disconnects_and_connects_have_their_rows_test_() ->
     end,
     [
         ?_assertEqual([], union(barnacle_dial, reason) -- Reasons(connect_error)),
+        ?_assertEqual([], union(barnacle_native, probe_error) -- Reasons(connect_error)),
         ?_assertEqual([], union(barnacle_names, refusal) -- [atom_limit | Reasons(connect_error)])
     ].
 
@@ -37,8 +38,10 @@ phrases_test_() ->
         ?_assertMatch({Why, {ok, <<_, _/binary>>}}, {Why, barnacle_errors:says(Why)})
      || Why <- union(barnacle_native, lookup_error) ++
             union(barnacle_dial, reason) ++
+            union(barnacle_native, probe_error) ++
             union(barnacle_names, refusal) ++
-            [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2}]
+            [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
+                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile}]
     ] ++ [?_assertEqual(error, barnacle_errors:says(Why)) || Why <- [strange, {a, b}, []]].
 
 what_start_gives_is_in_words_test_() ->

@@ -45,7 +45,7 @@ a_whole_page_test() ->
         "kept away by the setting filter: web@10.0.0.2",
         "discovered, and not used: not a valid node name: a b",
         "the source does not name it: db@10.0.0.9",
-        " - timed out: the host does not answer"
+        " - timed out: the node accepts connections and does not speak"
     ]],
     ?assert(position("10.0.0.3", Page) < position("app@10.0.0.2 ", Page)).
 

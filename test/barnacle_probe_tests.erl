@@ -140,7 +140,7 @@ a_probe_that_crashes() ->
         exit(crash)
     end,
     ?assertEqual(
-        [{a@h, nxdomain}, {b@h, unknown}], dial([], [a@h, b@h], Probe, ?TIMEOUT_MS)
+        [{a@h, nxdomain}, {b@h, not_probed}], dial([], [a@h, b@h], Probe, ?TIMEOUT_MS)
     ).
 
 a_probe_past_the_deadline() ->
