@@ -87,7 +87,7 @@ void Turns::on_share_used(std::size_t job, std::optional<std::uint64_t> then_ms)
 }
 
 // The last thing that any member function does: the callback may destroy this object.
-void Turns::end(std::size_t job) {
+void Turns::end(std::size_t job) const {
     const auto on_overdue = callbacks_.on_overdue;
     on_overdue(job);
 }

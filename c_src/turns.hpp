@@ -58,7 +58,7 @@ class Turns {
     void fill();
     void run(std::size_t job);
     void on_share_used(std::size_t job, std::optional<std::uint64_t> then_ms);
-    void end(std::size_t job);
+    void end(std::size_t job) const;
     [[nodiscard]] std::size_t rounds_left() const;
 
     Loop& loop_;

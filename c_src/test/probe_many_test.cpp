@@ -16,6 +16,7 @@ const ProbeOutcome ok = std::nullopt;
 
 std::vector<ProbeTarget> app_on(const std::vector<std::string>& hosts) {
     std::vector<ProbeTarget> targets;
+    targets.reserve(hosts.size());
     for (const std::string& host : hosts) {
         targets.push_back({"app", host});
     }
@@ -106,7 +107,7 @@ TEST_SUITE("probe: many nodes") {
             std::vector<EpmdScript> scripts(4, silent);
             scripts.push_back(knows({{"app", node.port()}}));
             EpmdFarm farm(loop, scripts);
-            ProbeOptions options = probing(app_on(farm.hosts()), farm.port(), 4 * generous_ms);
+            ProbeOptions options = probing(app_on(farm.hosts()), farm.port());
             options.node_timeout_ms = short_ms;
             options.concurrency = concurrency;
             Outcomes expected(4, failed(Code::epmd_timeout));

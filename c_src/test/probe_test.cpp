@@ -69,7 +69,7 @@ TEST_SUITE("probe: one node") {
 
     TEST_CASE("that its EPMD doesn't know, and tells no names for it") {
         // The EPMD of one request answers the other in no way that one could understand.
-        const auto otherwise = [](std::string names, End end = End::close) {
+        const auto otherwise = [](const std::string& names, End end = End::close) {
             return EpmdScript{
                 .pieces = {}, .end = end, .answer = [names](std::string_view request) {
                     return request.size() == 3 ? names : std::string("w\1");
