@@ -14,9 +14,11 @@
 //
 //   From the program, on standard output:
 //     Frame = Id Reply         one for each "o", "d" and "i"; in no order
+//           | Id Part          before the reply of an "o", any number; Part as in
+//                              include/barnacle_core.hpp, {part, Results}
 //     Reply of "o" = Reply of include/barnacle_core.hpp
 //     Reply of "d" = {ok, {[Position], [Position]}}   in Wanted and in Listed, counted from 0
-//     Reply of "i" = {ok, #{protocol := 1, operations := integer(), cares := binary(),
+//     Reply of "i" = {ok, #{protocol := 2, operations := integer(), cares := binary(),
 //                           libuv := binary()}}
 //     any Reply    = {error, {bad_request, Text}} | {error, {posix, Errno}}
 //
@@ -43,7 +45,7 @@
 
 namespace barnacle {
 
-inline constexpr int port_protocol = 1;
+inline constexpr int port_protocol = 2;
 
 enum class FrameKind : std::uint8_t { open = 'o', cancel = 'c', diff = 'd', info = 'i' };
 

@@ -9,8 +9,8 @@
 
 namespace barnacle {
 
-Operations::Operations(Loop& loop, OnReply on_reply)
-    : loop_(loop), on_reply_(std::move(on_reply)) {}
+Operations::Operations(Loop& loop, OnReply on_reply, OnReply on_part)
+    : loop_(loop), on_reply_(std::move(on_reply)), on_part_(std::move(on_part)) {}
 
 void Operations::open(std::uint64_t id, std::span<const std::uint8_t> request) {
     auto operation = Operation::open(request);
@@ -28,7 +28,7 @@ void Operations::open(std::uint64_t id, std::span<const std::uint8_t> request) {
         Running running{.operation = std::move(operation),
                         .poll = Poll(loop_, fd, [this, id](Readiness) { step(id); }),
                         .timer = Timer(loop_, [this, id] { step(id); })};
-        watch(running, first);
+        go_on(id, running, first);
         running.poll.watch({.readable = true});
         running_.emplace(id, std::move(running));
     } catch (const std::system_error& error) {
@@ -71,14 +71,17 @@ void Operations::step(std::uint64_t id) {
     Running& running = found->second;
     const Step next = running.operation->step();
     if (!next.done) {
-        watch(running, next);
+        go_on(id, running, next);
         return;
     }
     const auto ended = running_.extract(found);
     on_reply_(id, ended.mapped().operation->reply());
 }
 
-void Operations::watch(Running& running, const Step& step) {
+void Operations::go_on(std::uint64_t id, Running& running, const Step& step) {
+    if (const auto part = running.operation->part(); !part.empty()) {
+        on_part_(id, part);
+    }
     if (step.wait_ms >= 0) {
         running.timer.start(static_cast<std::uint64_t>(step.wait_ms));
     } else {

@@ -36,8 +36,9 @@ Bytes info_reply(std::size_t operations) {
 PortShell::PortShell(Loop& loop)
     : loop_(loop),
       reader_([this](const Frame& frame) { on_frame(frame); }),
-      operations_(loop, [this](std::uint64_t id,
-                               std::span<const std::uint8_t> bytes) { reply(id, bytes); }),
+      operations_(
+          loop, [this](std::uint64_t id, std::span<const std::uint8_t> bytes) { reply(id, bytes); },
+          [this](std::uint64_t id, std::span<const std::uint8_t> bytes) { reply(id, bytes); }),
       input_(loop, STDIN_FILENO, [this](Readiness ready) { on_input(ready); }),
       output_(loop, STDOUT_FILENO, [this](Readiness) { write(); }) {}
 

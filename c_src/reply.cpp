@@ -161,7 +161,7 @@ Bytes encode_reply(const std::vector<ProbeOutcome>& outcomes) {
 
 Bytes encode_part(const std::vector<std::pair<std::size_t, ProbeOutcome>>& part) {
     Encoder encoder;
-    encoder.list(part, [&](const auto& target) {
+    encoder.tuple(2).atom("part").list(part, [&](const auto& target) {
         encoder.tuple(2).integer(static_cast<std::int64_t>(target.first));
         encode(encoder, target.second);
     });

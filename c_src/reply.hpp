@@ -29,7 +29,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 [[nodiscard]] Bytes encode_reply(const std::vector<ProbeOutcome>& outcomes);
 
-// The outcomes of some targets, each with its place among the targets.
+// {part, Outcomes} of some targets, each with its place among the targets.
 [[nodiscard]] Bytes encode_part(const std::vector<std::pair<std::size_t, ProbeOutcome>>& part);
 
 // {error, Reason} and {error, {Reason, Text}}

@@ -33,7 +33,7 @@
 //           of epmd_names = [{Host, {ok, [{Name :: binary(), Port}]} | {error, EpmdError}}]
 //           of probe      = [Probed]
 //                           lists are in the order of the request's hosts or targets
-//   Part    of probe      = [{Position :: 0.., Probed}], see part()
+//   Part    of probe      = {part, [{Position :: 0.., Probed}]}, see part()
 //   Outcome = {addresses, [Address]} | no_data | {error, LookupError}
 //   Address = inet:ip_address()
 //   LookupError = formerr | qfmterror | servfail | nxdomain | timeout | notimp | refused | badvers

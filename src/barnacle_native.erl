@@ -198,7 +198,7 @@ max_names: that not_registered tells (16).
 
 ?DOC("""
 Runs an operation for the calling process: a request of include/barnacle_core.hpp, and its reply.
-Parts of the result go to OnPart as they become known. Past DeadlineMs, a monotonic time in ms,
+What a Part has goes to OnPart as it becomes known. Past DeadlineMs, a monotonic time in ms,
 {error, timeout}. It is over when the caller dies.
 """).
 -callback run(Request :: term(), DeadlineMs :: integer(), OnPart :: fun((term()) -> term())) ->

@@ -62,7 +62,8 @@ steps(Operation, Ref, DeadlineMs, OnPart) ->
             %% Not 'safe': the atoms are the core's own, a small set.
             binary_to_term(Reply);
         {part, Part} ->
-            _ = OnPart(binary_to_term(Part)),
+            {part, Results} = binary_to_term(Part),
+            _ = OnPart(Results),
             go_on(Operation, Ref, DeadlineMs, OnPart);
         {wait, WaitMs} ->
             receive

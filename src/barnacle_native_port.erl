@@ -10,7 +10,7 @@ loaded into the VM.
 
 -behaviour(barnacle_native).
 
--export([available/0, run/2, diff/3, info/0]).
+-export([available/0, run/3, diff/3, info/0]).
 
 %% For what waits for no network.
 -define(TIMEOUT_MS, 10000).
@@ -23,10 +23,10 @@ available() ->
         Error -> {unavailable, io_lib:format("the port program does not answer: ~0tp", [Error])}
     end.
 
--spec run(term(), integer()) -> term() | barnacle_native:unavailable().
-run(Request, DeadlineMs) ->
+-spec run(term(), integer(), fun((term()) -> term())) -> term() | barnacle_native:unavailable().
+run(Request, DeadlineMs, OnPart) ->
     TimeoutMs = max(0, DeadlineMs - erlang:monotonic_time(millisecond)),
-    barnacle_port:ask({open, term_to_binary(Request)}, TimeoutMs).
+    barnacle_port:ask({open, term_to_binary(Request)}, TimeoutMs, OnPart).
 
 %% The names go to the program as binaries, and positions come back.
 -spec diff([Name], [Name], Name) -> {[Name], [Name]} | barnacle_native:unavailable() when

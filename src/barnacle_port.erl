@@ -15,10 +15,10 @@ up to 10 s, while they keep dying young.
 
 -behaviour(gen_server).
 
--export([start_link/0, ask/2]).
+-export([start_link/0, ask/2, ask/3]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
--define(PROTOCOL, 1).
+-define(PROTOCOL, 2).
 
 %% A program that lived as long as this was no failed start.
 -define(YOUNG_MS, 10000).
@@ -35,6 +35,10 @@ up to 10 s, while they keep dying young.
     | {unavailable, Why :: unicode:chardata()}.
 -type alias() :: reference().
 
+%% How a frame with some of an operation's results begins: {part, Results} in the External Term
+%% Format.
+-define(PART, 131, 104, 2, 119, 4, "part").
+
 -record(program, {
     port :: port(),
     file :: binary(),
@@ -50,7 +54,7 @@ up to 10 s, while they keep dying young.
     %% Whether a program has ever been ready, and none has failed to become so since.
     works = false :: boolean(),
     next_id = 1 :: pos_integer(),
-    asked = #{} :: #{pos_integer() => {alias(), Caller :: reference()}},
+    asked = #{} :: #{pos_integer() => {alias(), Monitor :: reference()}},
     ids = #{} :: #{alias() | reference() => pos_integer()},
     readiness = [] :: [alias()],
     silence = none :: none | reference()
@@ -74,17 +78,35 @@ speaks as it should; info with what runs; open with an operation's reply; diff w
 unavailable says why there is no program. Two errors come from here: timeout, and port_program_died
 when it died meanwhile or has just done so too often. The rest are the core's.
 """).
--spec ask(question(), timeout()) -> reply().
+-spec ask(question(), non_neg_integer()) -> reply().
 ask(Question, TimeoutMs) ->
+    ask(Question, TimeoutMs, fun(_Results) -> ok end).
+
+?DOC("The same; OnPart is called with the results of an operation that come before its reply.").
+-spec ask(question(), non_neg_integer(), fun((term()) -> term())) -> reply().
+ask(Question, TimeoutMs, OnPart) ->
     case owner() of
-        {ok, Owner} -> ask(Owner, Question, TimeoutMs);
-        {error, _} -> {error, port_program_died}
+        {ok, Owner} ->
+            %% Several messages may come, so it is not the first that ends the alias.
+            Alias = monitor(process, Owner, [{alias, explicit_unalias}]),
+            Owner ! {ask, Alias, self(), Question},
+            try
+                await(Owner, Alias, now_ms() + TimeoutMs, OnPart)
+            after
+                unalias(Alias),
+                demonitor(Alias, [flush]),
+                flush(Alias)
+            end;
+        {error, _} ->
+            {error, port_program_died}
     end.
 
-ask(Owner, Question, TimeoutMs) ->
-    Alias = monitor(process, Owner, [{alias, reply_demonitor}]),
-    Owner ! {ask, Alias, self(), Question},
+await(Owner, Alias, DeadlineMs, OnPart) ->
     receive
+        {Alias, {part, Part}} ->
+            {part, Results} = binary_to_term(Part),
+            _ = OnPart(Results),
+            await(Owner, Alias, DeadlineMs, OnPart);
         {Alias, {frame, Term}} ->
             %% Not 'safe': the atoms are the core's own, a small set.
             binary_to_term(Term);
@@ -92,15 +114,15 @@ ask(Owner, Question, TimeoutMs) ->
             Reply;
         {'DOWN', Alias, process, _, _} ->
             {error, port_program_died}
-    after TimeoutMs ->
-        demonitor(Alias, [flush]),
+    after max(0, DeadlineMs - now_ms()) ->
         Owner ! {overdue, Alias},
-        %% What came between the two.
-        receive
-            {Alias, _} -> ok
-        after 0 -> ok
-        end,
         {error, timeout}
+    end.
+
+flush(Alias) ->
+    receive
+        {Alias, _} -> flush(Alias)
+    after 0 -> ok
     end.
 
 %% Where barnacle is used without its application, nobody has started this process.
@@ -224,6 +246,12 @@ came(<<0:64, Term/binary>>, #state{program = #program{ready = false} = Program} 
 came(<<0:64, Term/binary>>, State) ->
     ok = barnacle_log:port_program({complains, binary_to_term(Term)}),
     State;
+came(<<Id:64, ?PART, _/binary>> = Frame, #state{asked = Asked} = State) ->
+    <<_:64, Part/binary>> = Frame,
+    case Asked of
+        #{Id := {Alias, _}} -> tell(Alias, {part, Part}, State);
+        #{} -> State
+    end;
 came(<<Id:64, Term/binary>>, State) ->
     case taken(Id, State) of
         {none, State1} -> State1;

@@ -17,7 +17,9 @@
 
 %% Everything that the NIF does, the program does.
 as_the_nif_test_() ->
-    {setup, fun use_port/0, fun use_default/1, {module, barnacle_native_tests}}.
+    {setup, fun use_port/0, fun use_default/1, [
+        {module, Module} || Module <- [barnacle_native_tests, barnacle_probe_tests]
+    ]}.
 
 port_test_() ->
     {foreach, fun use_port/0, fun use_default/1, [

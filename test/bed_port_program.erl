@@ -56,7 +56,7 @@ start(Options) ->
         end
     end),
     Program = #{port => Port, pid => Pid, dir => Dir},
-    [{0, {ok, #{protocol := 1}}} = next(Program) || not is_map_key(held, Options)],
+    [{0, {ok, #{protocol := 2}}} = next(Program) || not is_map_key(held, Options)],
     Program.
 
 -spec path() -> file:filename().
