@@ -231,10 +231,7 @@ pub fn with_probe_timeout(
 /// Which of the discovered nodes to link. By default all. A node that does not pass is neither
 /// linked nor missed nor unlinked.
 @external(erlang, "barnacle_gleam", "with_filter")
-pub fn with_filter(
-  barnacle: Barnacle(a),
-  filter: setting.Filter,
-) -> Barnacle(a)
+pub fn with_filter(barnacle: Barnacle(a), filter: setting.Filter) -> Barnacle(a)
 
 /// How many names an answer may bring after the filter; a longer one is refused. 10000 by default.
 @external(erlang, "barnacle_gleam", "with_max_nodes")
