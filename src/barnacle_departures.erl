@@ -32,16 +32,24 @@ new() ->
 
 ?DOC("""
 After a round that found these names departed. Gives those to be asked to leave now: in the mode
-departed, all that were not asked yet, and with a refresh those that were, too.
+departed, all that were not asked yet, and with a refresh those that were, too. Who was asked is
+remembered for as long as it is still missing and linked: a refresh asks some that are not departed.
 """).
--spec update([binary()], barnacle_plan:mode(), barnacle_round:trigger(), departures()) ->
+-spec update(
+    {Departed :: [binary()], IsMissing :: fun((binary()) -> boolean())},
+    barnacle_plan:mode(),
+    barnacle_round:trigger(),
+    departures()
+) ->
     {[binary()], departures()}.
-update(Names, departed, Trigger, Before) ->
+update({Names, IsMissing}, departed, Trigger, Before) ->
     Ask = [Name || Name <- Names, Trigger =:= refresh orelse not is_map_key(Name, Before)],
     Asked = maps:from_keys(Ask, #departure{asked = asked}),
-    Waiting = maps:map(fun(_, Departure) -> later(Departure) end, maps:with(Names, Before)),
+    Waiting = maps:filtermap(
+        fun(Name, Departure) -> IsMissing(Name) andalso {true, later(Departure)} end, Before
+    ),
     {Ask, maps:merge(Waiting, Asked)};
-update(Names, _Mode, _Trigger, _Before) ->
+update({Names, _}, _Mode, _Trigger, _Before) ->
     {[], maps:from_keys(Names, #departure{asked = not_asked})}.
 
 ?DOC("One that was asked stays.").

@@ -21,8 +21,8 @@ and the answer of one who stays goes to the asker itself, as {barnacle_peer, {st
 
 ?DOC("""
 Why a node stays: its own answers name it (named) or have never named it (never_named), its last one
-was not complete, its source is suspect, it has links that are not of this source or that another
-barnacle here wants, or its setting disconnect is not departed.
+was not complete or named nobody, its source is suspect, it has links that are not of this source or
+that another barnacle here wants, or its setting disconnect is not departed.
 """).
 -type stay() ::
     named
@@ -37,7 +37,7 @@ barnacle here wants, or its setting disconnect is not departed.
 ?DOC("What a node knows when it decides: own is what its answers say of itself.").
 -type view() :: #{
     mode := barnacle_plan:mode(),
-    answer := none | complete | partial | error,
+    answer := complete | empty | partial | error,
     own := barnacle_plan:standing(),
     is_suspect := fun(() -> boolean()),
     visible := fun(() -> [node()]),

@@ -11,9 +11,8 @@ The owner is a server that traps exits; it hands in what rounds bring, what peer
 messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info/2 knows its own.
 """).
 
--export([new/2, ask/3, stays/3, departed/1]).
--export([asked/2, is_asked/1, round_begins/1, decide/3, stay/2]).
--export([rests/1, is_back/1, go/2, is_going/1, info/2]).
+-export([new/2, rests/1, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
+-export([round_begins/1, round_ended/3, go/2, is_going/1, info/2]).
 
 -export_type([leaving/0]).
 
@@ -43,24 +42,6 @@ new(Who, #{disconnect := Mode} = Options) ->
 rests(#leaving{barnacle = Barnacle}) ->
     barnacle_registry:rests(Barnacle).
 
-?DOC("It is named again.").
--spec is_back(leaving()) -> leaving().
-is_back(#leaving{barnacle = Barnacle} = Leaving) ->
-    ok = barnacle_registry:rest(Barnacle, false),
-    Leaving.
-
-?DOC("""
-Asks those to leave that a round found departed, and that no other barnacle of this VM wants.
-""").
--spec ask([binary()], {barnacle_plan:mode(), barnacle_round:trigger()}, leaving()) -> leaving().
-ask(Names, {Mode, Trigger}, #leaving{departures = Before} = Leaving) ->
-    IsWanted = barnacle_registry:wanted_by_others(self()),
-    Unwanted = [Name || Name <- Names, not IsWanted(Name)],
-    {Ask, Departures} = barnacle_departures:update(Unwanted, Mode, Trigger, Before),
-    Ask =/= [] andalso barnacle_log:asked(Leaving#leaving.who, Ask),
-    lists:foreach(fun(Name) -> barnacle_farewell:ask(binary_to_existing_atom(Name)) end, Ask),
-    Leaving#leaving{departures = Departures}.
-
 ?DOC("A node that was asked stays.").
 -spec stays(node(), barnacle_farewell:stay(), leaving()) -> leaving().
 stays(Node, Why, #leaving{departures = Departures} = Leaving) ->
@@ -88,16 +69,48 @@ round_begins(#leaving{later = Later, askers = Askers} = Leaving) ->
     Leaving#leaving{later = [], askers = Later ++ Askers}.
 
 ?DOC("""
-After a round, by what it answered and what is known now: leave or stay; who stays tells all who
-asked. Nobody decides unasked, but a node that rests and was linked again.
+After a round, with what is known now. Who rests and is named again is running. Who runs asks those
+to leave that have departed, if the answer was complete and named somebody. Then this node leaves or
+stays; who stays tells all who asked. Nobody decides unasked, but a node that rests and was linked
+again. Gives leave where it leaves now, else the mode.
 """).
--spec decide({Answer, barnacle_plan:plan()}, barnacle_status:mode(), leaving()) ->
-    {leave | stay, leaving()}
+-spec round_ended({barnacle_round:outcome(), barnacle_plan:plan()}, Mode, leaving()) ->
+    {leave | Mode, leaving()}
 when
-    Answer :: none | complete | partial | error.
+    Mode :: barnacle_status:mode().
+round_ended({#{answer := Answer} = Outcome, Plan}, Before, Leaving) ->
+    Mode = named_again(Outcome, Before, Leaving),
+    Kind = barnacle_plan:kind(Answer),
+    case {Kind, Mode} of
+        {complete, running} -> decide({Kind, Plan}, Mode, ask({Outcome, Plan}, Leaving));
+        _ -> decide({Kind, Plan}, Mode, Leaving)
+    end.
+
+named_again(#{resting := false}, resting, #leaving{barnacle = Barnacle}) ->
+    ok = barnacle_registry:rest(Barnacle, false),
+    running;
+named_again(_Outcome, Mode, _Leaving) ->
+    Mode.
+
+%% Asks whom no other barnacle of this VM wants.
+ask({#{departed := {suspect, _}}, _Plan}, Leaving) ->
+    Leaving;
+ask({#{departed := {ok, Names}, visible := Visible, trigger := Trigger}, Plan}, Leaving) ->
+    #leaving{departures = Before, disconnect = Mode, who = Who} = Leaving,
+    IsWanted = barnacle_registry:wanted_by_others(self()),
+    Unwanted = [Name || Name <- Names, not IsWanted(Name)],
+    IsMissing = fun(Name) ->
+        barnacle_plan:standing(Name, Plan) =:= absent andalso
+            lists:member(binary_to_existing_atom(Name), Visible)
+    end,
+    {Ask, Departures} = barnacle_departures:update({Unwanted, IsMissing}, Mode, Trigger, Before),
+    Ask =/= [] andalso barnacle_log:asked(Who, Ask),
+    lists:foreach(fun(Name) -> barnacle_farewell:ask(binary_to_existing_atom(Name)) end, Ask),
+    Leaving#leaving{departures = Departures}.
+
 decide(_Known, Mode, #leaving{askers = []} = Leaving) when Mode =/= resting ->
-    {stay, Leaving};
-decide({Answer, Plan}, _Mode, #leaving{disconnect = Disconnect} = Leaving) ->
+    {Mode, Leaving};
+decide({Answer, Plan}, Mode, #leaving{disconnect = Disconnect} = Leaving) ->
     View = #{
         mode => Disconnect,
         answer => Answer,
@@ -111,7 +124,8 @@ decide({Answer, Plan}, _Mode, #leaving{disconnect = Disconnect} = Leaving) ->
         leave ->
             ok = barnacle_registry:rest(Leaving#leaving.barnacle, true),
             {leave, Leaving#leaving{askers = []}};
-        {stay, Why} -> {stay, stay(Why, Leaving)}
+        {stay, Why} ->
+            {Mode, stay(Why, Leaving)}
     end.
 
 ?DOC("Tells all who have asked that this node stays.").

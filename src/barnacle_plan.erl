@@ -12,8 +12,8 @@ complete answer is no evidence against anybody.
 """).
 
 -export([new/0, observe/3, wanted/1, is_wanted/2, standing/2, standings/2]).
--export([left/2, back/2, forget/2]).
--export([departed/3, is_suspect/1, cut/1, result/3, parts/1]).
+-export([left/2, back/2, heard/2, forget/2]).
+-export([departed/3, is_suspect/1, cut/1, result/3, parts/1, kind/1]).
 
 -export_type([plan/0, answer/0, mode/0, standing/0, departed/0, result/0]).
 
@@ -140,6 +140,18 @@ is_suspect(Plan) ->
     Missing = [missing || #peer{absence = #absence{}} <- maps:values(Plan)],
     verdict(length(Missing), Plan) =:= suspect.
 
+?DOC("What was heard of nodes while a round ran, which had a plan of its own: the newest first.").
+-spec heard([{left | back, node()}], plan()) -> plan().
+heard(Said, Plan) ->
+    lists:foldr(
+        fun
+            ({left, Node}, Acc) -> left(Node, Acc);
+            ({back, Node}, Acc) -> back(Node, Acc)
+        end,
+        Plan,
+        Said
+    ).
+
 ?DOC("Knowledge without some names: they are gone and no longer connected.").
 -spec forget([barnacle_names:name()], plan()) -> plan().
 forget([], Plan) ->
@@ -182,6 +194,13 @@ result(ok, _, Listed) -> {ok, Listed}.
 parts({complete, Names}) -> {complete, Names, none};
 parts({partial, Names, Why}) -> {partial, Names, Why};
 parts({error, Why}) -> {error, [], Why}.
+
+?DOC("""
+What an answer is good for: only a complete one that names somebody says anything against others.
+""").
+-spec kind(answer()) -> complete | empty | partial | error.
+kind({complete, []}) -> empty;
+kind(Answer) -> element(1, Answer).
 
 verdict(Missing, Plan) when Missing > 1, 3 * Missing > map_size(Plan) -> suspect;
 verdict(_Missing, _Plan) -> ok.

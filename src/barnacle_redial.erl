@@ -47,12 +47,13 @@ node_up(Node, #redial{retries = Retries, settings = Settings} = Redial) ->
 node_down(Node, Reason, #redial{retries = Retries, settings = Settings} = Redial) ->
     Redial#redial{retries = barnacle_retry:down({Node, Reason}, now_ms(), Settings, Retries)}.
 
-?DOC("A round dialled some nodes in vain; who is not wanted any more is forgotten.").
--spec round_ended([{node(), term()}], fun((node()) -> boolean()), redial()) -> redial().
-round_ended(Failures, IsWanted, #redial{retries = Retries, settings = Settings} = Redial) ->
-    NowMs = now_ms(),
-    Failed = barnacle_retry:failed(Failures, NowMs, Settings, Retries),
-    Redial#redial{retries = barnacle_retry:keep(IsWanted, {NowMs, Settings}, Failed)}.
+?DOC("A round dialled nodes, some in vain; who is not wanted any more is forgotten.").
+-spec round_ended({[node()], [{node(), term()}]}, fun((node()) -> boolean()), redial()) ->
+    redial().
+round_ended({Tried, Failures}, IsWanted, #redial{retries = Before, settings = Settings} = Redial) ->
+    At = {now_ms(), Settings},
+    Retries = barnacle_retry:dialled(Tried, Failures, At, Before),
+    Redial#redial{retries = barnacle_retry:keep(IsWanted, At, Retries)}.
 
 ?DOC("Dials nobody until wait/1; a running dial is no longer waited for.").
 -spec rest(redial()) -> redial().
@@ -78,10 +79,10 @@ wait(#redial{retries = Retries} = Redial) ->
 -spec info(term(), redial()) -> {ok, redial()} | ignored.
 info({timeout, Timer, retry}, #redial{timer = Timer} = Redial) ->
     {ok, dial(Redial#redial{timer = none})};
-info({barnacle_redial, Ref, Failures}, #redial{worker = #worker{ref = Ref}} = Redial) ->
-    {ok, ended(Failures, Redial)};
+info({barnacle_redial, Ref, Failures}, #redial{worker = #worker{ref = Ref} = Worker} = Redial) ->
+    {ok, ended(Worker#worker.nodes, Failures, Redial)};
 info({'EXIT', Pid, _}, #redial{worker = #worker{pid = Pid, nodes = Nodes}} = Redial) ->
-    {ok, ended([{Node, unknown} || Node <- Nodes], Redial)};
+    {ok, ended(Nodes, [{Node, unknown} || Node <- Nodes], Redial)};
 info(_, #redial{}) ->
     ignored.
 
@@ -123,9 +124,9 @@ connect(Nodes, Owner, #redial{settings = Settings, gate = Gate}) ->
     ok = barnacle_event:links(connect, Nodes, Failures, StartedAt, Events),
     Failures.
 
-ended(Failures, #redial{retries = Retries, settings = Settings} = Redial) ->
-    Failed = barnacle_retry:failed(Failures, now_ms(), Settings, Retries),
-    wait(Redial#redial{worker = none, retries = Failed}).
+ended(Nodes, Failures, #redial{retries = Before, settings = Settings} = Redial) ->
+    Retries = barnacle_retry:dialled(Nodes, Failures, {now_ms(), Settings}, Before),
+    wait(Redial#redial{worker = none, retries = Retries}).
 
 cancel(#worker{pid = Pid, ref = Ref}) ->
     unlink(Pid),

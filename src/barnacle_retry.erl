@@ -12,7 +12,7 @@ retry_max; the jitter makes that between half and the whole of it. A link that w
 soon, once, unless it was lost shortly before as well: that counts as one more failure.
 """).
 
--export([new/0, failed/4, down/4, up/2, reset/3, keep/3, forget/2]).
+-export([new/0, dialled/4, down/4, up/2, reset/3, keep/3, forget/2]).
 -export([due/2, failing/1, next/1, find/2]).
 
 -export_type([retries/0, settings/0, retry/0]).
@@ -40,18 +40,17 @@ new() ->
     #{}.
 
 ?DOC("""
-Dials that failed at NowMs (monotonic). What nobody can mend by waiting (this node is not alive,
-paused) is not counted.
+Dials of Nodes that ended at NowMs (monotonic), some in vain; the others are linked, whether they
+were before or not. What nobody can mend by waiting (this node is not alive, paused) does not count
+as a failure; it is only put off.
 """).
--spec failed([{node(), Reason :: term()}], integer(), settings(), retries()) -> retries().
-failed(Failures, NowMs, Settings, Retries) ->
+-spec dialled([node()], [{node(), Reason :: term()}], {integer(), settings()}, retries()) ->
+    retries().
+dialled(Nodes, Failures, {NowMs, Settings}, Retries) ->
+    Linked = lists:foldl(fun up/2, Retries, Nodes -- [Node || {Node, _} <- Failures]),
     lists:foldl(
-        fun
-            ({_, paused}, Acc) -> Acc;
-            ({_, local_node_is_not_alive}, Acc) -> Acc;
-            ({Node, Reason}, Acc) -> Acc#{Node => fail(Acc, Node, Reason, NowMs, Settings)}
-        end,
-        Retries,
+        fun({Node, Reason}, Acc) -> failed(Node, Reason, {NowMs, Settings}, Acc) end,
+        Linked,
         Failures
     ).
 
@@ -148,6 +147,16 @@ find(Node, Retries) ->
         _ ->
             none
     end.
+
+failed(Node, Reason, {NowMs, #{retry_min := MinMs}}, Retries) when
+    Reason =:= paused; Reason =:= local_node_is_not_alive
+->
+    case Retries of
+        #{Node := Retry} -> Retries#{Node := Retry#retry{next_ms = NowMs + jittered(MinMs)}};
+        _ -> Retries
+    end;
+failed(Node, Reason, {NowMs, Settings}, Retries) ->
+    Retries#{Node => fail(Retries, Node, Reason, NowMs, Settings)}.
 
 fail(Retries, Node, Reason, NowMs, #{retry_min := MinMs, retry_max := MaxMs}) ->
     {SinceMs, Attempts} =

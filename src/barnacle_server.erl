@@ -16,8 +16,9 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
     worker :: barnacle_round:worker(),
     ready = false :: boolean(),
     callers :: [gen_server:from()],
-    %% Peers that said during it that they leave.
-    left = [] :: [node()],
+    %% Nodes that said during it that they leave, or that were linked; the newest first. The round
+    %% has a plan of its own.
+    heard = [] :: [{left | back, node()}],
     guard = none :: none | {Function :: atom(), reference()}
 }).
 
@@ -52,7 +53,7 @@ init(#{strategy := Strategy} = Options) ->
     Log = barnacle_log:new(Name, Level, Visible),
     Leaving = barnacle_leaving:new({Name, Level}, Options),
     State = #state{
-        mode = first_mode(barnacle_leaving:rests(Leaving)),
+        mode = running_or_resting(Leaving),
         options = Options,
         strategy = Strategy,
         plan = barnacle_plan:new(),
@@ -79,16 +80,15 @@ watch(State) ->
     {noreply, #state{}} | {reply, term(), #state{}} | {stop, normal, #state{}}.
 handle_call(refresh, From, State) ->
     ok = barnacle_gate:open(State#state.gate),
-    {noreply, join_round(From, resume(State))};
+    Mode = running_or_resting(State#state.leaving),
+    {noreply, join_round(From, State#state{mode = Mode})};
 handle_call(pause, _From, State) ->
     ok = barnacle_gate:close(State#state.gate),
-    State1 = rest(stop_timer(State#state{mode = paused})),
-    notify(pause, State1),
+    State1 = stop(paused, State),
     {reply, ok, State1};
 handle_call(leave, From, State) ->
     ok = barnacle_gate:close(State#state.gate),
-    State1 = rest(stop_timer(State#state{mode = left})),
-    notify(pause, State1),
+    State1 = stop(left, State),
     {noreply, State1#state{leaving = barnacle_leaving:go([From], State1#state.leaving)}};
 handle_call(shutdown, From, State) ->
     State1 = cancel_round(rest(stop_timer(State))),
@@ -164,7 +164,7 @@ start_round(Callers, #state{round = none} = State) ->
         strategy => State#state.strategy,
         plan => State#state.plan,
         gate => State#state.gate,
-        resting => State#state.mode =:= resting,
+        resting => barnacle_leaving:rests(State#state.leaving),
         left_alone => barnacle_redial:left_alone(State#state.redial)
     }),
     Round = #round{worker = Worker, callers = Callers},
@@ -191,26 +191,26 @@ round_event({crashed, Reason, Stacktrace}, _Round, State) ->
 done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
     answer(Round, {result, Result}),
     notify({refresh, Result}, State),
+    Plan = barnacle_plan:heard(Round#round.heard, maps:get(plan, Outcome)),
     Ended = (end_round(State))#state{
         strategy = maps:get(strategy, Outcome),
-        plan = lists:foldl(fun barnacle_plan:left/2, maps:get(plan, Outcome), Round#round.left),
+        plan = Plan,
         visible = Visible,
-        redial = redial_after(Outcome, State),
+        redial = redial_after(Outcome, Plan, State),
         log = barnacle_log:round(Outcome, State#state.log),
         history = barnacle_history:observe(Outcome, now_ms(), State#state.history),
         crashes = 0,
         failed = element(1, Result) =:= error
     },
-    next_round(decide(ask_departed(Outcome, back(Outcome, Ended)))).
+    next_round(leave_or_stay(Outcome, Ended)).
 
-redial_after(Outcome, #state{redial = Redial} = State) ->
-    #{tried := Tried, failed := Failed, plan := Plan} = Outcome,
+redial_after(#{tried := Tried, failed := Failed}, Plan, #state{redial = Redial} = State) ->
     case links_are_ours(State) of
         true ->
             TriedNow = maps:from_keys(Tried, true),
             Failures = [Failure || {Node, _} = Failure <- Failed, is_map_key(Node, TriedNow)],
             IsWanted = fun(Node) -> barnacle_plan:is_wanted(Node, Plan) end,
-            barnacle_redial:round_ended(Failures, IsWanted, Redial);
+            barnacle_redial:round_ended({Tried, Failures}, IsWanted, Redial);
         false ->
             Redial
     end.
@@ -224,31 +224,29 @@ crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
         history = barnacle_history:crashed(Reason, now_ms(), State#state.history)
     }).
 
-next_round(#state{followers = [], mode = Mode} = State) when Mode =:= paused; Mode =:= left ->
-    answer_waiting(State);
-next_round(#state{followers = []} = State) ->
-    case barnacle_leaving:is_asked(State#state.leaving) of
-        true -> start_round([], State);
-        false -> wait_for_poll(State)
-    end;
-next_round(#state{followers = Followers} = State) ->
-    start_round(Followers, State#state{followers = []}).
+next_round(State) ->
+    #state{followers = Followers, mode = Mode, leaving = Leaving} = State1 = answer_waiting(State),
+    case Followers =/= [] orelse barnacle_leaving:is_asked(Leaving) of
+        true -> start_round(Followers, State1#state{followers = []});
+        false when Mode =:= paused; Mode =:= left -> State1;
+        false -> wait_for_poll(State1)
+    end.
 
 wait_for_poll(State) ->
     #state{born_ms = BornMs, failed = Failed, crashes = Crashes, options = Options} = State,
     Past = #{age_ms => now_ms() - BornMs, failed => Failed, crashes => Crashes},
     NextMs = barnacle_pace:next_ms(Past, Options),
-    answer_waiting(redial(State#state{timer = erlang:start_timer(NextMs, self(), poll)})).
+    redial(State#state{timer = erlang:start_timer(NextMs, self(), poll)}).
 
 %% Links that the strategy makes or lists itself are its own to watch and to mend.
 links_are_ours(#state{strategy = Strategy}) ->
     not (barnacle_strategy:has(list, Strategy) orelse barnacle_strategy:has(connect, Strategy)).
 
-node_up(Node, #state{plan = Plan0, redial = Redial} = State) ->
-    Plan = barnacle_plan:back(Node, Plan0),
+node_up(Node, State) ->
+    #state{plan = Plan, redial = Redial} = State1 = heard({back, Node}, State),
     case barnacle_plan:is_wanted(Node, Plan) of
-        true -> redial(State#state{plan = Plan, redial = barnacle_redial:node_up(Node, Redial)});
-        false -> State
+        true -> redial(State1#state{redial = barnacle_redial:node_up(Node, Redial)});
+        false -> State1
     end.
 
 node_down(Node, Reason, #state{plan = Plan, redial = Redial} = State) ->
@@ -274,30 +272,25 @@ answer_waiting(#state{waiting = Waiting} = State) ->
 %% ---- leaving ----
 
 %% Who rests goes on resting until his source names him.
-resume(#state{mode = resting} = State) -> State;
-resume(State) -> State#state{mode = running}.
+running_or_resting(Leaving) ->
+    case barnacle_leaving:rests(Leaving) of
+        true -> resting;
+        false -> running
+    end.
 
-first_mode(true) -> resting;
-first_mode(false) -> running.
+%% Who waits for a word of this node need not wait until it goes on.
+stop(Mode, #state{leaving = Leaving} = State) ->
+    Stays = barnacle_leaving:stay(paused, Leaving),
+    State1 = rest(stop_timer(State#state{mode = Mode, leaving = Stays})),
+    notify(pause, State1),
+    State1.
 
-back(#{resting := false}, #state{mode = resting, leaving = Leaving} = State) ->
-    State#state{mode = running, leaving = barnacle_leaving:is_back(Leaving)};
-back(_Outcome, State) ->
-    State.
-
-ask_departed(#{departed := {ok, Names}, trigger := Trigger}, #state{mode = running} = State) ->
-    #state{leaving = Leaving, options = #{disconnect := Mode}} = State,
-    State#state{leaving = barnacle_leaving:ask(Names, {Mode, Trigger}, Leaving)};
-ask_departed(_Outcome, State) ->
-    State.
-
-decide(#state{mode = Mode, plan = Plan, history = History, leaving = Leaving} = State) ->
-    Answer = barnacle_history:answer(History),
-    case barnacle_leaving:decide({Answer, Plan}, Mode, Leaving) of
-        {stay, Leaving1} ->
-            State#state{leaving = Leaving1};
-        {leave, Leaving1} ->
-            rest(State#state{mode = resting, leaving = barnacle_leaving:go([], Leaving1)})
+leave_or_stay(Outcome, #state{mode = Mode, plan = Plan, leaving = Before} = State) ->
+    case barnacle_leaving:round_ended({Outcome, Plan}, Mode, Before) of
+        {leave, Leaving} ->
+            rest(State#state{mode = resting, leaving = barnacle_leaving:go([], Leaving)});
+        {Mode1, Leaving} ->
+            State#state{mode = Mode1, leaving = Leaving}
     end.
 
 peer_said({ask, Asker}, #state{plan = Plan, mode = Mode, leaving = Leaving} = State) ->
@@ -313,16 +306,16 @@ peer_said({ask, Asker}, #state{plan = Plan, mode = Mode, leaving = Leaving} = St
     end;
 peer_said({stays, Node, Why}, #state{leaving = Leaving} = State) ->
     State#state{leaving = barnacle_leaving:stays(Node, Why, Leaving)};
-peer_said({leaving, Node}, #state{plan = Plan, redial = Redial, round = Round} = State) ->
-    State#state{
-        plan = barnacle_plan:left(Node, Plan),
-        redial = barnacle_redial:forget(Node, Redial),
-        round = also_left(Node, Round)
-    }.
+peer_said({leaving, Node}, #state{redial = Redial} = State) ->
+    heard({left, Node}, State#state{redial = barnacle_redial:forget(Node, Redial)}).
 
-%% The running round has a plan of its own.
-also_left(_Node, none) -> none;
-also_left(Node, #round{left = Left} = Round) -> Round#round{left = [Node | Left]}.
+heard(Said, #state{plan = Plan, round = Round} = State) ->
+    Round1 =
+        case Round of
+            none -> none;
+            #round{heard = Before} -> Round#round{heard = [Said | Before]}
+        end,
+    State#state{plan = barnacle_plan:heard([Said], Plan), round = Round1}.
 
 poll_now(#state{round = none} = State) -> start_round([], stop_timer(State));
 poll_now(State) -> State.

@@ -24,7 +24,7 @@ consent_test_() ->
         {{disconnect, never}, #{mode => never}},
         {{disconnect, report}, #{mode => report}},
         {{disconnect, undiscovered}, #{mode => undiscovered}},
-        {no_complete_answer, #{answer => none}},
+        {no_complete_answer, #{answer => empty}},
         {no_complete_answer, #{answer => error}},
         {no_complete_answer, #{answer => partial}},
         {named, #{own => wanted}},

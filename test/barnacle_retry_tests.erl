@@ -6,7 +6,9 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--import(barnacle_retry, [new/0, failed/4, down/4, up/2, reset/3, keep/3, due/2, failing/1, find/2]).
+-import(barnacle_retry, [
+    new/0, dialled/4, down/4, up/2, reset/3, keep/3, due/2, failing/1, find/2
+]).
 
 -define(S, #{retry_min => 1000, retry_max => 30000}).
 
@@ -33,6 +35,26 @@ failing_node_is_left_alone_until_its_time_test() ->
 nobody_is_left_alone_for_what_is_not_his_fault_test() ->
     Failures = [{a@h, paused}, {b@h, local_node_is_not_alive}],
     ?assertEqual(new(), failed(Failures, 0, ?S, new())).
+
+%% Else it would be dialled again and again without a pause.
+what_is_not_his_fault_puts_off_the_next_dial_test_() ->
+    Down = down({a@h, connection_closed}, 0, ?S, new()),
+    [
+        ?_test(begin
+            Off = failed([{a@h, Why}], 600, ?S, Down),
+            ?assertEqual([], due(1099, Off)),
+            ?assertEqual([a@h], due(1600, Off)),
+            ?assertMatch(#{attempts := 0, reason := connection_closed}, find(a@h, Off))
+        end)
+     || Why <- [paused, local_node_is_not_alive]
+    ].
+
+%% Its link was made by the other side, so nobody tells of one that is made.
+linked_without_a_word_is_not_dialled_again_test() ->
+    Failing = failed([{a@h, timeout}], 0, ?S, new()),
+    R = dialled([a@h], [], {1000, ?S}, Failing),
+    ?assertEqual(none, barnacle_retry:next(R)),
+    ?assertEqual(#{}, failing(R)).
 
 lost_link_is_dialled_soon_and_once_test() ->
     Down = down({a@h, connection_closed}, 0, ?S, new()),
@@ -77,12 +99,16 @@ links_that_lasted_are_forgotten_test() ->
 
 joined_node_is_a_reason_to_dial_the_others_test() ->
     Far = #{retry_min => 3600000, retry_max => 36000000},
-    Fail = fun(_, R) -> barnacle_redial:round_ended([{a@h, timeout}], fun(_) -> true end, R) end,
+    Dials = {[a@h], [{a@h, timeout}]},
+    Fail = fun(_, R) -> barnacle_redial:round_ended(Dials, fun(_) -> true end, R) end,
     Failing = lists:foldl(Fail, barnacle_redial:new(Far, barnacle_gate:new()), [1, 2, 3]),
     #{attempts := 3, next := Before} = barnacle_redial:find(a@h, Failing),
     Now = barnacle_redial:node_up(b@h, Failing),
     #{attempts := 1, next := After} = barnacle_redial:find(a@h, Now),
     ?assert(After < Before - 3600000).
+
+failed(Failures, NowMs, Settings, Retries) ->
+    dialled([Node || {Node, _} <- Failures], Failures, {NowMs, Settings}, Retries).
 
 wait_after(Failures) ->
     R = lists:foldl(
