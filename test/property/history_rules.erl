@@ -1,0 +1,203 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(history_rules).
+
+%% What a barnacle may do, by a naive reading of everything that it was told: all answers that say
+%% something, and what peers and links said, newest first. An act against a rule raises
+%% {broken, Rule, Act}.
+
+-ifdef(PROPER).
+
+-import(history_nodes, [to_nodes/1]).
+
+-export([new/0, told/2, told/3, forget/2, forgotten/1, unlinked/2, missing/1]).
+-export([knows/2, asks/3, dials/3, cuts/2, leaves/3, waits/3, due/3]).
+
+-define(SELF, 1).
+
+%% past: {complete | partial, AtMs, Names} with at least one name, or {left | back | forget, Nodes}.
+%% asked: who was asked to leave since it was last named or linked.
+-record(rules, {past = [], asked = 0}).
+
+new() ->
+    #rules{}.
+
+told(Said, Rules) ->
+    told(Said, 0, Rules).
+
+%% Before the newest Later things that were said. Answers that name nobody and errors say nothing.
+told({Kind, _, Names} = Answer, Later, Rules) when Names =/= 0, Kind =/= error ->
+    #rules{past = Past, asked = Asked} = Rules,
+    {After, Before} = lists:split(Later, Past),
+    Rules#rules{past = After ++ [Answer | Before], asked = Asked band bnot Names};
+told({Kind, Nodes}, 0, #rules{past = Past} = Rules) ->
+    Rules#rules{past = [{Kind, Nodes} | Past]};
+told(_, _, Rules) ->
+    Rules.
+
+%% Departed and not linked: as if never named.
+forget(0, Rules) -> Rules;
+forget(Nodes, Rules) -> told({forget, Nodes}, Rules).
+
+%% A new server.
+forgotten(#rules{}) ->
+    #rules{}.
+
+unlinked(Nodes, #rules{asked = Asked} = Rules) ->
+    Rules#rules{asked = Asked band bnot Nodes}.
+
+missing(Rules) ->
+    where(fun is_missing/2, Rules).
+
+%% ---- the rules ----
+
+%% What is wanted is what was named, is not missing, and has not said that it leaves.
+knows(Wanted, Rules) ->
+    rule(wanted_is_what_was_told, Wanted =:= wanted(Rules), {Wanted, wanted(Rules)}).
+
+%% At: when, the answer of the round, what began it, the settings, the server's mode.
+asks(0, _At, Rules) ->
+    Rules;
+asks(Nodes, {NowMs, Answer, Trigger, {Setting, AfterMs}, Mode}, #rules{asked = Asked} = Rules) ->
+    ok = rule(never_ask_oneself, Nodes band ?SELF =:= 0, Nodes),
+    ok = rule(ask_only_in_mode_departed, Setting =:= departed, Setting),
+    ok = rule(ask_only_while_running, Mode =:= running, Mode),
+    ok = rule(ask_only_on_a_complete_answer_with_names, is_evidence(Answer), Answer),
+    ok = rule(never_ask_where_the_source_is_suspect, not is_suspect(Rules), Nodes),
+    ok = rule(ask_only_the_missing, is_in(Nodes, missing(Rules)), Nodes),
+    Gone = where(fun(Bit, Past) -> is_gone(Bit, NowMs - AfterMs, Past) end, Rules),
+    ok = rule(a_poll_asks_only_the_gone, Trigger =:= refresh orelse is_in(Nodes, Gone), Nodes),
+    ok = rule(a_poll_asks_once, Trigger =:= refresh orelse Nodes band Asked =:= 0, Nodes),
+    Rules#rules{asked = Asked bor Nodes}.
+
+dials(0, _At, _Rules) ->
+    ok;
+dials(Nodes, {Mode, Rests, Linked}, Rules) ->
+    Wanted = wanted(Rules),
+    ok = rule(never_dial_oneself, Nodes band ?SELF =:= 0, Nodes),
+    ok = rule(dial_only_while_running, Mode =:= running, Mode),
+    ok = rule(who_rests_dials_when_named, not Rests orelse is_in(?SELF, Wanted), Nodes),
+    ok = rule(never_dial_the_linked, Nodes band Linked =:= 0, Nodes),
+    rule(dial_only_the_wanted, is_in(Nodes, Wanted), Nodes).
+
+cuts(0, _At) ->
+    ok;
+cuts(Nodes, {{Kind, Names}, Setting, Others}) ->
+    ok = rule(never_cut_oneself, Nodes band ?SELF =:= 0, Nodes),
+    ok = rule(cut_only_in_mode_undiscovered, Setting =:= undiscovered, Setting),
+    ok = rule(cut_only_on_a_complete_answer_with_names, Kind =:= complete, Kind),
+    ok = rule(cut_only_on_a_complete_answer_with_names, Names =/= 0, Names),
+    ok = rule(never_cut_what_another_barnacle_wants, Nodes band Others =:= 0, Nodes),
+    rule(never_cut_the_named, Nodes band Names =:= 0, Nodes).
+
+%% This node leaves all that are linked.
+leaves(Linked, {Answer, Setting, Mode, IsAsked, Others}, Rules) ->
+    ok = rule(leave_only_if_asked, IsAsked, Linked),
+    ok = rule(leave_only_in_mode_departed, Setting =:= departed, Setting),
+    ok = rule(leave_only_while_running, Mode =:= running, Mode),
+    ok = rule(leave_only_on_a_complete_answer_with_names, is_evidence(Answer), Answer),
+    ok = rule(leave_only_if_missing, is_in(?SELF, missing(Rules)), Answer),
+    ok = rule(never_leave_where_the_source_is_suspect, not is_suspect(Rules), Answer),
+    ok = rule(never_leave_foreign_links, is_in(Linked, where(fun is_known/2, Rules)), Linked),
+    rule(never_leave_what_another_barnacle_wants, Linked band Others =:= 0, Linked).
+
+%% Dials that failed: each waits for at least half of its back-off, and never beyond it.
+waits(Failed, {NowMs, #{retry_min := MinMs, retry_max := MaxMs}}, Retries) ->
+    lists:foreach(
+        fun(Node) ->
+            #{attempts := Attempts, next := NextMs} = barnacle_retry:find(Node, Retries),
+            WaitMs = NextMs - NowMs,
+            Longest = min(MaxMs, MinMs bsl (Attempts - 1)),
+            IsIn = 2 * WaitMs >= Longest andalso WaitMs =< Longest,
+            ok = rule(back_off_has_bounds, IsIn, {Node, Attempts, WaitMs})
+        end,
+        [Node || {Node, Why} <- Failed, Why =/= paused]
+    ).
+
+%% Who was dialled is not due at once again: else dials would go on without a pause.
+due(Nodes, {NowMs, #{retry_max := MaxMs}}, Retries) ->
+    Due = [Node || Node <- barnacle_retry:due(NowMs, Retries), lists:member(Node, Nodes)],
+    ok = rule(who_was_dialled_is_not_due, Due =:= [], Due),
+    case barnacle_retry:next(Retries) of
+        none -> ok;
+        NextMs -> rule(nobody_waits_longer_than_retry_max, NextMs =< NowMs + MaxMs, NextMs - NowMs)
+    end.
+
+rule(_Rule, true, _Act) -> ok;
+rule(Rule, false, Act) -> error({broken, Rule, Act}).
+
+is_in(Nodes, Others) -> Nodes band bnot Others =:= 0.
+
+is_evidence({complete, Names}) -> Names =/= [];
+is_evidence(_) -> false.
+
+%% ---- the naive reading ----
+
+where(Is, #rules{past = Past}) ->
+    lists:foldl(
+        fun(Number, Mask) ->
+            Bit = 1 bsl Number,
+            case Is(Bit, life(Bit, Past)) of
+                true -> Mask bor Bit;
+                false -> Mask
+            end
+        end,
+        0,
+        lists:seq(0, 8)
+    ).
+
+wanted(Rules) ->
+    where(fun(Bit, Past) -> is_present(Bit, Past) andalso not has_left(Bit, Past) end, Rules).
+
+is_suspect(Rules) ->
+    Missing = length(to_nodes(where(fun is_missing/2, Rules))),
+    Missing > 1 andalso 3 * Missing > length(to_nodes(where(fun is_known/2, Rules))).
+
+%% Since a name was forgotten, which happens to departed ones that are not linked.
+life(Bit, Past) ->
+    lists:takewhile(fun(Said) -> not is(forget, Bit, Said) end, Past).
+
+is(Kind, Bit, {Kind, Nodes}) -> Nodes band Bit =/= 0;
+is(_Kind, _Bit, _Said) -> false.
+
+names(Bit, {_Kind, _AtMs, Names}) -> Names band Bit =/= 0;
+names(_Bit, _Said) -> false.
+
+misses(Bit, {complete, _AtMs, Names}) -> Names band Bit =:= 0;
+misses(_Bit, _Said) -> false.
+
+confirms(Bit, {complete, _AtMs, Names}) -> Names band Bit =/= 0;
+confirms(_Bit, _Said) -> false.
+
+absences(Bit, Past) ->
+    Since = lists:takewhile(fun(Said) -> not names(Bit, Said) end, Past),
+    [AtMs || {complete, AtMs, _} <- Since].
+
+is_missing(Bit, Past) ->
+    lists:any(fun(Said) -> confirms(Bit, Said) end, Past) andalso absences(Bit, Past) =/= [].
+
+is_gone(Bit, SinceMs, Past) ->
+    Absences = absences(Bit, Past),
+    length(Absences) >= 3 andalso lists:last(Absences) =< SinceMs.
+
+is_present(Bit, Past) ->
+    lists:any(fun(Said) -> names(Bit, Said) end, Past) andalso absences(Bit, Past) =:= [].
+
+is_known(Bit, Past) ->
+    is_present(Bit, Past) orelse is_missing(Bit, Past).
+
+%% It said so after it was named and is not back since; an answer without it makes the next one
+%% that has it name it anew.
+has_left(Bit, Past) ->
+    Run = lists:takewhile(fun(Said) -> not misses(Bit, Said) end, Past),
+    has_left_in(Bit, Run).
+
+has_left_in(_Bit, []) ->
+    false;
+has_left_in(Bit, [Said | Before]) ->
+    case {is(left, Bit, Said), is(back, Bit, Said)} of
+        {true, _} -> lists:any(fun(Earlier) -> names(Bit, Earlier) end, Before);
+        {_, true} -> false;
+        _ -> has_left_in(Bit, Before)
+    end.
+
+-endif.

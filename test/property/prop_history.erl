@@ -1,0 +1,121 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(prop_history).
+
+%% Histories of one barnacle: answers of all kinds, dials that fail, nodes that vanish and return,
+%% calls and peers' words at any moment. After each step history_rules hold; history_world says what
+%% a step is.
+
+-ifdef(PROPER).
+
+-include_lib("proper/include/proper.hrl").
+
+-export([prop_rules_hold_in_any_history/0]).
+
+-define(KINDS, [departure, partial, return, refresh_in_mid_round]).
+
+%% One in so many histories holds all of KINDS, or the histories prove little.
+-define(ONE_IN, 10).
+
+-define(LONGEST, 80).
+
+%% Numbers up to the size are equally likely.
+-define(STEPS, 16#FFFFF).
+
+prop_rules_hold_in_any_history() ->
+    Number = bed_long:either(15000, 100000),
+    Count = counters:new(2 + length(?KINDS), []),
+    Property =
+        ?FORALL(
+            {Settings, Steps},
+            {settings(), resize(?LONGEST, list(noshrink(resize(?STEPS, range(0, ?STEPS)))))},
+            case run(Settings, Steps) of
+                {ok, World} ->
+                    is_rich_enough(Number, count(history_world:seen(World), Count));
+                {failed, Why} ->
+                    %% What follows makes it smaller, and does not count.
+                    ok = counters:put(Count, 1, Number + 1),
+                    ?WHENFAIL(
+                        io:format("~0p~n~tp~n", [[step(Step) || Step <- Steps], Why]), false
+                    )
+            end
+        ),
+    numtests(Number, on_output(fun say/2, Property)).
+
+%% What is raised is told here: not every PropEr takes exceptions on every OTP.
+run(Settings, Steps) ->
+    try
+        Step = fun(Number, World) -> history_world:step(step(Number), World) end,
+        {ok, lists:foldl(Step, history_world:new(Settings), Steps)}
+    catch
+        Class:Reason:Stacktrace -> {failed, {Class, Reason, Stacktrace}}
+    end.
+
+%% No dot for each history.
+say(".", []) -> ok;
+say(Format, Args) -> io:format(Format, Args).
+
+settings() ->
+    {frequency([{8, departed}, {2, undiscovered}, {1, report}, {1, never}]), oneof([0, 60000])}.
+
+%% A number is a step: the shorter the history and the smaller the numbers, the simpler it is.
+step(Number) ->
+    Node = 1 + Number div 64 rem 7,
+    Any = Number div 64 rem 8,
+    Mask = Number div 512,
+    step(Number rem 64, {Node, Any, Mask}).
+
+step(N, _) when N < 16 -> round;
+step(N, _) when N < 20 -> 'begin';
+step(N, {_, _, Mask}) when N < 23 -> {answer, partial, Mask band 16#FF};
+step(23, {_, _, Mask}) -> {answer, complete, Mask band (Mask bsr 4) band 16#FF};
+step(24, _) -> {answer, error, 0};
+step(25, _) -> {answer, empty, 0};
+step(26, {_, _, Mask}) -> {dialled, Mask band 16#1FF};
+step(27, _) -> report;
+step(28, _) -> crash;
+step(N, {_, _, Mask}) when N < 33 -> {tick, 1 + Mask * 16};
+step(N, {_, Any, _}) when N < 36 -> {vanish, Any};
+step(N, _) when N < 39 -> return;
+step(39, {Node, _, _}) -> {die, Node};
+step(N, {Node, _, _}) when N < 42 -> {revive, Node};
+step(42, {Node, _, _}) -> {flap, Node};
+step(N, {Node, _, _}) when N < 45 -> {dials_us, Node};
+step(45, {_, _, Mask}) -> {others, Mask band (Mask bsr 3) band 16#FE};
+step(46, {Node, _, _}) -> {leaving, Node};
+step(47, {Node, _, _}) -> {stays, Node};
+step(N, {Node, _, _}) when N < 50 -> {ask, Node};
+step(N, _) when N < 58 -> refresh;
+step(58, _) -> pause;
+step(59, _) -> leave;
+step(60, {_, Any, _}) when Any < 2 -> kill;
+step(60, {_, 2, _}) -> shutdown;
+step(61, _) -> {dials_us, 8};
+step(62, _) -> {die, 8};
+step(_, _) -> round.
+
+%% ---- how rich the histories are ----
+
+%% Counters: histories, those that hold all kinds, those of each kind.
+count(Seen, Count) ->
+    ok = counters:add(Count, 1, 1),
+    map_size(Seen) =:= length(?KINDS) andalso counters:add(Count, 2, 1),
+    lists:foreach(
+        fun({Index, Kind}) -> is_map_key(Kind, Seen) andalso counters:add(Count, Index, 1) end,
+        lists:zip(lists:seq(3, 2 + length(?KINDS)), ?KINDS)
+    ),
+    Count.
+
+%% The last history speaks for all.
+is_rich_enough(Number, Count) ->
+    case counters:get(Count, 1) of
+        Number ->
+            [All | Each] = [counters:get(Count, I) || I <- lists:seq(2, 2 + length(?KINDS))],
+            io:format("~n~b histories; of each kind ~0p, of all kinds ~b~n", [
+                Number, lists:zip(?KINDS, Each), All
+            ]),
+            ?ONE_IN * All >= Number;
+        _ ->
+            true
+    end.
+
+-endif.
