@@ -53,6 +53,9 @@ deadline came before its dial ended; not_dialled, before its dial had a place.
     failed = [] :: [dial()]
 }).
 
+%% How long before the deadline the probe says what it knows, a tenth of the time at most.
+-define(HEARD_MS, 100).
+
 -type dial() :: {node(), reason()}.
 
 ?DOC("""
@@ -74,7 +77,9 @@ start_probe([], Dials, _Options) ->
     Dials;
 start_probe(Nodes, #dials{ref = Ref} = Dials, #{probe := Probe, deadline_ms := DeadlineMs}) ->
     Dialler = self(),
-    TimeoutMs = max(1, DeadlineMs - now_ms()),
+    %% It ends a little before the dials do, so that what it knows by then is heard.
+    LeftMs = DeadlineMs - now_ms(),
+    TimeoutMs = max(1, LeftMs - min(?HEARD_MS, LeftMs div 10)),
     OnVerdicts = fun(Verdicts) -> Dialler ! {Ref, Verdicts} end,
     Prober = spawn_monitor(fun() -> exit({verdicts, Probe(Nodes, TimeoutMs, OnVerdicts)}) end),
     Dials#dials{unseen = maps:from_keys(Nodes, []), prober = Prober}.

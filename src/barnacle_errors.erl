@@ -183,6 +183,13 @@ not_alive() ->
                 <<"start the VM with a name (`--name`, `-sname`)">>},
             {invalid_node_name, <<"FailedToConnect">>, <<"not a valid node name">>,
                 <<"a node is `basename@host`, 255 bytes at most">>},
+            {short_name, <<"FailedToConnect">>, <<"its name is short, and this node's is long">>,
+                <<
+                    "start it with -name and its host's domain or address, or this node with "
+                    "-sname"
+                >>},
+            {long_name, <<"FailedToConnect">>, <<"its name is long, and this node's is short">>,
+                <<"start this node with -name and its host's domain or address">>},
             {paused, <<"FailedToConnect">>, <<"paused">>,
                 <<"`pause` came before it was dialled; `refresh` resumes">>}
         ]

@@ -7,10 +7,10 @@
 
 ?MODULEDOC("""
 Mistakes in how a node is named or set up, which no single connect can tell of: what is known of the
-node and of an answer, and what is wrong with the two together. Pure but for facts/1.
+node and of an answer, and what is wrong with the two together. Pure but for facts/2.
 """).
 
--export([facts/1, find/2, kind/1, text/1]).
+-export([facts/2, find/2, kind/1, text/1]).
 
 -export_type([hint/0, facts/0]).
 
@@ -27,26 +27,27 @@ looked for: named differently at this host, by an address of this host, by anoth
     | {own_name_missing, Own :: binary(), Found :: [name(), ...],
         {basename | host, binary()} | filtered | elsewhere}.
 
-?DOC("form: of this node's name. addresses: of this host, asked for where they matter.").
+?DOC("""
+form: of this node's name. is_listed: whether answers should name this node; a list that somebody
+wrote may leave out its reader. addresses: of this host, asked for where they matter.
+""").
 -type facts() :: #{
     alive := boolean(),
     own := binary(),
-    form := short | long,
+    form := barnacle_form:form(),
+    is_listed := boolean(),
     filtered := [name()],
     addresses := fun(() -> [binary()])
 }.
 
 ?DOC("The facts of this node, with the names that the filter kept away.").
--spec facts([name()]) -> facts().
-facts(Filtered) ->
+-spec facts(barnacle_strategy:t(), [name()]) -> facts().
+facts(Strategy, Filtered) ->
     #{
         alive => is_alive(),
         own => barnacle_names:self(),
-        form =>
-            case net_kernel:longnames() of
-                true -> long;
-                _ -> short
-            end,
+        form => barnacle_form:own(),
+        is_listed => barnacle_strategy:describe(Strategy) =/= barnacle_strategy_epmd,
         filtered => Filtered,
         addresses => fun barnacle_address:own/0
     }.
@@ -111,8 +112,6 @@ where(elsewhere) ->
     " Peers that ask the same source will not find it: it is not ready or not registered there "
     "yet, or it is started with a name or an address that the source does not use".
 
-%% OTP refuses to dial a host with a dot from a node with a short name, and one without from a node
-%% with a long name unless it is an IPv6 address (inet_tcp_dist:splitnode/3).
 forms(Names, #{form := Form}) ->
     Kind =
         case Form of
@@ -121,15 +120,10 @@ forms(Names, #{form := Form}) ->
         end,
     [
         {Kind, Wrong, length(Names)}
-     || [_ | _] = Wrong <- [[Name || Name <- Names, not fits(Form, barnacle_names:host(Name))]]
+     || [_ | _] = Wrong <- [[Name || Name <- Names, not barnacle_form:fits(Form, Name)]]
     ].
 
-fits(short, Host) ->
-    binary:match(Host, <<".">>) =:= nomatch;
-fits(long, Host) ->
-    binary:match(Host, <<".">>) =/= nomatch orelse barnacle_address:parse(Host) =/= error.
-
-own({complete, [_ | _] = Names}, #{own := Own, filtered := Filtered} = Facts) ->
+own({complete, [_ | _] = Names}, #{is_listed := true, own := Own, filtered := Filtered} = Facts) ->
     Is = fun(Name) -> barnacle_names:to_binary(Name) =:= Own end,
     case {lists:any(Is, Names), lists:any(Is, Filtered)} of
         {true, _} -> [];

@@ -46,29 +46,35 @@ watch() ->
 
 ?DOC("""
 Dials nodes, at most max_connects at a time, and gives those that are not connected at the end, each
-with the reason: local_node_is_not_alive, paused, why it was not dialled (barnacle_probe:reason/0),
-or what became of its dial (barnacle_dial:reason/0), which after a timeout goes on and may yet
-succeed.
+with the reason: local_node_is_not_alive, paused, short_name or long_name (barnacle_form), why it
+was not dialled (barnacle_probe:reason/0), or what became of its dial (barnacle_dial:reason/0),
+which after a timeout goes on and may yet succeed.
 """).
 -spec connect([node()], settings(), barnacle_gate:gate()) -> [failure()].
 connect([], _Settings, _Gate) ->
     [];
-connect(Nodes, #{connect_timeout := TimeoutMs, max_connects := Max} = Settings, Gate) ->
-    case erlang:is_alive() of
-        false ->
+connect(Nodes, Settings, Gate) ->
+    case {erlang:is_alive(), barnacle_probe:is_carrier_known()} of
+        {false, _} ->
             [{Node, local_node_is_not_alive} || Node <- Nodes];
-        true ->
-            Failed = barnacle_dial:all(barnacle_probe:split(Nodes, Settings), #{
-                deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
-                max => Max,
-                gate => Gate,
-                probe => fun(Probed, LeftMs, OnVerdicts) ->
-                    barnacle_probe:run(Probed, Settings, LeftMs, OnVerdicts)
-                end
-            }),
-            Connected = maps:from_keys(connected(), true),
-            [Failure || {Node, _} = Failure <- Failed, not is_map_key(Node, Connected)]
+        {true, false} ->
+            dial(Nodes, Settings, Gate);
+        {true, true} ->
+            {Fitting, Others} = barnacle_form:split(Nodes),
+            Others ++ dial(Fitting, Settings, Gate)
     end.
+
+dial(Nodes, #{connect_timeout := TimeoutMs, max_connects := Max} = Settings, Gate) ->
+    Failed = barnacle_dial:all(barnacle_probe:split(Nodes, Settings), #{
+        deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
+        max => Max,
+        gate => Gate,
+        probe => fun(Probed, LeftMs, OnVerdicts) ->
+            barnacle_probe:run(Probed, Settings, LeftMs, OnVerdicts)
+        end
+    }),
+    Connected = maps:from_keys(connected(), true),
+    [Failure || {Node, _} = Failure <- Failed, not is_map_key(Node, Connected)].
 
 ?DOC("""
 Cuts the links to nodes, and gives those that it could not cut: failed_to_disconnect,

@@ -18,7 +18,7 @@ namespace, no further than the host's name with a carrier that isn't OTP's. With
 own in the place of erl_epmd (-epmd_module) nothing is known of hosts, and nothing is probed.
 """).
 
--export([split/2, run/4]).
+-export([split/2, run/4, is_carrier_known/0]).
 
 -export_type([reason/0, settings/0, verdict/0]).
 
@@ -111,10 +111,15 @@ target(Node) ->
 is_literal(Node) ->
     barnacle_address:parse(barnacle_names:host(Node)) =/= error.
 
+?DOC("Whether the carrier of distribution is one of OTP's own, whose ways are known.").
+-spec is_carrier_known() -> boolean().
+is_carrier_known() ->
+    lists:member(carrier(), ["inet_tcp", "inet6_tcp", "inet_tls", "inet6_tls"]).
+
 depth(#{probe := false}) ->
     lookup;
 depth(#{probe := true}) ->
-    case {lists:member(carrier(), ["inet_tcp", "inet6_tcp", "inet_tls", "inet6_tls"]), route()} of
+    case {is_carrier_known(), route()} of
         {false, _} -> lookup;
         {true, {from, _}} -> port;
         {true, elsewhere} -> epmd

@@ -326,7 +326,7 @@ outcome(StrategyResult, Answer, Visible, Work, Done) ->
         failed => Failed,
         refused => Refused,
         filtered => Filtered,
-        hints => barnacle_hints:find(barnacle_hints:facts(Filtered), Answer),
+        hints => barnacle_hints:find(barnacle_hints:facts(Strategy, Filtered), Answer),
         cut => Cut,
         trigger => Trigger,
         resting => rests(Work),

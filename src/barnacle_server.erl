@@ -62,7 +62,7 @@ init(#{strategy := Strategy} = Options) ->
         redial = barnacle_redial:new(Options, Gate),
         leaving = Leaving,
         visible = Visible,
-        log = barnacle_log:hints(barnacle_hints:find(barnacle_hints:facts([]), none), Log),
+        log = barnacle_log:hints([not_alive || not is_alive()], Log),
         history = barnacle_history:new(rounds, now_ms())
     },
     {ok, start_round([], watch(State))}.

@@ -21,6 +21,7 @@ hints_test_() ->
             {#{}, {error, timeout}, []},
             %% Nobody at all, and some only, say nothing of who is missing.
             {#{}, {complete, []}, []},
+            {#{is_listed => false}, {complete, [<<"app@10.0.0.2">>]}, []},
             {#{}, {partial, [<<"app@10.0.0.2">>], why}, []},
             {#{}, {complete, [<<"app@10.0.0.2">>]}, Missing([<<"app@10.0.0.2">>], elsewhere)},
             {#{}, {complete, [<<"web@10.0.0.1">>]},
@@ -63,8 +64,13 @@ texts_name_the_fix_test_() ->
     ].
 
 facts_of_this_node_test() ->
-    Facts = barnacle_hints:facts([x@h]),
-    ?assertMatch(#{alive := false, own := <<"nonode@nohost">>, filtered := [x@h]}, Facts),
+    {ok, Epmd} = barnacle_strategy:new({epmd, []}),
+    ?assertMatch(#{is_listed := false}, barnacle_hints:facts(Epmd, [])),
+    {ok, Strategy} = barnacle_strategy:new(local_epmd),
+    Facts = barnacle_hints:facts(Strategy, [x@h]),
+    ?assertMatch(
+        #{alive := false, own := <<"nonode@nohost">>, filtered := [x@h], is_listed := true}, Facts
+    ),
     #{addresses := Addresses} = Facts,
     ?assert(lists:member(<<"127.0.0.1">>, Addresses())).
 
@@ -74,6 +80,7 @@ facts(Other) ->
             alive => true,
             own => <<"app@10.0.0.1">>,
             form => long,
+            is_listed => true,
             filtered => [],
             addresses => fun() -> [] end
         },

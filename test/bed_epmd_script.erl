@@ -4,12 +4,14 @@
 %% EPMDs that do what they are told to, each on a loopback address of its own: many hosts, and all
 %% that can be wrong with one. (A real EPMD always binds 127.0.0.1 too, so there can be one only.)
 
--export([start_link/2, names/1, names/2, stop/1]).
+-export([start_link/2, names/1, names/2, knowing/1, stop/1]).
 
 -export_type([script/0, step/0]).
 
-%% What a connection does once the NAMES_REQ has been read; it is closed at the end.
--type script() :: [step()].
+%% What a connection does once the NAMES_REQ has been read; it is closed at the end. One that knows
+%% names tells their ports too, and one that holds does so whatever it is asked; all others close
+%% where anything but the names is asked for.
+-type script() :: [step()] | [{knowing, [{Name :: string(), inet:port_number()}]}].
 -type step() ::
     {send, iodata()}
     | {pause, Ms :: non_neg_integer()}
@@ -21,6 +23,8 @@
     | reset.
 
 -define(NAMES_REQ, 110).
+-define(PORT_PLEASE2_REQ, 122).
+-define(PORT2_RESP, 119).
 
 %% Starts one on {Address, Port}, linked to the caller; every connection runs the script.
 -spec start_link({inet:ip_address(), inet:port_number()}, script()) -> pid().
@@ -53,6 +57,11 @@ names(Names) ->
 names(Names, Port) ->
     [{send, [<<Port:32>> | [line(Name) || Name <- Names]]}].
 
+%% The same that tells the names' ports too: PORT2_RESP, of a node of today.
+-spec knowing([{Name :: string(), inet:port_number()}]) -> script().
+knowing(Names) ->
+    [{knowing, Names}].
+
 -spec stop(pid()) -> ok.
 stop(Pid) ->
     unlink(Pid),
@@ -76,11 +85,25 @@ accept(Listen, Script) ->
 
 connection(Socket, Script) ->
     case gen_tcp:recv(Socket, 0) of
-        {ok, <<?NAMES_REQ>>} ->
+        {ok, Request} ->
             ok = inet:setopts(Socket, [{packet, raw}]),
-            run(Script, Socket);
+            run(steps(Request, Script), Socket);
         _ ->
             gen_tcp:close(Socket)
+    end.
+
+steps(<<?NAMES_REQ>>, [{knowing, Names}]) -> names(Names);
+steps(<<?NAMES_REQ>>, Script) -> Script;
+steps(<<?PORT_PLEASE2_REQ, Name/binary>>, [{knowing, Names}]) -> [{send, port(Name, Names)}];
+steps(_, [hold]) -> [hold];
+steps(_, _) -> [].
+
+port(Name, Names) ->
+    case lists:keyfind(binary_to_list(Name), 1, Names) of
+        {_, Port} ->
+            <<?PORT2_RESP, 0, Port:16, $M, 0, 6:16, 5:16, (byte_size(Name)):16, Name/binary, 0:16>>;
+        false ->
+            <<?PORT2_RESP, 1>>
     end.
 
 run([{send, Bytes} | Script], Socket) ->
