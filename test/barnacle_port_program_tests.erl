@@ -89,7 +89,10 @@ random_frames_test() ->
         works(Program)
     end).
 
-too_long_test() ->
+too_long_test_() ->
+    {timeout, 60, fun too_long/0}.
+
+too_long() ->
     with(#{}, fun(Program) ->
         %% Three sizes: the last that is allowed, one more, and as long as a length can say. They
         %% are told apart by their heads; of the last one nothing more comes.
