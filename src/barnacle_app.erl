@@ -26,4 +26,5 @@ stop(_State) ->
 init([]) ->
     Registry = #{id => barnacle_registry, start => {barnacle_registry, start_link, []}},
     Port = #{id => barnacle_port, start => {barnacle_port, start_link, []}},
-    {ok, {#{strategy => one_for_one}, [Registry, Port]}}.
+    Queue = #{id => barnacle_queue, start => {barnacle_queue, start_link, []}},
+    {ok, {#{strategy => one_for_one}, [Registry, Port, Queue]}}.

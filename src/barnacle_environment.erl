@@ -43,6 +43,11 @@ table() ->
     [
         {native, {one_of, [nif, port]}, {default, nif},
             <<"where the native core runs: in the VM, or in a program of its own">>},
+        {max_operations, {integer, operations, 1, 1000000}, optional,
+            <<
+                "how many operations of the native core run at once, the rest wait in order; 1000, "
+                "or a sixteenth of the VM's file descriptors where that is less"
+            >>},
         {max_new_atoms, {integer, atoms, 0, 16#7fffffff}, optional,
             <<
                 "how many node names may become new atoms, ever, so that no source exhausts the "

@@ -20,7 +20,8 @@ Every function but diff gives {error, Reason}:
   * {native_library, Text}: the library is not built or not to be loaded, and what to do;
   * {bad_name, Text}, {bad_nameserver, Text}: nothing was sent;
   * {posix, Errno}: the system has no descriptors or no memory left;
-  * timeout: the core did not keep its own deadline, for the node's dirty I/O schedulers are busy;
+  * timeout: so many operations ran that its turn did not come (barnacle_queue), or the core did not
+    keep its own deadline, for the node's dirty I/O schedulers are busy;
   * port_program_died: the core runs as a program of its own (native of barnacle_environment) that
     died meanwhile; another one is being started.
 
@@ -327,12 +328,13 @@ diff(Wanted, Listed, Self) ->
 
 ?DOC("""
 For people who want to know what runs here: whether the library is available, if not why, and else
-operations (how many there are now) and the versions of the libraries.
+operations (how many there are now), queue (as barnacle_queue:info/0 has it) and the versions of the
+libraries.
 """).
 -spec info() -> #{available := boolean(), atom() => term()}.
 info() ->
     case available() of
-        ok -> maps:put(available, true, (shell()):info());
+        ok -> ((shell()):info())#{available => true, queue => barnacle_queue:info()};
         {error, Text} -> #{available => false, reason => unicode:characters_to_binary(Text)}
     end.
 
@@ -344,8 +346,7 @@ call(Operation, Table, Subject, Options) ->
 call(Operation, Table, {Subject, Value}, Options, OnPart) when is_map(Options) ->
     case barnacle_settings:check(Table, Options#{Subject => Value}) of
         {ok, Checked} ->
-            TimeoutMs = maps:get(timeout, Checked),
-            run({Operation, request(Checked)}, TimeoutMs + ?MARGIN_MS, OnPart);
+            run({Operation, request(Checked)}, OnPart);
         {error, Problems} ->
             {error, {bad_options, Problems}}
     end;
@@ -361,11 +362,16 @@ key(node_timeout) -> node_timeout_ms;
 key(grace) -> grace_ms;
 key(Key) -> Key.
 
-run(Request, TimeoutMs, OnPart) ->
-    case (shell()):run(Request, now_ms() + TimeoutMs, OnPart) of
-        {unavailable, Why} -> {error, {native_library, explain(Why)}};
-        Reply -> Reply
-    end.
+%% An operation that has to wait for others has less time of its own, but no later deadline.
+run({Operation, #{timeout_ms := TimeoutMs} = Arguments}, OnPart) ->
+    DeadlineMs = now_ms() + TimeoutMs,
+    barnacle_queue:run(DeadlineMs, fun(LeftMs) ->
+        Request = {Operation, Arguments#{timeout_ms := min(TimeoutMs, LeftMs)}},
+        case (shell()):run(Request, DeadlineMs + ?MARGIN_MS, OnPart) of
+            {unavailable, Why} -> {error, {native_library, explain(Why)}};
+            Reply -> Reply
+        end
+    end).
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

@@ -154,7 +154,10 @@ with_disconnect(#{strategy := Strategy} = Options) ->
 check_name(undefined) ->
     {error, <<"undefined cannot be registered; choose another name">>};
 check_name(Name) when
-    Name =:= barnacle_registry; Name =:= barnacle_port; Name =:= barnacle_sup
+    Name =:= barnacle_registry;
+    Name =:= barnacle_queue;
+    Name =:= barnacle_port;
+    Name =:= barnacle_sup
 ->
     {error, <<"is barnacle's own; choose another name">>};
 check_name(Name) when is_atom(Name) ->
