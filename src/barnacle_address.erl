@@ -14,7 +14,13 @@
 ?DOC("An address as text: dotted decimal, or the canonical form of RFC 5952 for IPv6.").
 -spec to_text(inet:ip_address()) -> binary().
 to_text(Address) ->
-    list_to_binary(string:lowercase(inet:ntoa(Address))).
+    list_to_binary(text(Address)).
+
+%% Thousands of them in a poll: only hexadecimal digits may have to become small.
+text({A, B, C, D}) ->
+    [integer_to_list(A), $., integer_to_list(B), $., integer_to_list(C), $., integer_to_list(D)];
+text(Address) ->
+    string:lowercase(inet:ntoa(Address)).
 
 ?DOC("The address that a host part is, or error where it is a host name.").
 -spec parse(binary()) -> {ok, inet:ip_address()} | error.

@@ -40,6 +40,8 @@ worker process, so the server answers at any time. Options are those of barnacle
 ?DOC("What a listener is told, as {barnacle, ServerPid, Event}.").
 -type event() :: {refresh, barnacle_plan:result()} | pause | shutdown.
 
+%% Between two polls a server takes no more memory than what it knows.
+-define(SERVER_OPTIONS, [{hibernate_after, 1000}]).
 -define(TIMEOUT_MS, 5000).
 -define(REFRESH_TIMEOUT_MS, 30000).
 -define(READY_TIMEOUT_MS, 1000).
@@ -69,9 +71,9 @@ be used, already_started where the name is taken.
 start_link(Options) ->
     case checked(Options) of
         {ok, #{name := Name} = Checked} ->
-            gen_server:start_link({local, Name}, barnacle_server, Checked, []);
+            gen_server:start_link({local, Name}, barnacle_server, Checked, ?SERVER_OPTIONS);
         {ok, Checked} ->
-            gen_server:start_link(barnacle_server, Checked, []);
+            gen_server:start_link(barnacle_server, Checked, ?SERVER_OPTIONS);
         {error, _} = Error ->
             Error
     end.
@@ -199,7 +201,8 @@ run_once(Options) ->
                 options => Checked,
                 strategy => Strategy,
                 plan => barnacle_plan:new(),
-                gate => barnacle_gate:new()
+                gate => barnacle_gate:new(),
+                trigger => refresh
             });
         {error, Reason} ->
             exit(Reason)

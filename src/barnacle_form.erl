@@ -15,12 +15,15 @@ a short name, and from one with a long name a host that has none and is no addre
 
 -type form() :: short | long.
 
-?DOC("The form of this node's name.").
+?DOC("""
+The form of this node's name, told by the name itself: net_kernel:longnames/0 would have to wait for
+net_kernel, which may be waiting for somebody. An IPv6 address counts as long.
+""").
 -spec own() -> form().
 own() ->
-    case net_kernel:longnames() of
+    case fits(long, node()) of
         true -> long;
-        _ -> short
+        false -> short
     end.
 
 ?DOC("Whether a node can be linked by one whose name has this form.").

@@ -76,7 +76,7 @@ new(Linked, NowMs) ->
 ?DOC("A round ended at NowMs.").
 -spec observe(barnacle_round:outcome(), integer(), history()) -> history().
 observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = Before) ->
-    #{visible := Visible, departed := {Verdict, _}} = Outcome,
+    #{visible := Visible, plan := Plan, departed := {Verdict, _}} = Outcome,
     {Kind, Names, Why} = barnacle_plan:parts(Answer),
     H0 = listed(Visible, NowMs, Before),
     H1 = H0#history{
@@ -94,7 +94,7 @@ observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = Bef
     },
     H2 =
         case Kind of
-            complete -> H1#history{complete = {Names, NowMs}};
+            complete -> H1#history{complete = {barnacle_plan:shared(Names, Plan), NowMs}};
             _ -> H1
         end,
     case {Kind, Result} of

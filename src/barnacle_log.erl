@@ -132,6 +132,9 @@ links(Linked, NowMs, #log{linked = Before, rate = Rate0} = Log0) ->
              || {What, [_ | _] = Nodes} <- [{joined, Linked -- Told}, {left, Told -- Linked}]
             ],
             {Lines, Log#log{told = Linked, rate = barnacle_log_rate:told(NowMs, Rate)}};
+        false when Linked =:= Told ->
+            %% One list in the place of two.
+            {[], Log#log{told = Linked}};
         false ->
             {[], Log}
     end.

@@ -102,7 +102,8 @@ host(Name) ->
 ?DOC("Basename and host make a node name.").
 -spec join(binary(), binary()) -> binary().
 join(Base, Host) ->
-    <<Base/binary, $@, Host/binary>>.
+    %% <<Base/binary, ..>> would make a binary that can be appended to: off the heap, 256 bytes.
+    iolist_to_binary([Base, $@, Host]).
 
 ?DOC("The name of this node.").
 -spec self() -> binary().

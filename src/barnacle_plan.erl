@@ -12,7 +12,7 @@ complete answer is no evidence against anybody.
 """).
 
 -export([new/0, observe/3, wanted/1, is_wanted/2, standing/2, standings/2]).
--export([left/2, back/2, heard/2, forget/2]).
+-export([left/2, back/2, heard/2, forget/2, shared/2]).
 -export([departed/3, is_suspect/1, cut/1, result/3, parts/1, kind/1]).
 
 -export_type([plan/0, answer/0, mode/0, standing/0, departed/0, result/0]).
@@ -42,7 +42,8 @@ complete answer is no evidence against anybody.
     confirmed :: boolean(), left = false :: boolean(), absence :: undefined | #absence{}
 }).
 
--opaque plan() :: #{name() => #peer{}}.
+%% named is what nearly all are: confirmed, not left, not absent. It takes no room.
+-opaque plan() :: #{name() => named | #peer{}}.
 
 %% A name is departed after as many complete rounds without it, whatever the poll interval.
 -define(DEPARTED_ROUNDS, 3).
@@ -57,14 +58,13 @@ new() ->
 observe({complete, []}, _NowMs, Plan) ->
     Plan;
 observe({complete, Names}, NowMs, Plan) ->
-    Named = named(Names, #peer{confirmed = true}),
-    Absent = maps:filtermap(
-        fun(_, Peer) -> absent(Peer, NowMs) end, maps:without(maps:keys(Named), Plan)
-    ),
-    maps:merge(Absent, still_left(Named, Plan));
+    case is_same(Names, Plan) of
+        true -> Plan;
+        false -> changed(Names, NowMs, Plan)
+    end;
 observe({partial, Names, _Why}, _NowMs, Plan) ->
     maps:merge_with(
-        fun(_, #peer{confirmed = Confirmed}, Seen) -> Seen#peer{confirmed = Confirmed} end,
+        fun(_, Before, Seen) -> packed((peer(Seen))#peer{confirmed = is_confirmed(Before)}) end,
         Plan,
         still_left(named(Names, #peer{confirmed = false}), Plan)
     );
@@ -76,6 +76,7 @@ observe({error, _}, _NowMs, Plan) ->
 wanted(Plan) ->
     maps:filtermap(
         fun
+            (_, named) -> {true, present};
             (_, #peer{absence = undefined, left = false}) -> {true, present};
             (_, _) -> false
         end,
@@ -92,6 +93,7 @@ is_wanted(Name, Plan) ->
 standing(Name, Plan) ->
     case maps:get(barnacle_names:to_binary(Name), Plan, undefined) of
         undefined -> unknown;
+        named -> wanted;
         #peer{absence = undefined, left = false} -> wanted;
         #peer{absence = undefined, left = true} -> left;
         #peer{} -> absent
@@ -102,6 +104,7 @@ standing(Name, Plan) ->
 standings(NowMs, Plan) ->
     maps:map(
         fun
+            (_, named) -> wanted;
             (_, #peer{absence = undefined, left = false}) -> wanted;
             (_, #peer{absence = undefined, left = true}) -> left;
             (_, #peer{absence = #absence{since_ms = SinceMs}}) -> {absent, NowMs - SinceMs}
@@ -127,18 +130,14 @@ name and more than a third of the known ones are missing: then nobody is to be s
 -spec departed(plan(), integer(), #{after_ms := non_neg_integer(), hasty := boolean()}) ->
     departed().
 departed(Plan, NowMs, #{after_ms := AfterMs, hasty := Hasty}) ->
-    Missing = maps:filter(fun(_, Peer) -> Peer#peer.absence =/= undefined end, Plan),
-    Gone = maps:filter(
-        fun(_, #peer{absence = Absence}) -> Hasty orelse is_over(Absence, NowMs, AfterMs) end,
-        Missing
-    ),
-    {verdict(map_size(Missing), Plan), lists:sort(maps:keys(Gone))}.
+    Missing = missing(Plan),
+    Gone = [Name || {Name, Absence} <- Missing, Hasty orelse is_over(Absence, NowMs, AfterMs)],
+    {verdict(length(Missing), Plan), lists:sort(Gone)}.
 
 ?DOC("Whether the source is suspect.").
 -spec is_suspect(plan()) -> boolean().
 is_suspect(Plan) ->
-    Missing = [missing || #peer{absence = #absence{}} <- maps:values(Plan)],
-    verdict(length(Missing), Plan) =:= suspect.
+    verdict(length(missing(Plan)), Plan) =:= suspect.
 
 ?DOC("What was heard of nodes while a round ran, which had a plan of its own: the newest first.").
 -spec heard([{left | back, node()}], plan()) -> plan().
@@ -158,6 +157,12 @@ forget([], Plan) ->
     Plan;
 forget(Names, Plan) ->
     maps:without([barnacle_names:to_binary(Name) || Name <- Names], Plan).
+
+?DOC("The same names, those that are known as the very terms that are known: they take room once.").
+-spec shared([barnacle_names:name()], plan()) -> [barnacle_names:name()].
+shared(Names, Plan) ->
+    Known = maps:from_list([{Name, Name} || Name <- maps:keys(Plan)]),
+    [maps:get(Name, Known, Name) || Name <- Names].
 
 ?DOC("""
 The nodes to cut at once, of those that are listed and not named (extra). Only the mode
@@ -202,17 +207,37 @@ What an answer is good for: only a complete one that names somebody says anythin
 kind({complete, []}) -> empty;
 kind(Answer) -> element(1, Answer).
 
+missing(Plan) ->
+    [{Name, Absence} || {Name, #peer{absence = #absence{} = Absence}} <- maps:to_list(Plan)].
+
 verdict(Missing, Plan) when Missing > 1, 3 * Missing > map_size(Plan) -> suspect;
 verdict(_Missing, _Plan) -> ok.
 
 with_left(Name, Left, Plan) ->
     Key = barnacle_names:to_binary(Name),
     case Plan of
-        #{Key := #peer{left = Before} = Peer} when Before =/= Left ->
-            Plan#{Key := Peer#peer{left = Left}};
-        _ ->
-            Plan
+        #{Key := Known} -> Plan#{Key := packed((peer(Known))#peer{left = Left})};
+        _ -> Plan
     end.
+
+%% Nearly every answer names whom the last one named: then there is nothing to know anew. Some name
+%% a peer twice.
+is_same(Names, Plan) ->
+    Is = fun(Name) ->
+        case Plan of
+            #{Name := named} -> true;
+            #{Name := #peer{confirmed = true, absence = undefined}} -> true;
+            _ -> false
+        end
+    end,
+    map_size(maps:from_keys(Names, named)) =:= map_size(Plan) andalso lists:all(Is, Names).
+
+changed(Names, NowMs, Plan) ->
+    Named = named(Names, named),
+    Absent = maps:filtermap(
+        fun(_, Known) -> absent(peer(Known), NowMs) end, maps:without(maps:keys(Named), Plan)
+    ),
+    maps:merge(Absent, still_left(Named, Plan)).
 
 %% To be named all the time is not to be named anew.
 still_left(Named, Plan) ->
@@ -225,6 +250,14 @@ still_left(Named, Plan) ->
 
 named(Names, Peer) ->
     maps:from_list([{barnacle_names:to_binary(Name), Peer} || Name <- Names]).
+
+peer(named) -> #peer{confirmed = true};
+peer(#peer{} = Peer) -> Peer.
+
+packed(#peer{confirmed = true, left = false, absence = undefined}) -> named;
+packed(Peer) -> Peer.
+
+is_confirmed(Known) -> (peer(Known))#peer.confirmed.
 
 %% A name that only partial answers brought has no claim to be missed.
 absent(#peer{confirmed = false}, _NowMs) ->

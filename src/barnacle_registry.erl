@@ -111,7 +111,7 @@ rests(Barnacle) ->
 init([]) ->
     ok = barnacle_names:make_counter(),
     ?TABLE = ets:new(?TABLE, [
-        named_table, protected, {keypos, #row.owner}, {read_concurrency, true}
+        named_table, protected, compressed, {keypos, #row.owner}, {read_concurrency, true}
     ]),
     ?LEFT = ets:new(?LEFT, [named_table, protected, {read_concurrency, true}]),
     ?RESTS = ets:new(?RESTS, [named_table, protected]),

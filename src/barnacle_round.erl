@@ -6,13 +6,12 @@
 ?MODULEDOC("""
 One refresh, in a worker process of its own: discover, list, connect and disconnect, list again.
 
-The worker does nothing until it is told to go, so that every refresh that was asked for before
-shares the round. It reports to its owner in messages {barnacle_round, Ref, Event}:
-ready; {calling, Function, DeadlineMs} before each function of the strategy that may overstay;
-returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
+It reports to its owner in messages {barnacle_round, Ref, Event}: {overdue, Function} where a
+function of the strategy overstays, then or else one of {done, Outcome} or
+{crashed, Reason, Stacktrace}. Nothing else is said, since each message may wake a scheduler.
 """).
 
--export([start/1, go/2, cancel/1]).
+-export([start/1, cancel/1]).
 
 -export_type([work/0, worker/0, outcome/0, trigger/0]).
 
@@ -23,6 +22,7 @@ returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
     strategy := barnacle_strategy:t(),
     plan := barnacle_plan:plan(),
     gate := barnacle_gate:gate(),
+    trigger := trigger(),
     left_alone => #{node() => Reason :: term()},
     resting => boolean()
 }.
@@ -46,19 +46,19 @@ returned after it; then one of {done, Outcome} or {crashed, Reason, Stacktrace}.
     departed := barnacle_plan:departed()
 }.
 
+%% 20 kB, for as long as a round takes: room for the work with some hundred names, where a process
+%% that starts small collects its garbage again and again.
+-define(HEAP_WORDS, 2586).
+
 ?DOC("Starts a worker, linked to the caller, who is its owner.").
 -spec start(work()) -> worker().
 start(Work) ->
     Owner = self(),
     Ref = make_ref(),
-    {Pid, Monitor} = spawn_opt(fun() -> worker(Owner, Ref, Work) end, [link, monitor]),
+    {Pid, Monitor} = spawn_opt(fun() -> worker(Owner, Ref, Work) end, [
+        link, monitor, {min_heap_size, ?HEAP_WORDS}
+    ]),
     #{pid => Pid, monitor => Monitor, ref => Ref}.
-
-?DOC("Lets a worker that is ready begin, for a poll or for somebody's refresh.").
--spec go(worker(), trigger()) -> ok.
-go(#{pid := Pid, ref := Ref}, Trigger) ->
-    Pid ! {Ref, go, Trigger},
-    ok.
 
 ?DOC("Ends a worker wherever it is; no message of it arrives afterwards.").
 -spec cancel(worker()) -> ok.
@@ -81,28 +81,18 @@ flush(#{pid := Pid, ref := Ref} = Worker) ->
     after 0 -> ok
     end.
 
-worker(Owner, Ref, Work) ->
-    Tell = fun(Event) ->
-        Owner ! {barnacle_round, Ref, Event},
-        ok
-    end,
-    ok = Tell(ready),
-    Trigger =
-        receive
-            {Ref, go, Asked} -> Asked
-        end,
+worker(Owner, Ref, #{trigger := Trigger} = Work) ->
     Events = barnacle_event:open(barnacle_event:metadata(Owner, Trigger, maps:get(options, Work))),
     Event =
         try
-            {done, watched(Work#{
-                owner => Owner, tell => Tell, trigger => Trigger, events => Events
-            })}
+            {done, watched(Work#{owner => Owner, ref => Ref, events => Events})}
         catch
             Class:Reason:Stacktrace ->
                 ok = barnacle_event:failed(Class, Reason, Stacktrace, Events),
                 {crashed, exit_reason(Class, Reason, Stacktrace), Stacktrace}
         end,
-    ok = Tell(Event).
+    Owner ! {barnacle_round, Ref, Event},
+    ok.
 
 %% As the exit of a process that raised it.
 exit_reason(throw, Reason, _Stacktrace) -> {nocatch, Reason};
@@ -116,8 +106,10 @@ watched(#{events := Events} = Work) ->
     Outcome.
 
 run(#{options := Options, owner := Owner} = Work0) ->
-    {Answer, Work} = discover(Work0),
-    ok = barnacle_registry:want(Owner, wants(Work)),
+    {Answer, Work1} = discover(Work0),
+    Wants = wants(Work1),
+    Work = Work1#{wants => Wants},
+    ok = barnacle_registry:want(Owner, Wants),
     case list(Work) of
         {ok, Before} ->
             {Connect, Extra} = compare(Answer, Before, Work),
@@ -211,13 +203,12 @@ wanted({error, _}, Work) ->
     %% known. A connect function of the user's own is only called with what was just discovered.
     case has(connect, Work) of
         true -> [];
-        false -> maps:keys(wants(Work))
+        false -> maps:keys(maps:get(wants, Work))
     end;
-wanted({complete, Names}, Work) ->
-    Wants = wants(Work),
+wanted({complete, Names}, #{wants := Wants}) ->
     [Name || Name <- Names, is_map_key(barnacle_names:to_binary(Name), Wants)];
-wanted({partial, _, _}, Work) ->
-    maps:keys(wants(Work)).
+wanted({partial, _, _}, #{wants := Wants}) ->
+    maps:keys(Wants).
 
 to_nodes(Names, Work) ->
     ToNode =
@@ -349,14 +340,23 @@ intersection(Names, Visible) ->
     Linked = maps:from_list([{barnacle_names:to_binary(Node), true} || Node <- Visible]),
     [Name || Name <- Names, is_map_key(Name, Linked)].
 
-calling(Function, TimeoutMs, #{tell := Tell, owner := Owner}, Call) ->
-    ok = Tell({calling, Function, now_ms() + TimeoutMs}),
-    Result = Call(),
-    %% A function that traps exits may have swallowed the one that was to end this worker.
-    _ = process_flag(trap_exit, false),
-    is_process_alive(Owner) orelse exit(owner_is_gone),
-    ok = Tell(returned),
-    Result.
+%% The owner ends a worker that waits in a function past its time. Where it returns in that very
+%% moment it is overdue all the same.
+calling(Function, TimeoutMs, #{owner := Owner, ref := Ref}, Call) ->
+    Overdue = {barnacle_round, Ref, {overdue, Function}},
+    Timer = erlang:send_after(TimeoutMs, Owner, Overdue),
+    try Call() of
+        Result ->
+            %% A function that traps exits may have swallowed the one that was to end this worker.
+            _ = process_flag(trap_exit, false),
+            is_process_alive(Owner) orelse exit(owner_is_gone),
+            is_integer(erlang:cancel_timer(Timer)) orelse exit({strategy_timeout, Function}),
+            Result
+    catch
+        Class:Reason:Stacktrace ->
+            _ = erlang:cancel_timer(Timer),
+            erlang:raise(Class, Reason, Stacktrace)
+    end.
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

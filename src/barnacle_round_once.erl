@@ -28,20 +28,15 @@ run(Work) ->
 own(Caller, Work) ->
     process_flag(trap_exit, true),
     CallerMonitor = monitor(process, Caller),
-    #{ref := Ref} = Worker = barnacle_round:start(Work),
-    receive
-        {barnacle_round, Ref, ready} -> ok = barnacle_round:go(Worker, refresh)
-    end,
-    Outcome = await(Worker, CallerMonitor, infinity),
+    Worker = barnacle_round:start(Work),
+    Outcome = await(Worker, CallerMonitor),
     ok = barnacle_round:cancel(Worker),
     Outcome.
 
-await(#{ref := Ref, monitor := Monitor} = Worker, CallerMonitor, Deadline) ->
+await(#{ref := Ref, monitor := Monitor}, CallerMonitor) ->
     receive
-        {barnacle_round, Ref, {calling, Function, DeadlineMs}} ->
-            await(Worker, CallerMonitor, {Function, DeadlineMs});
-        {barnacle_round, Ref, returned} ->
-            await(Worker, CallerMonitor, infinity);
+        {barnacle_round, Ref, {overdue, Function}} ->
+            {crashed, {strategy_timeout, Function}};
         {barnacle_round, Ref, {done, #{result := Result}}} ->
             {result, Result};
         {barnacle_round, Ref, {crashed, Reason, _Stacktrace}} ->
@@ -50,10 +45,4 @@ await(#{ref := Ref, monitor := Monitor} = Worker, CallerMonitor, Deadline) ->
             {crashed, Reason};
         {'DOWN', CallerMonitor, process, _, Reason} ->
             {crashed, Reason}
-    after left_ms(Deadline) ->
-        {Function, _} = Deadline,
-        {crashed, {strategy_timeout, Function}}
     end.
-
-left_ms(infinity) -> infinity;
-left_ms({_Function, DeadlineMs}) -> max(0, DeadlineMs - erlang:monotonic_time(millisecond)).

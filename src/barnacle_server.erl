@@ -13,13 +13,12 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2, format_status/1]).
 
 -record(round, {
-    worker :: barnacle_round:worker(),
-    ready = false :: boolean(),
+    %% none until its discovery may begin.
+    worker = none :: none | barnacle_round:worker(),
     callers :: [gen_server:from()],
     %% Nodes that said during it that they leave, or that were linked; the newest first. The round
     %% has a plan of its own.
-    heard = [] :: [{left | back, node()}],
-    guard = none :: none | {Function :: atom(), reference()}
+    heard = [] :: [{left | back, node()}]
 }).
 
 -record(state, {
@@ -112,12 +111,10 @@ handle_cast(_, State) ->
 -spec handle_info(term(), #state{}) -> {noreply, #state{}}.
 handle_info({timeout, Timer, poll}, #state{timer = Timer} = State) ->
     {noreply, start_round([], State#state{timer = none})};
-handle_info(
-    {barnacle_round, Ref, Event}, #state{round = #round{worker = #{ref := Ref}} = Round} = State
-) ->
-    {noreply, round_event(Event, Round, State)};
-handle_info({timeout, Guard, guard}, #state{round = #round{guard = {Function, Guard}}} = State) ->
-    {noreply, crashed({strategy_timeout, Function}, [], State)};
+handle_info({barnacle_round, Ref, Event}, #state{round = #round{worker = #{ref := Ref}}} = State) ->
+    {noreply, round_event(Event, State)};
+handle_info(begin_round, #state{round = #round{worker = none} = Round} = State) ->
+    {noreply, begin_round(Round, State)};
 handle_info(
     {'DOWN', Monitor, process, _, Reason},
     #state{round = #round{worker = #{monitor := Monitor}}} = State
@@ -153,39 +150,40 @@ format_status(#{state := State} = Status) -> Status#{state => barnacle_status:ma
 %% A refresh shares a round whose discovery has not begun; all later ones share the one after it.
 join_round(From, #state{round = none} = State) ->
     start_round([From], stop_timer(State));
-join_round(From, #state{round = #round{ready = false, callers = Callers} = Round} = State) ->
+join_round(From, #state{round = #round{worker = none, callers = Callers} = Round} = State) ->
     State#state{round = Round#round{callers = [From | Callers]}};
 join_round(From, #state{followers = Followers} = State) ->
     State#state{followers = [From | Followers]}.
 
-start_round(Callers, #state{round = none} = State) ->
+%% Its discovery begins when all messages that are there now have been read.
+start_round(Callers, #state{round = none, leaving = Leaving} = State) ->
+    self() ! begin_round,
+    State#state{
+        round = #round{callers = Callers}, leaving = barnacle_leaving:round_begins(Leaving)
+    }.
+
+begin_round(#round{callers = Callers} = Round, State0) ->
+    {Trigger, State} =
+        case Callers of
+            [] -> {poll, State0};
+            _ -> {refresh, rest(State0)}
+        end,
     Worker = barnacle_round:start(#{
         options => State#state.options,
         strategy => State#state.strategy,
         plan => State#state.plan,
         gate => State#state.gate,
+        trigger => Trigger,
         resting => barnacle_leaving:rests(State#state.leaving),
         left_alone => barnacle_redial:left_alone(State#state.redial)
     }),
-    Round = #round{worker = Worker, callers = Callers},
-    State#state{round = Round, leaving = barnacle_leaving:round_begins(State#state.leaving)}.
+    State#state{round = Round#round{worker = Worker}}.
 
-round_event(ready, #round{worker = Worker, callers = Callers} = Round, State) ->
-    {Trigger, State1} =
-        case Callers of
-            [] -> {poll, State};
-            _ -> {refresh, rest(State)}
-        end,
-    ok = barnacle_round:go(Worker, Trigger),
-    State1#state{round = Round#round{ready = true}};
-round_event({calling, Function, DeadlineMs}, Round, State) ->
-    Guard = erlang:start_timer(DeadlineMs, self(), guard, [{abs, true}]),
-    State#state{round = Round#round{guard = {Function, Guard}}};
-round_event(returned, Round, State) ->
-    State#state{round = stop_guard(Round)};
-round_event({done, Outcome}, _Round, State) ->
+round_event({overdue, Function}, State) ->
+    crashed({strategy_timeout, Function}, [], State);
+round_event({done, Outcome}, State) ->
     done(Outcome, State);
-round_event({crashed, Reason, Stacktrace}, _Round, State) ->
+round_event({crashed, Reason, Stacktrace}, State) ->
     crashed(Reason, Stacktrace, State).
 
 done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
@@ -336,21 +334,14 @@ cancel_round(#state{gate = Gate} = State) ->
     ok = barnacle_gate:close(Gate),
     end_round(State).
 
-end_round(#state{round = none} = State) ->
-    State;
-end_round(#state{round = #round{worker = Worker} = Round} = State) ->
-    _ = stop_guard(Round),
+end_round(#state{round = #round{worker = #{} = Worker}} = State) ->
     ok = barnacle_round:cancel(Worker),
+    State#state{round = none};
+end_round(State) ->
     State#state{round = none}.
 
 answer(#round{callers = Callers}, Reply) ->
     lists:foreach(fun(From) -> gen_server:reply(From, Reply) end, lists:reverse(Callers)).
-
-stop_guard(#round{guard = none} = Round) ->
-    Round;
-stop_guard(#round{guard = {_, Guard}} = Round) ->
-    _ = erlang:cancel_timer(Guard),
-    Round#round{guard = none}.
 
 stop_timer(#state{timer = none} = State) ->
     State;

@@ -79,6 +79,7 @@ outcome(Part) ->
         #{
             result => {ok, []},
             answer => {complete, []},
+            plan => barnacle_plan:new(),
             visible => [],
             tried => [],
             failed => [],
