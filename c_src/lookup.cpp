@@ -65,6 +65,10 @@ void Lookup::start() {
 }
 
 void Lookup::ask_next_candidate() {
+    if (!loop_.may_take_long()) {
+        patience_.start(next_run_ms);
+        return;
+    }
     const std::size_t position = candidates_.size();
     const std::uint64_t now_ms = loop_.now_ms();
     const std::uint64_t left_ms = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 0;

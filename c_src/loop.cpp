@@ -103,10 +103,36 @@ void Loop::run_once() {
     throw_kept();
 }
 
+bool Loop::run_briefly() {
+    is_brief_ = true;
+    is_brief_enough_ = true;
+    brief_bytes_left_ = brief_run_bytes;
+    uv_run(&loop_, UV_RUN_NOWAIT);
+    is_brief_ = false;
+    throw_kept();
+    return is_brief_enough_;
+}
+
 void Loop::throw_kept() {
     if (failure_) {
         std::rethrow_exception(std::exchange(failure_, nullptr));
     }
+}
+
+bool Loop::may_receive(std::size_t bytes) noexcept {
+    if (!is_brief_) {
+        return true;
+    }
+    bytes = std::max(bytes, min_received_bytes);
+    if (bytes > brief_run_bytes) {
+        is_brief_enough_ = false;
+        return false;
+    }
+    if (bytes > brief_bytes_left_) {
+        return false;
+    }
+    brief_bytes_left_ -= bytes;
+    return true;
 }
 
 int Loop::next_timeout_ms() noexcept {

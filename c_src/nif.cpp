@@ -3,6 +3,7 @@
 // The NIF shell: the core's operations and its diff for src/barnacle_nif.erl, which says what the
 // functions take and give. Only the files nif*.cpp and nif*.hpp know the VM
 // (https://www.erlang.org/doc/man/erl_nif.html).
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <memory>
@@ -39,22 +40,20 @@ Library& library_of(ErlNifEnv* env) {
     return *static_cast<Library*>(enif_priv_data(env));
 }
 
-ERL_NIF_TERM open(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
+// The arguments are a request, and a resource that waits for its operation.
+ERL_NIF_TERM open_dirty(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
     ErlNifBinary request;
-    ErlNifPid self;
-    if (enif_inspect_binary(env, argv[0], &request) == 0 || enif_is_ref(env, argv[1]) == 0 ||
-        enif_self(env, &self) == nullptr) {
+    void* object = nullptr;
+    if (enif_inspect_binary(env, argv[0], &request) == 0 ||
+        enif_get_resource(env, argv[1], library_of(env).operation_type, &object) == 0) {
         return enif_make_badarg(env);
     }
     auto operation = Operation::open({request.data, request.size});
     if (!operation) {
         return error(env, enif_make_tuple2(env, atom(env, "posix"), atom(env, "enomem")));
     }
-    Library& library = library_of(env);
-    return enif_make_tuple2(
-        env, atom(env, "ok"),
-        OperationResource::make(env, library.operation_type, library.live_operations,
-                                std::move(operation), self, argv[1]));
+    static_cast<OperationResource*>(object)->begin(env, std::move(operation));
+    return enif_make_tuple2(env, atom(env, "ok"), argv[1]);
 }
 
 // Calls `function` with the resource in a term, if that is an operation of the calling process. One
@@ -69,12 +68,12 @@ ERL_NIF_TERM with_own(ErlNifEnv* env, ERL_NIF_TERM term, ERL_NIF_TERM foreign, F
     return resource.is_owner(env) ? function(resource) : error(env, atom(env, "not_owner"));
 }
 
-ERL_NIF_TERM step(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
+ERL_NIF_TERM step_dirty(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
     return with_own(env, argv[0], error(env, atom(env, "closed")),
                     [env](OperationResource& own) { return own.step(env); });
 }
 
-ERL_NIF_TERM close(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
+ERL_NIF_TERM close_now(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
     const ERL_NIF_TERM ok = atom(env, "ok");
     return with_own(env, argv[0], ok, [env, ok](OperationResource& own) {
         own.close(env);
@@ -106,6 +105,63 @@ ERL_NIF_TERM guarded(ErlNifEnv* env, int /*argc*/, const ERL_NIF_TERM argv[]) no
     } catch (const std::exception&) {
         return enif_raise_exception(env, atom(env, "internal"));
     }
+}
+
+// Opening reads files. But the VM's memory comes from the caller's scheduler: what a dirty one has
+// taken and another gives back, costs the VM a message to a thread of its own each time.
+ERL_NIF_TERM open(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
+    ErlNifPid self;
+    if (enif_is_binary(env, argv[0]) == 0 || enif_is_ref(env, argv[1]) == 0 ||
+        enif_self(env, &self) == nullptr) {
+        return enif_make_badarg(env);
+    }
+    Library& library = library_of(env);
+    const std::array arguments{
+        argv[0], OperationResource::make(env, library.operation_type, library.live_operations, self,
+                                         argv[1])};
+    return enif_schedule_nif(env, "open", ERL_NIF_DIRTY_JOB_IO_BOUND, guarded<open_dirty>, 2,
+                             arguments.data());
+}
+
+template <ERL_NIF_TERM (*function)(ErlNifEnv*, const ERL_NIF_TERM[])>
+ERL_NIF_TERM go_dirty(ErlNifEnv* env, const char* name, const ERL_NIF_TERM argv[]) {
+    return enif_schedule_nif(env, name, ERL_NIF_DIRTY_JOB_IO_BOUND, guarded<function>, 1, argv);
+}
+
+// Tells the VM of the time that the caller's scheduler spent, as its slices are a millisecond each.
+class Spent {
+ public:
+    explicit Spent(ErlNifEnv* env) noexcept : env_(env) {}
+    ~Spent() {
+        const ErlNifTime percent = (enif_monotonic_time(ERL_NIF_USEC) - begin_) / 10;
+        enif_consume_timeslice(env_, static_cast<int>(std::clamp<ErlNifTime>(percent, 1, 100)));
+    }
+    Spent(const Spent&) = delete;
+    Spent& operator=(const Spent&) = delete;
+
+ private:
+    ErlNifEnv* env_;
+    ErlNifTime begin_ = enif_monotonic_time(ERL_NIF_USEC);
+};
+
+// A brief step runs where the caller does: the way to a dirty scheduler and back takes more time
+// than that, and is longer where those are busy.
+ERL_NIF_TERM step(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
+    return with_own(env, argv[0], error(env, atom(env, "closed")), [=](OperationResource& own) {
+        if (own.is_brief()) {
+            const Spent spent(env);
+            if (const auto result = own.brief_step(env)) {
+                return *result;
+            }
+        }
+        return go_dirty<step_dirty>(env, "step", argv);
+    });
+}
+
+ERL_NIF_TERM close(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
+    return with_own(env, argv[0], atom(env, "ok"), [=](OperationResource& own) {
+        return own.is_brief() ? close_now(env, argv) : go_dirty<close_now>(env, "close", argv);
+    });
 }
 
 ERL_NIF_TERM diff(ErlNifEnv* env, const ERL_NIF_TERM argv[]) {
@@ -147,11 +203,8 @@ void unload(ErlNifEnv* /*env*/, void* priv_data) {
 
 // The VM wants a table that it may write to.
 ErlNifFunc functions[] = {
-    {"open", 2, guarded<open>, ERL_NIF_DIRTY_JOB_IO_BOUND},
-    {"step", 1, guarded<step>, ERL_NIF_DIRTY_JOB_IO_BOUND},
-    {"close", 1, guarded<close>, ERL_NIF_DIRTY_JOB_IO_BOUND},
-    {"diff", 3, guarded<diff>, 0},
-    {"info", 0, guarded<info>, 0},
+    {"open", 2, guarded<open>, 0}, {"step", 1, guarded<step>, 0}, {"close", 1, guarded<close>, 0},
+    {"diff", 3, guarded<diff>, 0}, {"info", 0, guarded<info>, 0},
 };
 
 // The macro makes the function that the VM looks for, and writes these names down unqualified.

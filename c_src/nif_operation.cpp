@@ -31,10 +31,9 @@ ErlNifResourceType* OperationResource::open_type(ErlNifEnv* env) {
 }
 
 ERL_NIF_TERM OperationResource::make(ErlNifEnv* env, ErlNifResourceType* type, LiveCount& live,
-                                     std::unique_ptr<Operation> operation, ErlNifPid owner,
-                                     ERL_NIF_TERM ref) noexcept {
+                                     ErlNifPid owner, ERL_NIF_TERM ref) noexcept {
     void* const object = enif_alloc_resource(type, sizeof(OperationResource));
-    auto* const made = new (object) OperationResource(live, std::move(operation), owner, ref);
+    auto* const made = new (object) OperationResource(live, owner, ref);
     if (enif_monitor_process(env, object, &made->owner_, &made->monitor_) != 0) {
         made->end(env);  // the owner has died since it called
     }
@@ -43,14 +42,18 @@ ERL_NIF_TERM OperationResource::make(ErlNifEnv* env, ErlNifResourceType* type, L
     return term;
 }
 
-OperationResource::OperationResource(LiveCount& live, std::unique_ptr<Operation> operation,
-                                     ErlNifPid owner, ERL_NIF_TERM ref) noexcept
+OperationResource::OperationResource(LiveCount& live, ErlNifPid owner, ERL_NIF_TERM ref) noexcept
     : live_(live),
-      operation_(std::move(operation)),
       owner_(owner),
       ref_env_(enif_alloc_env()),
-      ref_(enif_make_copy(ref_env_.get(), ref)) {
+      ref_(enif_make_copy(ref_env_.get(), ref)),
+      state_(busy) {}
+
+void OperationResource::begin(ErlNifEnv* env, std::unique_ptr<Operation> operation) noexcept {
+    operation_ = std::move(operation);
+    is_brief_ = operation_->is_brief();
     ++live_;
+    release(env);
 }
 
 OperationResource::~OperationResource() {
@@ -72,19 +75,36 @@ bool OperationResource::is_owner(ErlNifEnv* env) const noexcept {
     return enif_self(env, &self) != nullptr && enif_compare_pids(&self, &owner_) == 0;
 }
 
-ERL_NIF_TERM OperationResource::step(ErlNifEnv* env) noexcept {
+// Calls `function` with the operation and gives its result, or the error that there is none.
+template <typename Function>
+auto OperationResource::while_busy(ErlNifEnv* env, Function function) noexcept
+    -> decltype(function(std::declval<Operation&>())) {
     const unsigned before = state_.fetch_or(busy);
     if ((before & busy) != 0) {
         return error(env, atom(env, "closed"));  // on_down is at it
     }
-    const ERL_NIF_TERM result =
-        (before & ended) != 0 ? error(env, atom(env, "closed")) : step_busy(env);
+    if ((before & ended) != 0) {
+        release(env);
+        return error(env, atom(env, "closed"));
+    }
+    const auto result = function(*operation_);
     release(env);
     return result;
 }
 
-ERL_NIF_TERM OperationResource::step_busy(ErlNifEnv* env) noexcept {
-    const Step step = operation_->step();
+ERL_NIF_TERM OperationResource::step(ErlNifEnv* env) noexcept {
+    return while_busy(env, [=, this](Operation& own) { return result_of(env, own.step()); });
+}
+
+std::optional<ERL_NIF_TERM> OperationResource::brief_step(ErlNifEnv* env) noexcept {
+    return while_busy(env, [=, this](Operation& own) -> std::optional<ERL_NIF_TERM> {
+        const std::optional<Step> step = own.brief_step();
+        is_brief_ = own.is_brief();
+        return step ? std::optional(result_of(env, *step)) : std::nullopt;
+    });
+}
+
+ERL_NIF_TERM OperationResource::result_of(ErlNifEnv* env, Step step) noexcept {
     if (step.done) {
         const ERL_NIF_TERM reply = binary(env, operation_->reply());
         state_.fetch_or(ended);

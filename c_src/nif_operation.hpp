@@ -4,6 +4,7 @@
 //
 //  1. The process that opens it owns it. Only the owner steps and closes it, so of these calls no
 //     two run at once. The resource monitors the owner.
+//     It is busy from its making until it has been given its operation.
 //  2. What can run beside them is on_down, when the owner is killed while it is in the NIF. Whoever
 //     works on the operation holds the bit `busy`. on_down never waits for it: it leaves the bit
 //     `ended` behind, which the holder finds when it gives `busy` back, and sees to the end then.
@@ -20,6 +21,8 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <erl_nif.h>
 
@@ -35,15 +38,16 @@ class OperationResource {
     // A new type for the library that is being loaded; null when the VM gives none.
     static ErlNifResourceType* open_type(ErlNifEnv* env);
 
-    // The operation as a term, owned by `owner`, the calling process. {select, Term, Ref,
-    // ready_input} is what that gets when the operation wants a step. `live` must outlive the
-    // type's resources.
+    // A resource as a term, owned by `owner`, the calling process, and busy until it is given its
+    // operation. {select, Term, Ref, ready_input} is what the owner gets when the operation wants a
+    // step. `live` must outlive the type's resources.
     static ERL_NIF_TERM make(ErlNifEnv* env, ErlNifResourceType* type, LiveCount& live,
-                             std::unique_ptr<Operation> operation, ErlNifPid owner,
-                             ERL_NIF_TERM ref) noexcept;
+                             ErlNifPid owner, ERL_NIF_TERM ref) noexcept;
 
-    OperationResource(LiveCount& live, std::unique_ptr<Operation> operation, ErlNifPid owner,
-                      ERL_NIF_TERM ref) noexcept;  // for make
+    // Gives the operation to the resource that make() made: called once, before all that follows.
+    void begin(ErlNifEnv* env, std::unique_ptr<Operation> operation) noexcept;
+
+    OperationResource(LiveCount& live, ErlNifPid owner, ERL_NIF_TERM ref) noexcept;  // for make
     ~OperationResource();
     OperationResource(const OperationResource&) = delete;
     OperationResource& operator=(const OperationResource&) = delete;
@@ -51,8 +55,14 @@ class OperationResource {
     // Whether the calling process is the owner.
     [[nodiscard]] bool is_owner(ErlNifEnv* env) const noexcept;
 
-    // For the owner: what barnacle_nif:step/1 and close/1 do.
+    // For the owner: whether brief_step and close take so little time that they need no dirty
+    // scheduler.
+    [[nodiscard]] bool is_brief() const noexcept { return is_brief_; }
+
+    // For the owner: what barnacle_nif:step/1 and close/1 do. After a brief step that gives nothing
+    // is_brief() is false, and step() is what is to be called.
     ERL_NIF_TERM step(ErlNifEnv* env) noexcept;
+    std::optional<ERL_NIF_TERM> brief_step(ErlNifEnv* env) noexcept;
     void close(ErlNifEnv* env) noexcept;
 
  private:
@@ -60,7 +70,10 @@ class OperationResource {
     static void on_stop(ErlNifEnv* env, void* object, ErlNifEvent event, int is_direct_call);
     static void on_destroy(ErlNifEnv* env, void* object);
 
-    ERL_NIF_TERM step_busy(ErlNifEnv* env) noexcept;
+    template <typename Function>
+    auto while_busy(ErlNifEnv* env, Function function) noexcept
+        -> decltype(function(std::declval<Operation&>()));
+    ERL_NIF_TERM result_of(ErlNifEnv* env, Step step) noexcept;
     void end(ErlNifEnv* env) noexcept;
     void release(ErlNifEnv* env) noexcept;
     void stop(ErlNifEnv* env) noexcept;
@@ -76,8 +89,9 @@ class OperationResource {
     ErlNifMonitor monitor_{};
     std::unique_ptr<ErlNifEnv, FreeEnv> ref_env_;
     const ERL_NIF_TERM ref_;  // in ref_env_
+    bool is_brief_ = false;
     bool selected_ = false;
-    std::atomic<unsigned> state_{0};
+    std::atomic<unsigned> state_;
 };
 
 }  // namespace barnacle

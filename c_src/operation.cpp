@@ -59,6 +59,22 @@ class Operation::Work {
         return {.done = true, .wait_ms = 0};
     }
 
+    [[nodiscard]] std::optional<Step> brief_step() noexcept {
+        if (is_brief_ && !reply_) {
+            attempt([this] { is_brief_ = loop_->run_briefly() && (reply_ || loop_->alive()); });
+        }
+        if (reply_) {
+            end_worker();
+            return Step{.done = true, .wait_ms = 0};
+        }
+        if (!is_brief_) {
+            return std::nullopt;
+        }
+        return Step{.done = false, .wait_ms = loop_->next_timeout_ms()};
+    }
+
+    [[nodiscard]] bool is_brief() const noexcept { return is_brief_; }
+
     void cancel() noexcept {
         end_worker();
         if (!reply_) {
@@ -87,6 +103,7 @@ class Operation::Work {
             .emplace<Lookup>(loop, std::move(options),
                              [this](const LookupResult& result) { finish(encode_reply(result)); })
             .start();
+        is_brief_ = true;
     }
 
     void start(ResolveRequest request) {
@@ -216,6 +233,7 @@ class Operation::Work {
     std::vector<ProbeOutcome> outcomes_;
     std::vector<std::pair<std::size_t, ProbeOutcome>> news_;  // outcomes that no part has had yet
     Bytes part_;
+    bool is_brief_ = false;
     Bytes bytes_;
     std::optional<std::span<const std::uint8_t>> reply_;
 };
@@ -233,6 +251,12 @@ std::unique_ptr<Operation> Operation::open(std::span<const std::uint8_t> request
 
 Step Operation::step() noexcept {
     return work_->step();
+}
+std::optional<Step> Operation::brief_step() noexcept {
+    return work_->brief_step();
+}
+bool Operation::is_brief() const noexcept {
+    return work_->is_brief();
 }
 void Operation::cancel() noexcept {
     work_->cancel();

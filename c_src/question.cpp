@@ -36,6 +36,10 @@ void Question::ask_next() {
     if (!position) {
         return;
     }
+    if (!servers_[*position].query && !loop_.may_take_long()) {
+        timer_.start(next_run_ms);
+        return;
+    }
     ask(*position);
     next_ = *position + 1;
     if (next_server()) {

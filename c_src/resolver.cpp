@@ -2,6 +2,8 @@
 #include "resolver.hpp"
 
 #include <ares.h>
+#include <net/if.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -9,6 +11,8 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "query_socket.hpp"
 
 namespace barnacle {
 
@@ -133,6 +137,68 @@ struct ChannelOptions {
                ARES_OPT_NOROTATE | ARES_OPT_RESOLVCONF;
 };
 
+ares_socket_t open_socket(int domain, int type, int /*protocol*/, void* loop) {
+    return open_query_socket(*static_cast<Loop*>(loop), domain, type);
+}
+
+int close_socket(ares_socket_t fd, void* /*loop*/) {
+    return close(fd);
+}
+
+ares_ssize_t receive(ares_socket_t fd, void* buffer, std::size_t size, int /*flags*/,
+                     sockaddr* from, ares_socklen_t* from_size, void* loop) {
+    return receive_for_query(*static_cast<Loop*>(loop), fd, buffer, size, from, from_size);
+}
+
+#if ARES_VERSION < 0x012200  // the first with ares_set_socket_functions_ex
+
+void use_query_sockets(ares_channeldata* channel, Loop& loop) {
+    static const ares_socket_functions functions{
+        .asocket = open_socket,
+        .aclose = close_socket,
+        .aconnect = [](ares_socket_t fd, const sockaddr* to, ares_socklen_t size,
+                       void*) { return connect(fd, to, size); },
+        .arecvfrom = receive,
+        .asendv = [](ares_socket_t fd, const iovec* parts, int count, void*) -> ares_ssize_t {
+            return send_for_query(fd, parts, static_cast<std::size_t>(count));
+        }};
+    ares_set_socket_functions(channel, &functions, &loop);
+}
+
+#else
+
+// Of the options that c-ares would set, none is one that it is asked for here.
+int refuse_option(ares_socket_t /*fd*/, ares_socket_opt_t /*option*/, const void* /*value*/,
+                  ares_socklen_t /*size*/, void* /*loop*/) {
+    errno = ENOSYS;
+    return -1;
+}
+
+void use_query_sockets(ares_channeldata* channel, Loop& loop) {
+    ares_socket_functions_ex functions{};
+    functions.version = 1;
+    functions.flags = ARES_SOCKFUNC_FLAG_NONBLOCKING;
+    functions.asocket = open_socket;
+    functions.aclose = close_socket;
+    functions.asetsockopt = refuse_option;
+    functions.aconnect = [](ares_socket_t fd, const sockaddr* to, ares_socklen_t size, unsigned,
+                            void*) { return connect(fd, to, size); };
+    functions.arecvfrom = receive;
+    functions.asendto = [](ares_socket_t fd, const void* bytes, std::size_t size, int,
+                           const sockaddr*, ares_socklen_t, void*) -> ares_ssize_t {
+        const iovec part{const_cast<void*>(bytes), size};
+        return send_for_query(fd, &part, 1);
+    };
+    // For name servers of a link: fe80::1%eth0.
+    functions.aif_nametoindex = [](const char* name, void*) { return if_nametoindex(name); };
+    functions.aif_indextoname = [](unsigned index, char* name, std::size_t, void*) -> const char* {
+        return if_indextoname(index, name);
+    };
+    check(ares_set_socket_functions_ex(channel, &functions, &loop), "ares_set_socket_functions_ex");
+}
+
+#endif
+
 #if ARES_VERSION < 0x011800  // the first with ares_get_servers_csv
 
 std::string server_text(const ares_addr_port_node& server) {
@@ -231,6 +297,7 @@ Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome)
     channel.mask |= ARES_OPT_MAXTIMEOUTMS;
 #endif
     channel_ = channel.open();
+    use_query_sockets(channel_.get(), loop);
     check(ares_set_servers_ports_csv(channel_.get(), options_.nameserver.c_str()),
           "ares_set_servers_ports_csv");
     // The trailing dot keeps c-ares from completing the name.

@@ -58,6 +58,11 @@
 //  2. step() does what can be done now and never waits. After {done = false, wait_ms} the caller
 //     waits until fd() is readable or wait_ms have passed, whichever is first, and steps again: 0
 //     means at once, -1 that only fd() counts. Stepping early or too often does no harm.
+//     brief_step() is a step for a thread that has only part of a millisecond: it opens no files
+//     and works on 512 bytes from the network at most. It gives nothing where more is to be done,
+//     and is_brief() is false from then on: what there is, is left to step(), now and for the rest
+//     of the operation. Only a lookup in the DNS begins with brief steps, and mostly it has no
+//     others.
 //  3. An operation keeps its own deadline, timeout_ms from its opening: while it is stepped as it
 //     asks to be, it is done by then, give or take the time of a step.
 //  4. After {done = true} reply() holds the reply, and every further step() says so again. By then
@@ -77,6 +82,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -106,6 +112,8 @@ class Operation {
     Operation& operator=(const Operation&) = delete;
 
     [[nodiscard]] Step step() noexcept;
+    [[nodiscard]] std::optional<Step> brief_step() noexcept;
+    [[nodiscard]] bool is_brief() const noexcept;
     void cancel() noexcept;
     [[nodiscard]] int fd() const noexcept;
 

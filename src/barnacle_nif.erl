@@ -50,7 +50,8 @@ open(_Request, _Ref) ->
     erlang:nif_error(not_loaded).
 
 ?DOC("""
-Does what can be done now, in microseconds. {done, Reply}: the reply in the External Term Format;
+Does what can be done now, in microseconds: on the caller's scheduler what is sure to be short, the
+rest on a dirty I/O scheduler. {done, Reply}: the reply in the External Term Format;
 the operation is closed. {part, Part}: some of its results, in the same format; step again at once.
 {wait, Ms}: step again when {select, Operation, Ref, ready_input} arrives
 or Ms milliseconds have passed, whichever comes first; Ms is 0 for at once. A message may also come

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,27 +49,41 @@ inline std::vector<DnsReply> silence(const DnsRequest&) {
 }
 
 // Steps as a shell does, waiting on the operation's descriptor; the servers' loop runs beside it.
-// The reply, or "not done" when the limit passes or `enough` says so.
-inline std::string drive(
-    Operation& operation, Loop& servers,
-    const std::function<bool()>& enough = [] { return false; }) {
+// The reply, "not done" when the limit passes or `enough` says so, "no step" when `next` has none.
+inline std::string drive_with(const std::function<std::optional<barnacle::Step>()>& next,
+                              Operation& operation, Loop& servers,
+                              const std::function<bool()>& enough) {
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::milliseconds(generous_ms);
     while (Clock::now() < end && !enough()) {
-        const barnacle::Step step = operation.step();
-        if (step.done) {
+        const std::optional<barnacle::Step> step = next();
+        if (!step) {
+            return "no step";
+        }
+        if (step->done) {
             return text(operation.reply());
         }
         servers.run_nowait();
-        int wait = step.wait_ms;
-        if (const int next = servers.next_timeout_ms(); servers.alive() && next >= 0) {
-            wait = wait < 0 || next < wait ? next : wait;
+        int wait = step->wait_ms;
+        if (const int due = servers.next_timeout_ms(); servers.alive() && due >= 0) {
+            wait = wait < 0 || due < wait ? due : wait;
         }
         pollfd descriptors[] = {{.fd = operation.fd(), .events = POLLIN, .revents = 0},
                                 {.fd = servers.fd(), .events = POLLIN, .revents = 0}};
         ::poll(descriptors, 2, wait < 0 || wait > 100 ? 100 : wait);
     }
     return "not done";
+}
+
+inline std::string drive(
+    Operation& operation, Loop& servers,
+    const std::function<bool()>& enough = [] { return false; }) {
+    return drive_with([&operation] { return operation.step(); }, operation, servers, enough);
+}
+
+inline std::string drive_briefly(Operation& operation, Loop& servers) {
+    return drive_with([&operation] { return operation.brief_step(); }, operation, servers,
+                      [] { return false; });
 }
 
 // What libuv and c-ares open once in a process.
