@@ -121,7 +121,7 @@ map(#{options := Options, strategy := Strategy, plan := Plan, history := History
         hints => hints(Last),
         wanted => wanted(Standings, NowMs, Facts),
         missing => maps:from_list([{N, Ms} || {N, {absent, Ms}} <- maps:to_list(Standings)]),
-        departed => Departed,
+        departed => believed(Departed, Last),
         left => lists:sort([Name || {Name, left} <- maps:to_list(Standings)]),
         others => lists:sort([
             Name
@@ -129,6 +129,10 @@ map(#{options := Options, strategy := Strategy, plan := Plan, history := History
         ])
     },
     maps:merge(maps:merge(Last, barnacle_history:totals(History)), Status).
+
+%% Nobody counts as gone while the source is suspect, though who was asked is remembered.
+believed(_Departed, #{suspect := true}) -> #{};
+believed(Departed, #{}) -> Departed.
 
 %% A node may have come alive since the last round, or not any more.
 hints(#{hints := Hints}) ->
