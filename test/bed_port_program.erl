@@ -136,7 +136,8 @@ release(#{dir := Dir}) ->
 stop(#{port := Port, pid := Pid, dir := Dir}) ->
     true = port_close(Port),
     ok = bed_wait:until({gone, Pid}, fun() -> not bed_node:is_running(Pid) end),
-    ok = file:del_dir_r(Dir).
+    %% The shell may just be writing the exit status down.
+    bed_wait:until({removed, Dir}, fun() -> file:del_dir_r(Dir) =:= ok end).
 
 %% Requests: one that waits for a name server that says nothing, one that is done at once.
 -spec silent_dns(gen_udp:socket(), pos_integer()) -> term().
