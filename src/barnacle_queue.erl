@@ -17,7 +17,7 @@ to wait speaks to the process here. Rows of processes that were killed are found
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(TABLE, ?MODULE).
-%% A row that is there while somebody waits: nobody overtakes those.
+%% A row that is there while somebody waits, with how many: nobody overtakes those.
 -define(WAITING, waiting).
 
 -define(DEFAULT_MAX, {?MODULE, default_max}).
@@ -97,11 +97,16 @@ leave() ->
         error:badarg -> ok
     end.
 
-?DOC("How many run, how many wait, and how many may run.").
+?DOC("How many run, how many wait, and how many may run; without a word to the process here.").
 -spec info() -> #{running := non_neg_integer(), waiting := non_neg_integer(), max := pos_integer()}.
 info() ->
-    ok = ensure(),
-    gen_server:call(?MODULE, info).
+    try
+        #{running => running(), waiting => waiting(), max => max_operations()}
+    catch
+        error:badarg ->
+            ok = ensure(),
+            info()
+    end.
 
 take_place() ->
     true = ets:insert(?TABLE, {self()}),
@@ -167,14 +172,12 @@ handle_call({gone, Alias, Pid}, _From, #state{queue = Queue, places = Places} = 
     case maps:take(Alias, Places) of
         {Place, Places1} ->
             Queue1 = gb_trees:delete(Place, Queue),
+            true = ets:insert(?TABLE, {?WAITING, map_size(Places1)}),
             {reply, ok, let_in(State#state{queue = Queue1, places = Places1})};
         error ->
             true = ets:delete(?TABLE, Pid),
             {reply, ok, let_in(State)}
     end;
-handle_call(info, _From, #state{places = Places} = State) ->
-    Info = #{running => running(), waiting => map_size(Places), max => max_operations()},
-    {reply, Info, State};
 handle_call(_, _From, State) ->
     {reply, {error, unknown_call}, State}.
 
@@ -185,7 +188,7 @@ handle_cast(_, State) ->
 -spec handle_info(term(), #state{}) -> {noreply, #state{}}.
 handle_info({wait, Alias, Pid}, #state{queue = Queue, places = Places, next = Place} = State) ->
     %% First the row, then the look at how many there are: who leaves does it the other way round.
-    true = ets:insert(?TABLE, {?WAITING}),
+    true = ets:insert(?TABLE, {?WAITING, map_size(Places) + 1}),
     {noreply,
         let_in(State#state{
             queue = gb_trees:insert(Place, {Alias, Pid}, Queue),
@@ -209,6 +212,7 @@ let_in(#state{queue = Queue} = State) ->
             {_Place, {Alias, Pid}, Queue1} = gb_trees:take_smallest(Queue),
             is_process_alive(Pid) andalso let_in(Alias, Pid),
             Places = maps:remove(Alias, State#state.places),
+            true = ets:insert(?TABLE, {?WAITING, map_size(Places)}),
             let_in(State#state{queue = Queue1, places = Places});
         {false, false} ->
             search(State)
@@ -220,7 +224,15 @@ let_in(Alias, Pid) ->
 
 %% Without the row that says that somebody waits.
 running() ->
-    ets:info(?TABLE, size) - length(ets:lookup(?TABLE, ?WAITING)).
+    %% An error where there is no table, and no number.
+    Waiting = length(ets:lookup(?TABLE, ?WAITING)),
+    ets:info(?TABLE, size) - Waiting.
+
+waiting() ->
+    case ets:lookup(?TABLE, ?WAITING) of
+        [{?WAITING, Count}] -> Count;
+        [] -> 0
+    end.
 
 search(#state{search = none} = State) ->
     State#state{search = erlang:start_timer(?SEARCH_MS, self(), search)};

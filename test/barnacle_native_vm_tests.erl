@@ -18,7 +18,7 @@
 missing_library_test_() ->
     {timeout, ?EUNIT_LIMIT_S, fun() ->
         with_vm(fun(Vm, Directory) ->
-            {error, Text} = peer:call(Vm, barnacle_native, available, []),
+            {error, Text} = call(Vm, barnacle_native, available, []),
             Said = unicode:characters_to_binary(Text),
             [
                 ?assertNotEqual({Part, nomatch}, {Part, binary:match(Said, Part)})
@@ -31,7 +31,7 @@ missing_library_test_() ->
             Options = #{timeout => 1000},
             [
                 ?assertMatch(
-                    {error, {native_library, _}}, peer:call(Vm, barnacle_native, Function, Args)
+                    {error, {native_library, _}}, call(Vm, barnacle_native, Function, Args)
                 )
              || {Function, Args} <- [
                     {dns, [<<"a.example">>, Options]},
@@ -40,13 +40,13 @@ missing_library_test_() ->
                 ]
             ],
             ?assertError(
-                {native_library, _}, peer:call(Vm, barnacle_native, diff, [[a], [b], c])
+                {native_library, _}, call(Vm, barnacle_native, diff, [[a], [b], c])
             ),
-            ?assertMatch(#{available := false}, peer:call(Vm, barnacle_native, info, [])),
+            ?assertMatch(#{available := false}, call(Vm, barnacle_native, info, [])),
             %% Built meanwhile:
             copy(library(), filename:join(Directory, "priv")),
-            ?assertEqual(ok, peer:call(Vm, barnacle_native, available, [])),
-            ?assertEqual({[a], [b]}, peer:call(Vm, barnacle_native, diff, [[a], [b], c]))
+            ?assertEqual(ok, call(Vm, barnacle_native, available, [])),
+            ?assertEqual({[a], [b]}, call(Vm, barnacle_native, diff, [[a], [b], c]))
         end)
     end}.
 
@@ -58,7 +58,7 @@ stand_in_core_test_() ->
                 begin
                     load_stand_in(Vm, Step),
                     Call = {barnacle_native, resolve, [[], #{timeout => 1}]},
-                    Came = peer:call(Vm, ?MODULE, in_fresh, [Call]),
+                    Came = call(Vm, ?MODULE, in_fresh, [Call]),
                     ?assertEqual({Expected, closed, []}, Came)
                 end
              || {Step, Expected} <- [
@@ -80,7 +80,7 @@ epmd_port_test_() ->
         Port = integer_to_list(bed_epmd:port(Epmd)),
         Node = bed_epmd_entry:register("own", 40003, bed_epmd:port(Epmd)),
         Call = fun(Vm) ->
-            peer:call(Vm, barnacle_native, epmd_names, [[<<"127.0.0.1">>], #{timeout => 60000}])
+            call(Vm, barnacle_native, epmd_names, [[<<"127.0.0.1">>], #{timeout => 60000}])
         end,
         Known = {ok, [{<<"127.0.0.1">>, {ok, [{<<"own">>, 40003}]}}]},
         [
@@ -145,8 +145,8 @@ load_stand_in(Vm, Step) ->
      || Line <- Source
     ],
     {ok, Module, Code} = compile:forms(Forms, []),
-    {module, Module} = peer:call(Vm, code, load_binary, [Module, "stand-in", Code]),
-    _ = peer:call(Vm, persistent_term, erase, [{Module, load_error}]).
+    {module, Module} = call(Vm, code, load_binary, [Module, "stand-in", Code]),
+    _ = call(Vm, persistent_term, erase, [{Module, load_error}]).
 
 %% The result of a call in a process of its own, whether it closed, and what it left in its mailbox.
 in_fresh({Module, Function, Args}) ->
@@ -158,5 +158,9 @@ in_fresh({Module, Function, Args}) ->
     receive
         {'DOWN', Monitor, process, Pid, Outcome} -> Outcome
     end.
+
+%% With more time than the 5 s of peer:call/4, for a busy machine.
+call(Vm, Module, Function, Args) ->
+    peer:call(Vm, Module, Function, Args, ?EUNIT_LIMIT_S * 1000).
 
 -endif.
