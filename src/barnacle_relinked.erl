@@ -7,10 +7,10 @@
 Whether a node that has just left, and is linked again, leaves again. Pure.
 
 Nobody may have wanted that link: global of a peer makes it that was busy with this node when it
-went (barnacle_farewell), a dial does that was under way, a program that knows of no farewells. So for
-10 s it leaves again at once where all its links are to nodes that it left; five times at most, so
-that nobody's links come and go for ever. It stays where it is linked to anybody else too, who has
-reasons of his own.
+went (barnacle_farewell), a dial does that was under way, a program that knows of no farewells. So
+for 10 s it leaves again at once where all its links are to nodes that it left; five times at most,
+so that nobody's links come and go for ever. It stays where it is linked to anybody else too, who
+has reasons of his own.
 """).
 
 -export([new/0, left/3, again/3]).
@@ -18,7 +18,9 @@ reasons of his own.
 -export_type([relinked/0]).
 
 %% Those that it left, until when that counts (monotonic, ms), how often it may leave again.
--record(relinked, {left = [] :: [node()], until_ms = 0 :: integer(), times = 0 :: non_neg_integer()}).
+-record(relinked, {
+    left = [] :: [node()], until_ms = 0 :: integer(), times = 0 :: non_neg_integer()
+}).
 
 -opaque relinked() :: #relinked{}.
 
