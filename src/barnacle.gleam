@@ -339,8 +339,8 @@ pub fn pause(subject: process.Subject(Message(a)), timeout: Int) -> Nil
 
 /// Leaves the cluster, as before a planned stop: tells the peers, so that their barnacles do not dial
 /// this node again until it is back or named anew, pauses, and unlinks this node from all visible
-/// nodes, which it gives. The next `refresh` joins again. Exits the caller as `refresh` does; 10000
-/// is a good timeout.
+/// nodes, which it gives. If one of them links to it again within 10 s, it leaves again. The next
+/// `refresh` joins again. Exits the caller as `refresh` does; 10000 is a good timeout.
 @external(erlang, "barnacle_gleam", "leave")
 pub fn leave(
   subject: process.Subject(Message(a)),

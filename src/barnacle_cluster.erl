@@ -140,7 +140,8 @@ leave(Server) ->
 ?DOC("""
 Leaves the cluster, as before a planned stop: tells the peers, so that their barnacles do not dial
 this node again until it is back or named anew, pauses, and disconnects this node from all visible
-nodes, which it gives. The next refresh joins again. Exits as gen_server:call/3 does.
+nodes, which it gives. If one of them links to it again within 10 s, it leaves again. The next
+refresh joins again. Exits as gen_server:call/3 does.
 """).
 -spec leave(server(), timeout()) -> {ok, [node()]}.
 leave(Server, TimeoutMs) ->

@@ -8,6 +8,13 @@ How a node leaves a cluster: by itself. Peers may ask it to; it looks at what it
 stays. Nobody cuts a node that is healthy: where one side cuts, global, whose guard against
 overlapping partitions is on, takes it for a failure and isolates the one that cut.
 
+A link of this node is only safe to drop while global is not making two nodes known to each other
+over it. Where it is, it holds a lock of its own on both and on all nodes that they know; it gives
+the lock back with a message that makes the lost link again, and then tells everybody of everybody,
+so that the node that left is in the mesh again. Hence this node takes that lock on itself for the
+moment in which it goes: nobody is in the middle of that then, and nobody begins it. What of it is
+under way all the same makes a link later; barnacle_leaving says what becomes of that.
+
 Barnacles of different nodes speak through the process barnacle_registry of each, in messages
 {barnacle, 1, Message} that never make a link, where Message is
   {ask, Asker}                        to the departed: your source names you no longer, please leave
@@ -51,6 +58,9 @@ that another barnacle here wants, or its setting disconnect is not departed.
 -define(VERSION, 1).
 %% How long peers have to say that they have heard; who hangs is left all the same.
 -define(HEARD_MS, 3000).
+%% How long global has to end what it is at. A node that hangs may hold it up for a minute.
+-define(GLOBAL_MS, 3000).
+-define(PAUSE_MS, 20).
 
 ?DOC("Whether this node leaves when it is asked to, or why it stays. Pure.").
 -spec consent(view()) -> leave | {stay, stay()}.
@@ -101,11 +111,34 @@ leave(Visible) ->
     Ref = make_ref(),
     Pid = spawn_link(fun() ->
         ok = announce(Visible),
-        _ = erlang:function_exported(global, disconnect, 0) andalso global:disconnect(),
-        lists:foreach(fun erlang:disconnect_node/1, linked(Visible)),
+        ok = undisturbed(fun() -> disconnect(Visible) end),
         Owner ! {barnacle_farewell, Ref, Visible -- linked(Visible)}
     end),
     #{pid => Pid, ref => Ref}.
+
+disconnect(Nodes) ->
+    _ = erlang:function_exported(global, disconnect, 0) andalso global:disconnect(),
+    lists:foreach(fun erlang:disconnect_node/1, linked(Nodes)).
+
+%% Under the lock that global takes to make nodes known to each other, here only; without it where
+%% it is not to be had. It goes with the process that has it.
+undisturbed(Fun) ->
+    Lock = {global, self()},
+    IsSet = lock(Lock, erlang:monotonic_time(millisecond) + ?GLOBAL_MS),
+    ok = Fun(),
+    _ = IsSet andalso global:del_lock(Lock, [node()]),
+    ok.
+
+lock(Lock, DeadlineMs) ->
+    case global:set_lock(Lock, [node()], 0) of
+        true ->
+            true;
+        false ->
+            receive
+            after ?PAUSE_MS -> ok
+            end,
+            erlang:monotonic_time(millisecond) < DeadlineMs andalso lock(Lock, DeadlineMs)
+    end.
 
 linked(Nodes) ->
     Linked = maps:from_keys(nodes(visible), true),

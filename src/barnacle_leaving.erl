@@ -7,12 +7,16 @@
 A server's part in leaving: asking the departed to leave, being asked, going away. What is said and
 how a node goes is in barnacle_farewell, whom to ask in barnacle_departures.
 
+A node that has just left and is linked again leaves again at once (barnacle_relinked). Later a node
+that rests looks at its links at each poll, with the same care as when it was asked; one that left
+for a planned stop looks at none.
+
 The owner is a server that traps exits; it hands in what rounds bring, what peers say, and the
 messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info/2 knows its own.
 """).
 
 -export([new/2, rests/1, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
--export([round_begins/1, round_ended/3, go/2, is_going/1, info/2]).
+-export([round_begins/1, round_ended/3, go/2, is_going/1, linked_again/1, info/2]).
 
 -export_type([leaving/0]).
 
@@ -26,6 +30,7 @@ messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info
     later = [] :: [pid()],
     askers = [] :: [pid()],
     farewell = none :: none | barnacle_farewell:farewell(),
+    relinked = barnacle_relinked:new() :: barnacle_relinked:relinked(),
     callers = [] :: [gen_server:from()]
 }).
 
@@ -136,13 +141,18 @@ stay(Why, #leaving{askers = Askers, later = Later} = Leaving) ->
 
 ?DOC("Leaves all visible nodes. The callers are answered {ok, Left} when that is done.").
 -spec go([gen_server:from()], leaving()) -> leaving().
-go(Callers, #leaving{farewell = none, who = Who} = Leaving) ->
+go(Callers, #leaving{farewell = none, who = Who, relinked = Before} = Leaving) ->
     case {barnacle_links:visible(), Callers} of
         {[], []} ->
             Leaving;
         {Visible, _} ->
             ok = barnacle_log:leaving(Who, Visible),
-            Leaving#leaving{farewell = barnacle_farewell:leave(Visible), callers = Callers}
+            Left = #{nodes => Visible, asked => Callers =/= []},
+            Leaving#leaving{
+                farewell = barnacle_farewell:leave(Visible),
+                relinked = barnacle_relinked:left(Left, now_ms(), Before),
+                callers = Callers
+            }
     end;
 go(Callers, #leaving{callers = Others} = Leaving) ->
     Leaving#leaving{callers = Callers ++ Others}.
@@ -151,6 +161,17 @@ go(Callers, #leaving{callers = Others} = Leaving) ->
 -spec is_going(leaving()) -> boolean().
 is_going(#leaving{farewell = Farewell}) ->
     Farewell =/= none.
+
+?DOC("""
+Whether a node that has left is to leave again, since it is linked again; asked whenever a link has
+come, and when a farewell has ended.
+""").
+-spec linked_again(leaving()) -> {boolean(), leaving()}.
+linked_again(#leaving{farewell = none, relinked = Before} = Leaving) ->
+    {Again, Relinked} = barnacle_relinked:again(barnacle_links:visible(), now_ms(), Before),
+    {Again, Leaving#leaving{relinked = Relinked}};
+linked_again(Leaving) ->
+    {false, Leaving}.
 
 ?DOC("Takes a message of its own: {ok, Leaving}. Others are ignored.").
 -spec info(term(), leaving()) -> {ok, leaving()} | ignored.
@@ -164,3 +185,6 @@ info(_, #leaving{}) ->
 gone(Left, #leaving{callers = Callers} = Leaving) ->
     lists:foreach(fun(From) -> gen_server:reply(From, {ok, Left}) end, Callers),
     Leaving#leaving{farewell = none, callers = []}.
+
+now_ms() ->
+    erlang:monotonic_time(millisecond).

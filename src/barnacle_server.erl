@@ -122,7 +122,7 @@ handle_info(
     {noreply, crashed(Reason, [], State)};
 handle_info({nodeup, Node, _Info}, State) ->
     History = barnacle_history:up(Node, now_ms(), State#state.history),
-    {noreply, answer_waiting(node_up(Node, State#state{history = History}))};
+    {noreply, answer_waiting(leave_again(node_up(Node, State#state{history = History})))};
 handle_info({barnacle_peer, Message}, State) ->
     {noreply, peer_said(Message, State)};
 handle_info({nodedown, Node, Info}, State) ->
@@ -134,7 +134,7 @@ handle_info({timeout, Limit, waiting}, #state{waiting = Waiting} = State) ->
 handle_info(Info, #state{redial = Redial, leaving = Leaving} = State) ->
     case {barnacle_redial:info(Info, Redial), barnacle_leaving:info(Info, Leaving)} of
         {{ok, Redial1}, _} -> {noreply, State#state{redial = Redial1}};
-        {_, {ok, Leaving1}} -> {noreply, State#state{leaving = Leaving1}};
+        {_, {ok, Leaving1}} -> {noreply, leave_again(State#state{leaving = Leaving1})};
         {ignored, ignored} -> {noreply, State}
     end.
 
@@ -290,6 +290,16 @@ leave_or_stay(Outcome, #state{mode = Mode, plan = Plan, leaving = Before} = Stat
         {Mode1, Leaving} ->
             State#state{mode = Mode1, leaving = Leaving}
     end.
+
+%% Who rests asks its source first, as at each poll; who left for a planned stop has none to ask.
+leave_again(#state{mode = Mode, leaving = Leaving} = State) when Mode =:= resting; Mode =:= left ->
+    case {barnacle_leaving:linked_again(Leaving), Mode} of
+        {{true, Again}, resting} -> poll_now(State#state{leaving = Again});
+        {{true, Again}, left} -> State#state{leaving = barnacle_leaving:go([], Again)};
+        {{false, Same}, _} -> State#state{leaving = Same}
+    end;
+leave_again(State) ->
+    State.
 
 peer_said({ask, Asker}, #state{plan = Plan, mode = Mode, leaving = Leaving} = State) ->
     Asked = barnacle_leaving:asked(Asker, Leaving),

@@ -10,6 +10,7 @@
 -export([
     cut_by_one_isolates_the_one_that_cuts/1,
     departed_node_leaves_once_and_is_back_when_named/1,
+    resting_node_that_is_linked_leaves_at_once/1,
     restarted_server_rests_on/1,
     refresh_asks_at_once/1,
     wrong_view_of_one_moves_nobody/1,
@@ -18,6 +19,7 @@
     other_barnacle_keeps_a_node/1,
     peer_without_barnacle_stays/1,
     left_node_is_not_dialled_until_named_anew/1,
+    left_node_that_is_linked_leaves_again/1,
     left_node_joins_again_by_refresh/1
 ]).
 
@@ -30,6 +32,7 @@ all() ->
     [
         cut_by_one_isolates_the_one_that_cuts,
         departed_node_leaves_once_and_is_back_when_named,
+        resting_node_that_is_linked_leaves_at_once,
         restarted_server_rests_on,
         refresh_asks_at_once,
         wrong_view_of_one_moves_nobody,
@@ -38,6 +41,7 @@ all() ->
         other_barnacle_keeps_a_node,
         peer_without_barnacle_stays,
         left_node_is_not_dialled_until_named_anew,
+        left_node_that_is_linked_leaves_again,
         left_node_joins_again_by_refresh
     ].
 
@@ -65,14 +69,27 @@ departed_node_leaves_once_and_is_back_when_named(_) ->
     ok = bed_story:rounds(Gone, 5),
     [ok = bed_story:rounds(Node, 5) || Node <- Rest],
     ?assertEqual([], bed_node:visible(Gone)),
-    %% Each lost it, and nobody else.
-    ?assertEqual(
-        lists:sort([{bed_node:name(Node), [bed_node:name(Gone)]} || Node <- Rest]),
-        lists:sort([{Node, lists:usort(Lost)} || {Node, Lost} <- bed_story:lost(Links)])
-    ),
+    ok = lost_only(Gone, Rest, Links),
     ok = bed_dns_script:script(Dns, bed_story:answering(Nodes)),
     ok = bed_nodes:await_mesh(Nodes),
     ok = bed_wait:until(running, fun() -> maps:get(state, bed_story:status(Gone)) =:= running end).
+
+%% It polls once, and once more since it is asked: what it does later, no poll did.
+resting_node_that_is_linked_leaves_at_once(_) ->
+    [Gone, First | _] = Nodes = hosts(4),
+    Rest = tl(Nodes),
+    Dns = bed_dns_script:start_link(bed_story:answering(Nodes)),
+    ok = bed_story:members([Gone], dns(Dns, #{poll_interval => ?NEVER_MS})),
+    ok = bed_story:members(Rest, dns(Dns, #{departed_after => 0})),
+    ok = bed_nodes:await_mesh(Nodes),
+    [ok = bed_story:await_wanted(Node, Nodes) || Node <- Nodes],
+    Links = bed_story:watch(Rest),
+    ok = bed_dns_script:script(Dns, bed_story:answering(Rest)),
+    ok = bed_story:linked({Gone, []}),
+    ok = linked_by(First, Gone),
+    ok = bed_story:linked({Gone, []}),
+    ?assertMatch(#{state := resting}, bed_story:status(Gone)),
+    ok = lost_only(Gone, Rest, Links).
 
 restarted_server_rests_on(_) ->
     {[Gone | Rest] = Nodes, Dns} = cluster(3, #{departed_after => 0}),
@@ -184,6 +201,18 @@ left_node_is_not_dialled_until_named_anew(_) ->
     ok = bed_story:await_wanted(First, Nodes),
     ok = bed_nodes:await_mesh(Nodes).
 
+left_node_that_is_linked_leaves_again(_) ->
+    {[Gone, First | _] = Nodes, _Dns} = cluster(4, #{}),
+    Rest = tl(Nodes),
+    Links = bed_story:watch(Rest),
+    {ok, _} = bed_node:call(Gone, barnacle_cluster, leave, [bed_member:server()]),
+    ok = linked_by(First, Gone),
+    ok = bed_story:linked({Gone, []}),
+    ?assertMatch(#{state := left}, bed_story:status(Gone)),
+    %% The others don't want it for having been linked.
+    [ok = bed_story:await_wanted(Node, Rest) || Node <- Rest],
+    ok = lost_only(Gone, Rest, Links).
+
 left_node_joins_again_by_refresh(_) ->
     {[Gone, First | _] = Nodes, _Dns} = cluster(3, #{}),
     {ok, [_, _]} = bed_node:call(Gone, barnacle_cluster, leave, [bed_member:server()]),
@@ -213,6 +242,18 @@ hosts(Count) ->
 
 dns(Dns, More) ->
     maps:merge(bed_story:dns(bed_dns_script:nameserver(Dns), #{}), More).
+
+%% One node dials another, by itself.
+linked_by(Node, Other) ->
+    true = bed_node:call(Node, net_kernel, connect_node, [bed_node:name(Other)]),
+    ok.
+
+%% These have all lost that node, however often, and nobody else.
+lost_only(Gone, Nodes, Links) ->
+    ?assertEqual(
+        lists:sort([{bed_node:name(Node), [bed_node:name(Gone)]} || Node <- Nodes]),
+        lists:sort([{Node, lists:usort(Lost)} || {Node, Lost} <- bed_story:lost(Links)])
+    ).
 
 text(Node) ->
     atom_to_binary(bed_node:name(Node)).
