@@ -9,7 +9,7 @@
 SHELL := bash
 .DEFAULT_GOAL := all
 .PHONY: all help deps deps-build deps-demo deps-test deps-bench demo bench timelines example-gleam test \
-	faults check format readme tidy asan clean distclean
+	faults properties check format readme tidy asan clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
 app := _build/make/lib/barnacle
@@ -59,6 +59,9 @@ test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/ru
 
 faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length
 	@FAULTS=long SUITE=fault_hosts_SUITE,fault_dns_SUITE,fault_dist_SUITE,fault_storm_SUITE test/run ct
+
+properties: deps-test ## Drive the server through 2,000 sequences, and more histories (test/README.md)
+	@FAULTS=long test/run property
 
 check: test ## What CI runs: the same as make test
 
