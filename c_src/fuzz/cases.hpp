@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the targets of parsers make of an input. test/bed_corpus.erl judges the same by parsers of its
-// own, from what outcomes.cpp prints.
+// What the targets of parsers make of an input. test/bed_corpus.erl judges the same by parsers of
+// its own, from what outcomes.cpp prints.
 #pragma once
 
 #include <cstdint>

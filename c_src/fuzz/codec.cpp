@@ -23,8 +23,7 @@ bool copy_elements(Decoder& from, Encoder& to, std::size_t count, int depth) {
 bool copy_list(Decoder& from, Encoder& to, std::size_t length, int depth) {
     bool copied = true;
     // No longer than the input, or the decoder had refused it.
-    to.list(std::string(length, ' '),
-            [&](char) { copied = copied && copy(from, to, depth); });
+    to.list(std::string(length, ' '), [&](char) { copied = copied && copy(from, to, depth); });
     return copied && (length == 0 || from.list_end());
 }
 

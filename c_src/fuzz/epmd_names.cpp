@@ -27,9 +27,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
 }
 
 bool plain_name(const std::string& name) {
-    return !name.empty() && name.size() <= 255 && std::ranges::all_of(name, [](char c) {
-        return c > 32 && c < 127 && c != '@';
-    });
+    return !name.empty() && name.size() <= 255 &&
+           std::ranges::all_of(name, [](char c) { return c > 32 && c < 127 && c != '@'; });
 }
 
 // 0 for what is no port.
@@ -45,8 +44,8 @@ unsigned plain_port(const std::string& port) {
 }
 
 EpmdNamesReply::Outcome plainly(const EpmdNamesCase& given) {
-    const std::string bytes(text(given.reply.first(
-        std::min(given.reply.size(), given.limits.max_bytes))));
+    const std::string bytes(
+        text(given.reply.first(std::min(given.reply.size(), given.limits.max_bytes))));
     const bool cut = bytes.size() < given.reply.size();
     if (bytes.size() < 4) {
         return cut ? EpmdReplyError::too_long : EpmdReplyError::bad_reply;

@@ -36,8 +36,7 @@ Outcome plainly(const std::string& name, Bytes reply) {
 
 bool same(const Outcome& left, const Outcome& right) {
     const auto* const port = std::get_if<EpmdPort>(&left);
-    return left.index() == right.index() &&
-           (port == nullptr || *port == std::get<EpmdPort>(right));
+    return left.index() == right.index() && (port == nullptr || *port == std::get<EpmdPort>(right));
 }
 
 }  // namespace
@@ -64,7 +63,8 @@ void run_epmd_port(Bytes input) {
     const Outcome whole = read_epmd_port(given, 0);
     require(same(read_epmd_port(given, 1), whole), "byte by byte a reply says the same");
     require(same(read_epmd_port(given, given.way), whole), "in pieces a reply says the same");
-    require(same(plainly(given.name, given.reply), whole), "a reply says what the rules have it say");
+    require(same(plainly(given.name, given.reply), whole),
+            "a reply says what the rules have it say");
     const std::string request = epmd_port_request(given.name);
     require(request.size() == 3 + given.name.size() && request.ends_with(given.name) &&
                 static_cast<unsigned char>(request[0]) * 256U +

@@ -37,8 +37,9 @@ bool all_between_dots(std::string_view text, Part part) {
 
 bool plain_ipv4(std::string_view text) {
     return std::ranges::count(text, '.') == 3 && all_between_dots(text, [](std::string_view part) {
-        return number(part, 3) >= 0 && number(part, 3) <= 255 && (part == "0" || part[0] != '0');
-    });
+               return number(part, 3) >= 0 && number(part, 3) <= 255 &&
+                      (part == "0" || part[0] != '0');
+           });
 }
 
 bool plain_host_name(std::string_view text) {
@@ -46,11 +47,12 @@ bool plain_host_name(std::string_view text) {
         text.remove_suffix(1);
     }
     return text.size() <= 253 && all_between_dots(text, [](std::string_view label) {
-        return !label.empty() && label.size() <= 63 && std::ranges::all_of(label, [](char c) {
-            const char lower = static_cast<char>(c | 0x20);
-            return digit(c) || (lower >= 'a' && lower <= 'z') || c == '-' || c == '_';
-        });
-    });
+               return !label.empty() && label.size() <= 63 &&
+                      std::ranges::all_of(label, [](char c) {
+                          const char lower = static_cast<char>(c | 0x20);
+                          return digit(c) || (lower >= 'a' && lower <= 'z') || c == '-' || c == '_';
+                      });
+           });
 }
 
 bool plain_localhost(std::string_view text) {
@@ -77,9 +79,9 @@ void check_address(std::string_view name) {
     require(written.size() <= 45 && parse_ip_address(written) == address,
             "an address is read as it is written");
     require(address->family == AF_INET6 || written == name, "IPv4 addresses have one form");
-    require(ip_address_from_bytes(std::span(address->bytes).first(address->size_bytes())) ==
-                address,
-            "an address is what its bytes are");
+    require(
+        ip_address_from_bytes(std::span(address->bytes).first(address->size_bytes())) == address,
+        "an address is what its bytes are");
     const sockaddr_storage storage = to_sockaddr(*address, 1);
     require(ip_address_from_sockaddr(reinterpret_cast<const sockaddr&>(storage)) == address,
             "an address comes back from a socket's");

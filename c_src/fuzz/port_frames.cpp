@@ -126,8 +126,7 @@ void check_queue(Bytes reply) {
     try {
         (void)queue.write_to(-1);
         throw Broken("nobody can write to no descriptor");
-    } catch (const std::system_error&) {
-    }
+    } catch (const std::system_error&) {}
     from.close();
     const auto before = std::signal(SIGPIPE, SIG_IGN);
     const bool written = queue.write_to(to.get());

@@ -51,10 +51,9 @@ class Writer {
         return *this;
     }
     Writer& nameservers(const std::vector<std::string>& values) {
-        require(std::ranges::all_of(values,
-                                    [](const std::string& value) {
-                                        return parse_nameserver(value).has_value();
-                                    }),
+        require(std::ranges::all_of(
+                    values,
+                    [](const std::string& value) { return parse_nameserver(value).has_value(); }),
                 "name servers are addresses");
         return binaries("nameservers", values);
     }

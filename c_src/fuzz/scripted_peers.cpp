@@ -11,12 +11,12 @@ namespace barnacle::fuzz {
 namespace {
 
 // Flags of a chunk. Those of name servers and of EPMDs have nothing to do with one another.
-constexpr unsigned silent = 1;     // no answer
-constexpr unsigned raw = 2;        // DNS: the bytes as they are, in the place of a message
-constexpr unsigned twice = 4;      // DNS: sent twice
-constexpr unsigned last = 2;       // EPMD: there is no more for this connection
-constexpr unsigned reset = 4;      // the connection's end is a reset
-constexpr unsigned closing = 8;    // DNS over TCP: closed after this
+constexpr unsigned silent = 1;   // no answer
+constexpr unsigned raw = 2;      // DNS: the bytes as they are, in the place of a message
+constexpr unsigned twice = 4;    // DNS: sent twice
+constexpr unsigned last = 2;     // EPMD: there is no more for this connection
+constexpr unsigned reset = 4;    // the connection's end is a reset
+constexpr unsigned closing = 8;  // DNS over TCP: closed after this
 
 constexpr std::size_t header_bytes = 12;  // RFC 1035 section 4.1.1
 constexpr char names_req = 'n';
@@ -69,7 +69,8 @@ void Socket::reset_at_close() const {
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
-ScriptedPeers::ScriptedPeers() : udp_(-1), tcp_(make_socket(SOCK_STREAM)), epmd_(make_socket(SOCK_STREAM)) {
+ScriptedPeers::ScriptedPeers()
+    : udp_(-1), tcp_(make_socket(SOCK_STREAM)), epmd_(make_socket(SOCK_STREAM)) {
     require(bind_to(epmd_, 0) && ::listen(epmd_.fd(), 64) == 0, "there are ports");
     epmd_port_ = port_of(epmd_);
     // A port that is free for both.
@@ -96,8 +97,7 @@ void ScriptedPeers::begin(Bytes script, Answers answers) {
 void ScriptedPeers::end() {
     // What clients have left behind in the queues is not for the next ones.
     script_ = Input({});
-    while (serve_datagrams() || accept(tcp_, true) || accept(epmd_, false)) {
-    }
+    while (serve_datagrams() || accept(tcp_, true) || accept(epmd_, false)) {}
     for (const Peer& peer : peers_) {
         peer.socket.reset_at_close();
     }
