@@ -85,6 +85,10 @@ void check_address(std::string_view name) {
     const sockaddr_storage storage = to_sockaddr(*address, 1);
     require(ip_address_from_sockaddr(reinterpret_cast<const sockaddr&>(storage)) == address,
             "an address comes back from a socket's");
+    const sockaddr_storage nowhere = to_sockaddr(IpAddress{}, 1);
+    require(to_text(IpAddress{}).empty() && !ip_address_from_bytes({}) &&
+                !ip_address_from_sockaddr(reinterpret_cast<const sockaddr&>(nowhere)),
+            "what has no family is no address");
 }
 
 void check_as_nameserver(std::string_view name) {
