@@ -165,14 +165,14 @@ void check_reply(Operation& operation) {
 
 }  // namespace
 
-void run_operation(Bytes bytes) {
+void run_operation(Bytes input) {
     static ScriptedPeers peers;
     static const int prepared = prepare_process();
     require(prepared == 0, "there are descriptors");
-    Input input(bytes);
-    const Choices choices(input);
+    Input left(input);
+    const Choices choices(left);
     peers.end();
-    peers.begin(input.rest(), choices.kind % 4 < 2 ? Answers::any : Answers::loopback);
+    peers.begin(left.rest(), choices.kind % 4 < 2 ? Answers::any : Answers::loopback);
     const int free = free_descriptor();
     {
         const auto operation = Operation::open(encode_request(make_request(choices, peers)));
