@@ -8,8 +8,8 @@
 
 SHELL := bash
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-build deps-demo deps-test deps-bench demo bench timelines example-gleam test \
-	faults properties check format readme tidy asan clean distclean
+.PHONY: all help deps deps-build deps-demo deps-test deps-bench deps-fuzz demo bench timelines \
+	example-gleam test faults properties check format readme tidy asan fuzz fuzz-coverage clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
 app := _build/make/lib/barnacle
@@ -41,6 +41,8 @@ deps-test:
 	@scripts/deps test
 deps-bench:
 	@scripts/deps bench
+deps-fuzz:
+	@scripts/deps fuzz
 
 demo: deps-demo all ## Watch five real nodes find each other by DNS, lose one, and heal
 	@examples/demo/run
@@ -76,6 +78,12 @@ tidy: deps-test ## Run clang-tidy over the core
 
 asan: deps-test ## Run the core's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@test/run doctest-sanitized
+
+fuzz: deps-fuzz ## Fuzz the core, a minute a target; RUNS=10000000 so often, T="codec diff" some; see scripts/fuzz
+	@scripts/fuzz $(T)
+
+fuzz-coverage: deps-test ## Lines of the core's parsers that the corpus of the fuzz targets reaches
+	@scripts/fuzz coverage
 
 clean: ## Remove what was built; keeps the dialyzer's tables and downloads, which take minutes
 	@rm -rf _build build

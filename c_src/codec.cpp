@@ -145,6 +145,10 @@ std::optional<std::size_t> Decoder::list() {
     if (kind != Kind::list && kind != Kind::nil) {
         return std::nullopt;
     }
+    // An end would have to follow, which nobody asks for after no elements.
+    if (kind == Kind::list && size_at(1, 4) == 0) {
+        throw MalformedTerm("a list of no elements that isn't nil");
+    }
     int length = 0;
     accept(ei_decode_list_header(chars(bytes_), &index_, &length));
     return static_cast<std::size_t>(length);
@@ -230,7 +234,7 @@ std::string Decoder::describe() const {
         case Kind::nil:
             return "an empty list";
         case Kind::list:
-            return counted("a list", ahead.list().value_or(0), "element");
+            return counted("a list", size_at(1, 4), "element");
         case Kind::tuple:
             return counted("a tuple", ahead.tuple().value_or(0), "element");
         case Kind::map:

@@ -10,7 +10,8 @@ namespace barnacle {
 namespace {
 
 void add_candidate(std::vector<std::string>& candidates, std::string candidate) {
-    if (std::ranges::find(candidates, candidate) == candidates.end() &&
+    // The domain "example.." would leave one with a trailing dot.
+    if (std::ranges::find(candidates, candidate) == candidates.end() && !candidate.ends_with('.') &&
         !check_host_name(candidate)) {
         candidates.push_back(std::move(candidate));
     }

@@ -139,6 +139,12 @@ TEST_CASE("integers that don't fit are none") {
     CHECK_FALSE(Decoder(term({111, 0, 0, 0, 1, 0, 1})).integer());
 }
 
+TEST_CASE("a list of no elements had no end, and what came next was taken for the next term") {
+    CHECK_THROWS_AS((void)Decoder(term({108, 0, 0, 0, 0, 97, 1})).list(), MalformedTerm);
+    CHECK_THROWS_AS((void)Decoder(term({108, 0, 0, 0, 0, 106})).list(), MalformedTerm);
+    CHECK(Decoder(term({106})).list() == 0U);
+}
+
 TEST_CASE("what isn't a term is refused") {
     CHECK_THROWS_AS(Decoder(Bytes{}), MalformedTerm);
     CHECK_THROWS_AS(Decoder(Bytes{130, 97, 1}), MalformedTerm);

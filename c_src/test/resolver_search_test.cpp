@@ -80,6 +80,10 @@ TEST_CASE("search domains that make no valid name are passed over") {
     CHECK(search_candidates("a", {{"bad domain", "x..y", std::string(252, 'x')}, 1}) == Texts{"a"});
 }
 
+TEST_CASE("a search domain that ends in two dots made a candidate with a trailing dot") {
+    CHECK(search_candidates("a", {{"example..", "example."}, 1}) == Texts{"a.example", "a"});
+}
+
 TEST_CASE("resolv.conf: search, domain and ndots; the later of search and domain wins") {
     const SearchList pod = parse_resolv_conf(
         "# a comment\n"

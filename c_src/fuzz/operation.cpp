@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// A whole operation, whose name server and EPMD answer what the input says: it ends, with one reply
+// of the grammar, and leaves no descriptor open.
+#include <fcntl.h>
+#include <poll.h>
+
+#include "../codec.hpp"
+#include "barnacle_core.hpp"
+#include "cases.hpp"
+#include "scripted_peers.hpp"
+
+namespace barnacle::fuzz {
+namespace {
+
+constexpr int max_rounds = 3000;
+constexpr int quiet_rounds = 3;  // with nothing to do, until the operation is cancelled
+constexpr std::uint64_t long_ms = 60'000;
+
+// The first descriptor that is free: one more is open when it isn't the same afterwards.
+int free_descriptor() {
+    const Socket probe(::fcntl(0, F_DUPFD_CLOEXEC, 3));
+    return probe.fd();
+}
+
+// What an input chooses.
+struct Choices {
+    explicit Choices(Input& input)
+        : kind(input.byte()),
+          flags(input.byte()),
+          hosts(input.byte()),
+          cancel_after(input.byte()),
+          limit(input.byte()) {}
+
+    [[nodiscard]] bool has(unsigned bit) const { return (flags >> bit & 1U) != 0; }
+
+    std::uint8_t kind;
+    std::uint8_t flags;         // 0: until the deadline, 1: brief steps, 2 and on: see below
+    std::uint8_t hosts;         // which of a list of hosts are asked
+    std::uint8_t cancel_after;  // so many steps; 0 and 255 never
+    std::uint8_t limit;         // of names, addresses, and all at a time
+};
+
+std::vector<std::string> chosen_hosts(std::uint8_t bits) {
+    std::vector<std::string> hosts;
+    for (const char* host :
+         {"127.0.0.1", "h.test.", "no name", "short", "localhost", "i.test.", "127.0.0.1", "::1"}) {
+        if ((bits & 1U) != 0) {
+            hosts.emplace_back(host);
+        }
+        bits = static_cast<std::uint8_t>(bits >> 1U);
+    }
+    return hosts;
+}
+
+Request make_request(const Choices& choices, const ScriptedPeers& peers) {
+    const std::uint64_t timeout_ms = choices.has(0) ? 3 : long_ms;
+    const std::vector<std::string> nameservers{peers.nameserver()};
+    const std::size_t limit = choices.limit == 0 ? 1000 : choices.limit;
+    const std::size_t concurrency = choices.has(7) ? 1 : 64;
+    const std::vector<std::string> hosts = chosen_hosts(choices.hosts);
+    switch (choices.kind % 4) {
+        case 0:
+            return DnsRequest{.name = choices.has(2) ? "service" : "service.test.",
+                              .timeout_ms = timeout_ms,
+                              .grace_ms = choices.has(3) ? 0U : 1U,
+                              .nameservers = nameservers,
+                              .max_addresses = limit};
+        case 1:
+            return ResolveRequest{.hosts = hosts,
+                                  .family = choices.has(2) ? InetFamily::inet6 : InetFamily::inet,
+                                  .timeout_ms = timeout_ms,
+                                  .nameservers = nameservers,
+                                  .concurrency = concurrency};
+        case 2:
+            return EpmdNamesRequest{.hosts = hosts,
+                                    .port = peers.epmd_port(),
+                                    .timeout_ms = timeout_ms,
+                                    .nameservers = nameservers,
+                                    .concurrency = concurrency,
+                                    .max_names = limit,
+                                    .max_bytes = 10 * limit};
+        default:
+            break;
+    }
+    ProbeRequest probe{.options = {}, .nameservers = nameservers};
+    for (const std::string& host : hosts) {
+        probe.options.targets.push_back({.name = "app", .host = host});
+    }
+    probe.options.epmd_port = peers.epmd_port();
+    constexpr std::uint16_t closed_port = 1;
+    if (choices.has(2)) {
+        probe.options.port = choices.has(3) ? closed_port : peers.epmd_port();
+    }
+    probe.options.family = choices.has(4) ? AF_INET6 : AF_INET;
+    if (choices.has(5)) {
+        probe.options.source = parse_ip_address(choices.has(4) ? "::1" : "127.0.0.1");
+    }
+    probe.options.depth = static_cast<ProbeDepth>(choices.kind / 4 % 3);
+    probe.options.timeout_ms = timeout_ms;
+    probe.options.node_timeout_ms = choices.has(6) ? 1 : timeout_ms;
+    probe.options.concurrency = concurrency;
+    probe.options.max_names = limit;
+    return probe;
+}
+
+// Waits for a millisecond at most. Whether there is something to do.
+bool wait(const Operation& operation, const ScriptedPeers& peers, int wait_ms) {
+    std::vector<pollfd> descriptors{{.fd = operation.fd(), .events = POLLIN, .revents = 0}};
+    for (const int fd : peers.descriptors()) {
+        descriptors.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+    }
+    return ::poll(descriptors.data(), descriptors.size(), wait_ms == 0 ? 0 : 1) > 0 || wait_ms == 0;
+}
+
+void check_part(const Operation& operation) {
+    const Bytes part = operation.part();
+    require(part.empty() || copy_term(part), "a part is a term");
+}
+
+void drive(Operation& operation, ScriptedPeers& peers, const Choices& choices) {
+    int quiet = 0;
+    for (int round = 1;; ++round) {
+        require(round < max_rounds, "an operation ends");
+        if (round == choices.cancel_after && round < UINT8_MAX) {
+            operation.cancel();
+        }
+        std::optional<Step> step;
+        if (choices.has(1) && operation.is_brief()) {
+            step = operation.brief_step();
+        }
+        if (!step) {
+            step = operation.step();
+        }
+        if (step->done) {
+            return;
+        }
+        require(operation.reply().empty(), "there is no reply before the operation is done");
+        check_part(operation);
+        const bool served = peers.serve();
+        const bool busy = wait(operation, peers, step->wait_ms) || served;
+        quiet = busy ? 0 : quiet + 1;
+        if (quiet == quiet_rounds && !choices.has(0)) {
+            operation.cancel();
+        }
+    }
+}
+
+void check_reply(Operation& operation) {
+    const Bytes reply = operation.reply();
+    require(copy_term(reply).has_value(), "a reply is one whole term");
+    Decoder decoder(reply);
+    require(decoder.tuple() == 2U, "a reply is a pair");
+    const auto verdict = decoder.atom();
+    require(verdict == "ok" || verdict == "error", "a reply is ok or an error");
+    if (verdict == "error") {
+        require(decoder.atom() == "cancelled", "nothing is wrong with these requests");
+    }
+    const std::vector<std::uint8_t> before(reply.begin(), reply.end());
+    operation.cancel();
+    require(operation.step().done, "what is done stays so");
+    const Bytes after = operation.reply();
+    require(before == std::vector<std::uint8_t>(after.begin(), after.end()),
+            "a reply stays as it is");
+}
+
+}  // namespace
+
+void run_operation(Bytes input) {
+    static ScriptedPeers peers;
+    static const int prepared = prepare_process();
+    require(prepared == 0, "there are descriptors");
+    Input left(input);
+    const Choices choices(left);
+    peers.end();
+    peers.begin(left.rest(), choices.kind % 4 < 2 ? Answers::any : Answers::loopback);
+    const int free = free_descriptor();
+    {
+        const auto operation = Operation::open(encode_request(make_request(choices, peers)));
+        require(operation != nullptr, "there is memory");
+        drive(*operation, peers, choices);
+        check_reply(*operation);
+    }
+    peers.end();
+    require(free_descriptor() == free, "an operation leaves no descriptor open");
+}
+
+}  // namespace barnacle::fuzz

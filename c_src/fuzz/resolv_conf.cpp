@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any text as /etc/resolv.conf, and names completed by the search list in it.
+#include "../resolv_conf.hpp"
+
+#include <algorithm>
+
+#include "../host_name.hpp"
+#include "targets.hpp"
+
+namespace barnacle::fuzz {
+namespace {
+
+bool same(const SearchList& left, const SearchList& right) {
+    return left.domains == right.domains && left.ndots == right.ndots;
+}
+
+std::string written(const SearchList& search) {
+    std::string line = "search";
+    for (const std::string& domain : search.domains) {
+        line += ' ' + domain;
+    }
+    return line + "\noptions ndots:" + std::to_string(search.ndots) + '\n';
+}
+
+void check_candidates(const std::string& name, const SearchList& search) {
+    std::vector<std::string> candidates = search_candidates(name, search);
+    require(!candidates.empty() && candidates.size() <= search.domains.size() + 1,
+            "a name and each domain give a candidate at most");
+    for (const std::string& candidate : candidates) {
+        require(candidate.starts_with(name) || candidate + '.' == name,
+                "candidates begin with the name");
+        require(!check_host_name(candidate) && !candidate.ends_with('.'),
+                "candidates can be looked up");
+    }
+    std::ranges::sort(candidates);
+    require(std::ranges::adjacent_find(candidates) == candidates.end(),
+            "no candidate is there twice");
+}
+
+}  // namespace
+
+void run_resolv_conf(Bytes input) {
+    const SearchList search = parse_resolv_conf(text(input));
+    require(search.ndots <= 15 && search.domains.size() <= 32, "a search list has its limits");
+    for (const std::string& domain : search.domains) {
+        require(!domain.empty() && domain.find_first_of(" \t\r\n\v\f") == std::string::npos,
+                "domains are words");
+    }
+    require(same(parse_resolv_conf(written(search)), search),
+            "a search list is read as it is written");
+    for (const char* name : {"name", "name.example", "a.b.c.d", "name."}) {
+        check_candidates(name, search);
+    }
+}
+
+}  // namespace barnacle::fuzz
