@@ -324,8 +324,8 @@ outcome(StrategyResult, Answer, Visible, Work, Done) ->
         departed => departed(Visible, #{after_ms => AfterMs, hasty => Trigger =:= refresh}, Plan)
     }.
 
-%% Departed and still linked: only those are anybody's concern. A list function of the user's own may
-%% list this node too, which is never to ask itself.
+%% Departed and still linked: only those are anybody's concern. A list function of the user's own
+%% may list this node too, which is never to ask itself.
 departed(Visible, Question, Plan) ->
     {Verdict, Names} = barnacle_plan:departed(Plan, now_ms(), Question),
     {Verdict, intersection(Names, lists:delete(node(), Visible))}.

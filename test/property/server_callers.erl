@@ -7,8 +7,8 @@
 
 -export([start/3, call/2, normal/1, waits/1]).
 
-%% A process that asks, and tells World {answer, Pid, Answer}. When this returns, what it asks for is
-%% in the server's queue, or has been answered.
+%% A process that asks, and tells World {answer, Pid, Answer}. When this returns, what it asks for
+%% is in the server's queue, or has been answered.
 start(World, Server, Request) ->
     Pid = spawn(fun() -> World ! {answer, self(), call(Server, Request)} end),
     ok = await_asked(Pid),
