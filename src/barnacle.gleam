@@ -258,6 +258,11 @@ pub fn with_strategy_timeout(
   strategy_timeout: Int,
 ) -> Barnacle(a)
 
+/// How many callers may wait for `refresh`, `await` and `leave` at a time; one more exits. 10000 by
+/// default.
+@external(erlang, "barnacle_gleam", "with_max_callers")
+pub fn with_max_callers(barnacle: Barnacle(a), max_callers: Int) -> Barnacle(a)
+
 /// Name servers for `dns` to ask instead of the system's, each `address` or `address:port`, an IPv6
 /// address with a port in brackets: `"10.0.0.2:53"`, `"[::1]:5353"`.
 @external(erlang, "barnacle_gleam", "with_nameservers")
@@ -292,6 +297,27 @@ pub fn with_max_addresses(
 pub fn with_epmd_port(
   barnacle: Barnacle(List(#(String, hosts.HostError))),
   port: Int,
+) -> Barnacle(List(#(String, hosts.HostError)))
+
+/// For `hosts`: how many hosts are asked at a time. 256 by default.
+@external(erlang, "barnacle_gleam", "with_concurrency")
+pub fn with_concurrency(
+  barnacle: Barnacle(List(#(String, hosts.HostError))),
+  concurrency: Int,
+) -> Barnacle(List(#(String, hosts.HostError)))
+
+/// For `hosts`: how many names an EPMD may tell; a longer reply is refused. 10000 by default.
+@external(erlang, "barnacle_gleam", "with_max_names")
+pub fn with_max_names(
+  barnacle: Barnacle(List(#(String, hosts.HostError))),
+  max_names: Int,
+) -> Barnacle(List(#(String, hosts.HostError)))
+
+/// For `hosts`: how many bytes an EPMD's reply may have. 1048576 by default.
+@external(erlang, "barnacle_gleam", "with_max_bytes")
+pub fn with_max_bytes(
+  barnacle: Barnacle(List(#(String, hosts.HostError))),
+  max_bytes: Int,
 ) -> Barnacle(List(#(String, hosts.HostError)))
 
 /// Starts a barnacle, linked to the calling process. Its first round begins at once. `InitFailed`
