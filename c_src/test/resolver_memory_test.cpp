@@ -75,7 +75,8 @@ TEST_CASE("want of memory is an error at every allocation, never an empty answer
     int failed = 0;
     for (int refused = 1; refused < 1000; ++refused) {
         CAPTURE(refused);
-        Watch watch{.allocator = Allocator::cares, .refused_from = refused, .refused_ever_after = false};
+        Watch watch{
+            .allocator = Allocator::cares, .refused_from = refused, .refused_ever_after = false};
         const long before = live_blocks(Allocator::cares);
         std::optional<LookupResult> result;
         {
@@ -101,7 +102,8 @@ TEST_CASE("without memory or descriptors for resolv.conf there is an error") {
     for (const Allocator allocator : {Allocator::core, Allocator::cares}) {
         for (int refused = 1; refused < 1000; ++refused) {
             CAPTURE(refused);
-            Watch watch{.allocator = allocator, .refused_from = refused, .refused_ever_after = false};
+            Watch watch{
+                .allocator = allocator, .refused_from = refused, .refused_ever_after = false};
             std::optional<barnacle::ResolverConfiguration> found;
             {
                 const Watched watched(watch);

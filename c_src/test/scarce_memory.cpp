@@ -79,13 +79,13 @@ const bool replaced = [] {
     uv_replace_allocator(
         [](std::size_t bytes) { return allocate(Allocator::libuv, bytes); }, reallocate_always,
         [](std::size_t count, std::size_t bytes) -> void* {
-            return refuses(Allocator::libuv)
-                       ? nullptr
-                       : counted(Allocator::libuv, std::calloc(count, bytes));
+            return refuses(Allocator::libuv) ? nullptr
+                                             : counted(Allocator::libuv, std::calloc(count, bytes));
         },
         [](void* memory) { release(Allocator::libuv, memory); });
     return ares_library_init_mem(
-               ARES_LIB_INIT_ALL, [](std::size_t bytes) { return allocate(Allocator::cares, bytes); },
+               ARES_LIB_INIT_ALL,
+               [](std::size_t bytes) { return allocate(Allocator::cares, bytes); },
                [](void* memory) { release(Allocator::cares, memory); }, reallocate_of_cares) == 0;
 }();
 

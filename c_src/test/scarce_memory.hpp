@@ -13,8 +13,8 @@ enum class Allocator : std::uint8_t { core, libuv, cares };
 // What an allocator is asked for while it is watched, on the thread that watches it.
 struct Watch {
     Allocator allocator;
-    int refused_from;            // the number of the first request that gets nothing
-    bool refused_ever_after;     // or only that one
+    int refused_from;         // the number of the first request that gets nothing
+    bool refused_ever_after;  // or only that one
     int requests = 0;
 };
 

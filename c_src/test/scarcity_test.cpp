@@ -9,7 +9,8 @@
 
 #include <cerrno>
 #include <functional>
-#include <set>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "../host_name.hpp"
@@ -49,7 +50,6 @@ struct World {
     EpmdFarm epmd;
     DnsServer dns;
 };
-
 
 RequestBytes dns_found(const World& world, int timeout_ms) {
     return dns_request()
@@ -116,11 +116,11 @@ struct Kind {
 };
 
 const Kind kinds[] = {{"dns", dns_found},
-                          {"resolve", resolve},
-                          {"resolve by file", resolve_by_file},
-                          {"epmd_names", epmd_names},
-                          {"epmd_names of a host name", epmd_names_of_host},
-                          {"probe", probe}};
+                      {"resolve", resolve},
+                      {"resolve by file", resolve_by_file},
+                      {"epmd_names", epmd_names},
+                      {"epmd_names of a host name", epmd_names_of_host},
+                      {"probe", probe}};
 
 const std::string no_operation = "no operation";
 
@@ -160,15 +160,11 @@ bool is_error(const std::string& reply) {
             !has(reply, "not_registered") && !has(reply, "internal"));
 }
 
-struct Seen {
-    int failed = 0;
-    std::set<std::string> replies;
-};
-
-void look(const std::string& reply, const std::string& whole, Seen& seen) {
+// Counts replies that are not the whole one.
+void look(const std::string& reply, const std::string& whole, int& failed) {
     CAPTURE(barnacle::quoted(reply));
     CHECK((reply == whole || is_error(reply)));
-    seen.failed += reply == whole ? 0 : 1;
+    failed += reply == whole ? 0 : 1;
 }
 
 void without_memory(const Kind& kind, Allocator allocator, bool ever_after) {
@@ -182,29 +178,24 @@ void without_memory(const Kind& kind, Allocator allocator, bool ever_after) {
     REQUIRE_FALSE(is_error(whole));
     const long lost = allocator == Allocator::cares ? lost_by_cares : 0;
     const auto descriptors = open_descriptors();
-    Seen seen;
+    int failed = 0;
     for (int refused = 1; refused < 5000; ++refused) {
         CAPTURE(refused);
-        Watch watch{.allocator = allocator, .refused_from = refused, .refused_ever_after = ever_after};
+        Watch watch{
+            .allocator = allocator, .refused_from = refused, .refused_ever_after = ever_after};
         const long before = live_blocks(allocator);
-        long after = before;
-        {
-            const std::string reply = run(request, world, [&](const auto& turn) {
-                const Watched watched(watch);
-                turn();
-            });
-            look(reply, whole, seen);
-        }
-        after = live_blocks(allocator);
-        if (allocator != Allocator::core) {
-            CHECK(after - before <= lost);
-        }
+        const std::string reply = run(request, world, [&](const auto& turn) {
+            const Watched watched(watch);
+            turn();
+        });
+        look(reply, whole, failed);
+        // The servers take memory of the core's kind too: there AddressSanitizer looks for leaks.
+        CHECK((allocator == Allocator::core || live_blocks(allocator) - before <= lost));
         if (watch.requests < refused) {
             break;  // every request was refused once
         }
     }
-    MESSAGE(kind.name << ' ' << static_cast<int>(allocator) << ": " << seen.failed);
-    CHECK(seen.failed > 0);
+    CHECK(failed > 0);
     CHECK(open_descriptors() == descriptors);
     CHECK(run_with_plenty(kind, world) == whole);
 }
@@ -248,7 +239,7 @@ TEST_SUITE("what runs out") {
             rlimit limit{};
             REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
             const auto before = open_descriptors();
-            Seen seen;
+            int failed = 0;
             std::string reply;
             for (rlim_t more = 0; more < 40 && reply != whole; ++more) {
                 CAPTURE(more);
@@ -258,11 +249,11 @@ TEST_SUITE("what runs out") {
                     turn();
                     setrlimit(RLIMIT_NOFILE, &limit);
                 });
-                look(reply, whole, seen);
+                look(reply, whole, failed);
                 CHECK((reply == whole || has(reply, "emfile")));
             }
             CHECK(reply == whole);
-            CHECK(seen.failed > 0);
+            CHECK(failed > 0);
             CHECK(open_descriptors() == before);
             CHECK(run_with_plenty(kind, world) == whole);
         }
