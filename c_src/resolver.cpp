@@ -69,9 +69,11 @@ void check(int status, const char* what) {
                             std::string{what} + ": " + ares_strerror(status));
 }
 
-// What a file is not read for though it is there.
-bool is_scarcity(int error_number) {
-    return error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM;
+// For a file that is there and was not read. 1.18 then goes on as if it weren't there.
+void check_scarcity(int error_number, const std::string& path) {
+    if (error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM) {
+        throw std::system_error(error_number, std::generic_category(), path);
+    }
 }
 
 struct FreeAddrinfo {
@@ -264,10 +266,7 @@ std::vector<std::string> system_nameservers(const std::string& resolv_conf_path)
     check(ares_init_options(&channel, &options, ARES_OPT_RESOLVCONF), "ares_init_options");
     const int failed_errno = errno;
     const Channel owner{channel};
-    // 1.18 goes on with its own default where it could not read the file, or not all of it.
-    if (is_scarcity(failed_errno)) {
-        throw std::system_error(failed_errno, std::generic_category(), resolv_conf_path);
-    }
+    check_scarcity(failed_errno, resolv_conf_path);
     return servers_of(channel);
 }
 
@@ -289,9 +288,8 @@ Addresses HostsFile::lookup(const std::string& name, int family) const {
             auto* const into = static_cast<Found*>(argument);
             into->status = status;
             try {
-                if (result != nullptr) {
-                    into->addresses = addresses_of(*result, into->family);
-                }
+                into->addresses =
+                    result == nullptr ? Addresses{} : addresses_of(*result, into->family);
             } catch (...) {
                 into->failure = std::current_exception();
             }
@@ -301,11 +299,8 @@ Addresses HostsFile::lookup(const std::string& name, int family) const {
     if (found.failure) {
         std::rethrow_exception(found.failure);
     }
-    // 1.18 says "refused" for every file that it could not read, errno why.
-    if (found.status == ARES_ENOMEM ||
-        (found.status != ARES_SUCCESS && is_scarcity(failed_errno))) {
-        throw std::system_error(found.status == ARES_ENOMEM ? ENOMEM : failed_errno,
-                                std::generic_category(), "hosts file");
+    if (found.status != ARES_SUCCESS) {
+        check_scarcity(found.status == ARES_ENOMEM ? ENOMEM : failed_errno, "hosts file");
     }
     return std::move(found.addresses);
 }

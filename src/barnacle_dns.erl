@@ -51,7 +51,8 @@ lookup(Hostname, TimeoutMs) ->
 
 ?DOC("""
 The nodes Basename@Address of all addresses of a host name that a host can have, as lookup/2 gives
-them; nxdomain without any. A basename or name that cannot be one is qfmterror; unknown where the bound on new atoms is reached.
+them; nxdomain without any. A basename or name that cannot be one is qfmterror; unknown where the
+bound on new atoms is reached.
 """).
 -spec discover_nodes(binary(), binary(), pos_integer()) ->
     {ok, [node()]} | {error, lookup_error()}.

@@ -11,8 +11,8 @@ It is partial where one family failed while the other answered, where a family t
 has none now, and where another candidate of the search list answers than before. The last two
 become the new normal after ten equal answers in a row.
 
-Addresses that no host can have (barnacle_address:is_of_a_host/1) name nobody, and whoever has them in
-an answer blocks the name, or is mistaken: such an answer is never complete.
+Addresses that no host can have (barnacle_address:is_of_a_host/1) name nobody, and whoever has them
+in an answer blocks the name, or is mistaken: such an answer is never complete.
 """).
 
 -export([new/0, usable/1, judge/2, names/4]).
@@ -44,18 +44,20 @@ new() ->
 What is found without the addresses that no host can have, and why that makes it partial. none where
 nothing is left.
 """).
--spec usable(barnacle_dns:found()) -> {barnacle_dns:found(), [{unusable, inet:ip_address()}]} | none.
+-spec usable(barnacle_dns:found()) ->
+    {barnacle_dns:found(), [{unusable, inet:ip_address()}]} | none.
 usable(#{addresses := Addresses} = Found) ->
     Split = maps:map(
         fun(_, List) -> lists:partition(fun barnacle_address:is_of_a_host/1, List) end, Addresses
     ),
-    case maps:from_list([{Family, Usable} || {Family, {[_ | _] = Usable, _}} <- maps:to_list(Split)]) of
-        Kept when map_size(Kept) =:= 0 ->
+    Families = maps:to_list(Split),
+    case [{Family, Usable} || {Family, {[_ | _] = Usable, _}} <- Families] of
+        [] ->
             none;
         Kept ->
             %% One of each family is enough to say what is wrong.
-            Why = [{unusable, Address} || {_, {_, [Address | _]}} <- maps:to_list(Split)],
-            {Found#{addresses := Kept}, Why}
+            Why = [{unusable, Address} || {_, {_, [Address | _]}} <- Families],
+            {Found#{addresses := maps:from_list(Kept)}, Why}
     end.
 
 ?DOC("Why the answer is partial (an empty list: it is complete), and the memory of it.").

@@ -12,8 +12,7 @@
     own_port_is_the_default/1, every_reason_is_named/1, no_probe_no_reason/1,
     peers_see_nothing_of_a_probe/1,
     well_behaved/1, in_small_pieces/1, other_port_in_header/1, no_epmd/1, broken_replies/1,
-    endless_replies/1, silent_ones/1, more_names_than_allowed/1, limits_of_the_strategy/1,
-    hosts_at_a_time/1, many_hosts_at_once/1,
+    endless_replies/1, silent_ones/1, more_names_than_allowed/1, many_hosts_at_once/1,
     more_hosts_than_at_once/1, host_names/1, host_name_with_silent_dns/1
 ]).
 
@@ -35,8 +34,7 @@ groups() ->
         ]},
         {fake, [parallel], [
             well_behaved, in_small_pieces, other_port_in_header, no_epmd, broken_replies,
-            endless_replies, silent_ones, more_names_than_allowed, limits_of_the_strategy,
-            hosts_at_a_time, many_hosts_at_once,
+            endless_replies, silent_ones, more_names_than_allowed, many_hosts_at_once,
             more_hosts_than_at_once, host_names, host_name_with_silent_dns
         ]}
     ].
@@ -285,61 +283,6 @@ more_names_than_allowed(_Config) ->
     {error, too_long} = reply(bed_epmd_script:names(Names), #{max_names => 10}),
     {ok, [_ | _]} = reply(bed_epmd_script:names(Names), #{max_names => 11}),
     {error, too_long} = reply(bed_epmd_script:names(Names), #{max_bytes => 100}).
-
-%% The settings of `hosts`, below each limit, at it and above it: a longer reply brings nothing.
-limits_of_the_strategy(_Config) ->
-    Names = [{[N], 4370} || N <- "abcd"],
-    [{send, Reply}] = Script = bed_epmd_script:names(Names),
-    Bytes = iolist_size(Reply),
-    [
-        begin
-            {[Host], Port} = hosts([Script]),
-            Options = Limit#{hosts => [Host], port => Port, timeout => ?LONG_MS},
-            {ok, State} = barnacle_strategy_hosts:init(Options),
-            {Answer, _} = barnacle_strategy_hosts:discover(State),
-            case Expected of
-                all -> ?assertMatch({complete, [_, _, _, _]}, Answer);
-                none -> ?assertEqual({error, [{Host, too_long}]}, Answer)
-            end
-        end
-     || {Limit, Expected} <- [
-            {#{max_names => 5}, all}, {#{max_names => 4}, all}, {#{max_names => 3}, none},
-            {#{max_bytes => Bytes + 1}, all}, {#{max_bytes => Bytes}, all},
-            {#{max_bytes => Bytes - 1}, none}
-        ]
-    ].
-
-%% The first host answers once the second is asked too: with one at a time, never.
-hosts_at_a_time(_Config) ->
-    Both = fun(Concurrency, TimeoutMs) ->
-        Port = bed_ports:port(),
-        [First, Second] = bed_ports:addresses(2),
-        Test = self(),
-        Serve = fun(Address, Ready) ->
-            {ok, Listen} = gen_tcp:listen(Port, [binary, {active, false}, {ip, Address}]),
-            spawn_link(fun() ->
-                
-                {ok, Socket} = gen_tcp:accept(Listen, ?LONG_MS),
-                {ok, <<1:16, $n>>} = gen_tcp:recv(Socket, 3, ?LONG_MS),
-                ok = Ready(),
-                _ = gen_tcp:send(Socket, [<<4369:32>>, "name app at port 4370\n"]),
-                gen_tcp:close(Socket),
-                Test ! {served, self()}
-            end)
-        end,
-        Waits = Serve(First, fun() -> receive asked -> ok end end),
-        Tells = Serve(Second, fun() -> Waits ! asked, ok end),
-        Options = #{
-            hosts => [list_to_binary(inet:ntoa(Address)) || Address <- [First, Second]],
-            port => Port, timeout => TimeoutMs, concurrency => Concurrency
-        },
-        {ok, State} = barnacle_strategy_hosts:init(Options),
-        {Answer, _} = barnacle_strategy_hosts:discover(State),
-        [receive {served, Pid} -> ok end || Pid <- [Waits, Tells]],
-        Answer
-    end,
-    {complete, [_, _]} = Both(2, ?LONG_MS),
-    {partial, [_], [{_, timeout}]} = Both(1, 4 * ?SHORT_MS).
 
 %% Each host's failure is its own entry; the others' names are all there, in the order asked.
 many_hosts_at_once(_Config) ->
