@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <system_error>
 
 namespace barnacle {
 
@@ -22,6 +24,7 @@ constexpr std::string_view blanks = " \t\r";
 std::vector<std::string> words(std::string_view line) {
     std::vector<std::string> result;
     std::istringstream stream{std::string{line}};
+    stream.exceptions(std::ios::badbit);  // want of memory is no end of the line
     for (std::string word; stream >> word;) {
         result.push_back(std::move(word));
     }
@@ -57,11 +60,20 @@ std::optional<std::string> environment(const char* variable) {
     return value == nullptr ? std::nullopt : std::optional<std::string>{value};
 }
 
+// Empty where there is none. One that is there and could not be read for want of descriptors or
+// memory is no empty one: throws std::system_error or std::bad_alloc.
 std::string read_file(const std::string& path) {
+    errno = 0;
     std::ifstream file{path};
-    std::ostringstream text;
-    text << file.rdbuf();
-    return std::move(text).str();
+    if (!file && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+        throw std::system_error(errno, std::generic_category(), path);
+    }
+    std::string text;
+    std::array<char, 4096> buffer;  // NOLINT(*-member-init): written first
+    while (file.read(buffer.data(), buffer.size()) || file.gcount() > 0) {
+        text.append(buffer.data(), static_cast<std::size_t>(file.gcount()));
+    }
+    return text;
 }
 
 std::optional<std::string> local_domain() {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <exception>
 #include <sstream>
 #include <string_view>
 #include <system_error>
@@ -66,6 +67,13 @@ void check(int status, const char* what) {
     const int code = error.code == LookupErrorCode::posix ? error.posix_errno : EINVAL;
     throw std::system_error(code, std::generic_category(),
                             std::string{what} + ": " + ares_strerror(status));
+}
+
+// For a file that is there and was not read. 1.18 then goes on as if it weren't there.
+void check_scarcity(int error_number, const std::string& path) {
+    if (error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM) {
+        throw std::system_error(error_number, std::generic_category(), path);
+    }
 }
 
 struct FreeAddrinfo {
@@ -227,8 +235,9 @@ std::vector<std::string> servers_of(ares_channeldata* channel) {
     if (csv == nullptr) {
         check(ARES_ENOMEM, "ares_get_servers_csv");
     }
+    const std::unique_ptr<char, void (*)(void*)> owner{csv, ares_free_string};
     std::istringstream stream{csv};
-    ares_free_string(csv);
+    stream.exceptions(std::ios::badbit);  // want of memory is no end of the list
     std::vector<std::string> servers;
     for (std::string server; std::getline(stream, server, ',');) {
         servers.push_back(server);
@@ -253,8 +262,11 @@ std::vector<std::string> system_nameservers(const std::string& resolv_conf_path)
     ares_options options{};
     options.resolvconf_path = path.data();
     ares_channeldata* channel = nullptr;
+    errno = 0;
     check(ares_init_options(&channel, &options, ARES_OPT_RESOLVCONF), "ares_init_options");
+    const int failed_errno = errno;
     const Channel owner{channel};
+    check_scarcity(failed_errno, resolv_conf_path);
     return servers_of(channel);
 }
 
@@ -263,19 +275,33 @@ HostsFile::HostsFile() : channel_(ChannelOptions{'f'}.open()) {}
 Addresses HostsFile::lookup(const std::string& name, int family) const {
     struct Found {
         int family;
-        Addresses addresses;
-    } found{family, {}};
+        int status = ARES_SUCCESS;
+        Addresses addresses{};
+        std::exception_ptr failure{};
+    } found{.family = family};
     const ares_addrinfo_hints hints = hints_for(family, ARES_AI_ENVHOSTS);
+    errno = 0;
     ares_getaddrinfo(
         channel_.get(), name.c_str(), nullptr, &hints,
-        [](void* argument, int /*status*/, int /*timeouts*/, ares_addrinfo* result) {
+        [](void* argument, int status, int /*timeouts*/, ares_addrinfo* result) {
             const Addrinfo owner{result};
             auto* const into = static_cast<Found*>(argument);
-            if (result != nullptr) {
-                into->addresses = addresses_of(*result, into->family);
+            into->status = status;
+            try {
+                into->addresses =
+                    result == nullptr ? Addresses{} : addresses_of(*result, into->family);
+            } catch (...) {
+                into->failure = std::current_exception();
             }
         },
         &found);
+    const int failed_errno = errno;
+    if (found.failure) {
+        std::rethrow_exception(found.failure);
+    }
+    if (found.status != ARES_SUCCESS) {
+        check_scarcity(found.status == ARES_ENOMEM ? ENOMEM : failed_errno, "hosts file");
+    }
     return std::move(found.addresses);
 }
 

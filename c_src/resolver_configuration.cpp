@@ -9,6 +9,8 @@ namespace barnacle {
 ResolverConfiguration resolver_configuration(const std::vector<std::string>& nameservers,
                                              const std::string& resolv_conf_path) {
     ResolverConfiguration configuration;
+    // First, since c-ares takes a file that it could not open for one that isn't there.
+    configuration.search = system_search_list(resolv_conf_path);
     for (const std::string& text : nameservers) {
         if (const auto nameserver = parse_nameserver(text)) {
             configuration.nameservers.push_back(to_text(*nameserver));
@@ -17,7 +19,6 @@ ResolverConfiguration resolver_configuration(const std::vector<std::string>& nam
     if (configuration.nameservers.empty()) {
         configuration.nameservers = system_nameservers(resolv_conf_path);
     }
-    configuration.search = system_search_list(resolv_conf_path);
     return configuration;
 }
 

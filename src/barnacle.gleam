@@ -1,5 +1,4 @@
-//// A barnacle finds the nodes that its own node should be linked to, links to them, and keeps
-//// them linked while hosts come and go.
+//// A barnacle finds the nodes that its node should be linked to, and keeps them linked.
 ////
 //// Choose where nodes are learnt from (`dns`, `epmd`, `local_epmd`, `hosts` or `custom`), change
 //// settings with the `with_…` functions, then run it under a supervisor with `child_spec`, alone
@@ -30,8 +29,7 @@ import gleam/option
 import gleam/otp/actor
 import gleam/otp/supervision
 
-/// Where nodes are learnt from, together with all settings. `error` is what a discovery that
-/// failed is told by. Nothing runs before `start`, `child_spec` or `run_once`.
+/// Where nodes are learnt from, and all settings; nothing runs yet. `error` is of discovery.
 pub type Barnacle(error)
 
 /// What a running barnacle takes from `refresh`, `pause` and the others; none is sent by hand.
@@ -39,6 +37,12 @@ pub type Message(error)
 
 /// Functions of one's own in the place of a built-in strategy: see `new_strategy`.
 pub type Strategy(error)
+
+type Dns =
+  Barnacle(dns.LookupError)
+
+type Hosts =
+  Barnacle(List(#(String, hosts.HostError)))
 
 /// What the listener of a barnacle is told: see `with_listener`.
 pub type BarnacleResponse(error) {
@@ -242,8 +246,7 @@ pub fn with_max_nodes(barnacle: Barnacle(a), max_nodes: Int) -> Barnacle(a)
 pub fn with_log(barnacle: Barnacle(a), log: setting.LogLevel) -> Barnacle(a)
 
 /// How long a node whose dial failed is left alone, at first, in ms. 1000 by default. Each failure
-/// in a row doubles it, up to `with_retry_max`; a bit at random is taken off. A link that was lost is
-/// dialled sooner, once. `refresh` dials everybody.
+/// doubles it, up to `with_retry_max`. A lost link is dialled sooner; `refresh` dials everybody.
 @external(erlang, "barnacle_gleam", "with_retry_min")
 pub fn with_retry_min(barnacle: Barnacle(a), retry_min: Int) -> Barnacle(a)
 
@@ -258,41 +261,41 @@ pub fn with_strategy_timeout(
   strategy_timeout: Int,
 ) -> Barnacle(a)
 
-/// Name servers for `dns` to ask instead of the system's, each `address` or `address:port`, an IPv6
-/// address with a port in brackets: `"10.0.0.2:53"`, `"[::1]:5353"`.
+/// How many callers may wait for the server at a time; one more exits. 10000 by default.
+@external(erlang, "barnacle_gleam", "with_max_callers")
+pub fn with_max_callers(barnacle: Barnacle(a), max_callers: Int) -> Barnacle(a)
+
+/// Name servers for `dns` instead of the system's: `"10.0.0.2"`, `"10.0.0.2:53"`, `"[::1]:5353"`.
 @external(erlang, "barnacle_gleam", "with_nameservers")
-pub fn with_nameservers(
-  barnacle: Barnacle(dns.LookupError),
-  nameservers: List(String),
-) -> Barnacle(dns.LookupError)
+pub fn with_nameservers(barnacle: Dns, nameservers: List(String)) -> Dns
 
 /// For `dns`: how long A or AAAA is waited for once the other is there, in ms. 1000 by default.
 @external(erlang, "barnacle_gleam", "with_grace")
-pub fn with_grace(
-  barnacle: Barnacle(dns.LookupError),
-  grace: Int,
-) -> Barnacle(dns.LookupError)
+pub fn with_grace(barnacle: Dns, grace: Int) -> Dns
 
 /// For `dns`: addresses of which family name nodes. `setting.Own` by default.
 @external(erlang, "barnacle_gleam", "with_families")
-pub fn with_families(
-  barnacle: Barnacle(dns.LookupError),
-  families: setting.Families,
-) -> Barnacle(dns.LookupError)
+pub fn with_families(barnacle: Dns, families: setting.Families) -> Dns
 
 /// For `dns`: how many addresses of one family an answer may have. 4096 by default.
 @external(erlang, "barnacle_gleam", "with_max_addresses")
-pub fn with_max_addresses(
-  barnacle: Barnacle(dns.LookupError),
-  max_addresses: Int,
-) -> Barnacle(dns.LookupError)
+pub fn with_max_addresses(barnacle: Dns, max_addresses: Int) -> Dns
 
 /// For `hosts`: the port of the hosts' EPMDs, in place of `ERL_EPMD_PORT` or 4369.
 @external(erlang, "barnacle_gleam", "with_epmd_port")
-pub fn with_epmd_port(
-  barnacle: Barnacle(List(#(String, hosts.HostError))),
-  port: Int,
-) -> Barnacle(List(#(String, hosts.HostError)))
+pub fn with_epmd_port(barnacle: Hosts, port: Int) -> Hosts
+
+/// For `hosts`: how many hosts are asked at a time. 256 by default.
+@external(erlang, "barnacle_gleam", "with_concurrency")
+pub fn with_concurrency(barnacle: Hosts, concurrency: Int) -> Hosts
+
+/// For `hosts`: how many names an EPMD may tell; a longer reply is refused. 10000 by default.
+@external(erlang, "barnacle_gleam", "with_max_names")
+pub fn with_max_names(barnacle: Hosts, max_names: Int) -> Hosts
+
+/// For `hosts`: how many bytes an EPMD's reply may have. 1048576 by default.
+@external(erlang, "barnacle_gleam", "with_max_bytes")
+pub fn with_max_bytes(barnacle: Hosts, max_bytes: Int) -> Hosts
 
 /// Starts a barnacle, linked to the calling process. Its first round begins at once. `InitFailed`
 /// says in words what is wrong and what to do: settings (all of them at once), a name that is taken,

@@ -5,7 +5,7 @@
 
 ?MODULEDOC("IP addresses as the host part of a node name.").
 
--export([to_text/1, parse/1, family/1, own/0]).
+-export([to_text/1, parse/1, is_of_a_host/1, family/1, own/0]).
 
 -export_type([family/0]).
 
@@ -30,6 +30,20 @@ parse(Host) ->
         {ok, Address} -> {ok, Address};
         {error, einval} -> error
     end.
+
+?DOC("""
+Whether a peer can have this address. Nobody has the unspecified one, which a dial takes for this
+host, a multicast one, or the broadcast address of IPv4. A link-local address of IPv6 is nobody's
+without its zone, which neither the DNS nor a node's name can say. RFC 4291, RFC 6890.
+""").
+-spec is_of_a_host(inet:ip_address()) -> boolean().
+is_of_a_host({0, 0, 0, 0}) -> false;
+is_of_a_host({255, 255, 255, 255}) -> false;
+is_of_a_host({A, _, _, _}) -> A < 224 orelse A > 239;
+is_of_a_host({0, 0, 0, 0, 0, 0, 0, 0}) -> false;
+is_of_a_host({0, 0, 0, 0, 0, 16#ffff, AB, CD}) ->
+    is_of_a_host({AB bsr 8, AB band 255, CD bsr 8, CD band 255});
+is_of_a_host({A, _, _, _, _, _, _, _}) -> A < 16#ff00 andalso A band 16#ffc0 =/= 16#fe80.
 
 ?DOC("The family of an address.").
 -spec family(inet:ip_address()) -> family().

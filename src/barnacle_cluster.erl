@@ -87,12 +87,13 @@ refresh(Server) ->
 A round that begins its discovery after this call, and its result; resumes a paused barnacle and
 resets the poll timer. {ok, Nodes}: this node and the visible ones (a strategy with its own list
 function: what that gives). Else the first of strategy_error, connect_error and disconnect_error
-with every node that failed. Exits as gen_server:call/3 does past TimeoutMs or without a server, and
-with the reason of a strategy's function that crashed.
+with every node that failed. Exits as gen_server:call/3 does past TimeoutMs or without a server,
+with the reason of a strategy's function that crashed, and with {too_many_callers, Max} where
+max_callers wait already.
 """).
 -spec refresh(server(), timeout()) -> barnacle_plan:result().
 refresh(Server, TimeoutMs) ->
-    case gen_server:call(Server, refresh, TimeoutMs) of
+    case wait(Server, refresh, TimeoutMs) of
         {result, Result} -> Result;
         {crashed, Reason} -> exit(Reason)
     end.
@@ -141,11 +142,11 @@ leave(Server) ->
 Leaves the cluster, as before a planned stop: tells the peers, so that their barnacles do not dial
 this node again until it is back or named anew, pauses, and disconnects this node from all visible
 nodes, which it gives. If one of them links to it again within 10 s, it leaves again. The next
-refresh joins again. Exits as gen_server:call/3 does.
+refresh joins again. Exits as gen_server:call/3 does; with {too_many_callers, Max} it leaves nobody.
 """).
 -spec leave(server(), timeout()) -> {ok, [node()]}.
 leave(Server, TimeoutMs) ->
-    gen_server:call(Server, leave, TimeoutMs).
+    wait(Server, leave, TimeoutMs).
 
 ?DOC("What the barnacle knows and does, at once, whatever a round is doing.").
 -spec status(server()) -> barnacle_status:status().
@@ -163,12 +164,12 @@ print(Server) ->
 ?DOC("""
 Waits until first_round, {nodes, N} or all has come about; at once where it has. {error, timeout}
 after TimeoutMs. Exits with {bad_argument, Text} for anything else to wait for, and as
-gen_server:call/3 does without a server.
+gen_server:call/3 does without a server; with {too_many_callers, Max} where max_callers wait.
 """).
 -spec await(server(), barnacle_waiting:what(), timeout()) -> ok | {error, timeout}.
 await(Server, What, TimeoutMs) ->
     ok = check_wait(What, TimeoutMs),
-    gen_server:call(Server, {await, What, TimeoutMs}, infinity).
+    wait(Server, {await, What, TimeoutMs}, infinity).
 
 ?DOC("As ready/2, for first_round.").
 -spec ready(server()) -> boolean().
@@ -213,6 +214,13 @@ run_once(Options) ->
 -spec format_error(start_error() | term()) -> binary().
 format_error(Reason) ->
     barnacle_options:format_error(Reason).
+
+%% A call whose answer may take long. The server has only so many of them.
+wait(Server, Request, TimeoutMs) ->
+    case gen_server:call(Server, Request, TimeoutMs) of
+        {refused, Reason} -> exit(Reason);
+        Answer -> Answer
+    end.
 
 checked(Options) ->
     case barnacle_options:new(Options) of

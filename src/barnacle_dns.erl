@@ -50,8 +50,9 @@ lookup(Hostname, TimeoutMs) ->
     end.
 
 ?DOC("""
-The nodes Basename@Address of all addresses of a host name, as lookup/2 gives them. A basename or
-name that cannot be one is qfmterror; unknown where the bound on new atoms is reached.
+The nodes Basename@Address of all addresses of a host name that a host can have, as lookup/2 gives
+them; nxdomain without any. A basename or name that cannot be one is qfmterror; unknown where the
+bound on new atoms is reached.
 """).
 -spec discover_nodes(binary(), binary(), pos_integer()) ->
     {ok, [node()]} | {error, lookup_error()}.
@@ -59,7 +60,7 @@ discover_nodes(Basename, Hostname, TimeoutMs) ->
     case barnacle_names:check_basename(Basename) of
         ok ->
             case lookup(Hostname, TimeoutMs) of
-                {ok, Addresses} -> to_nodes(to_names(Basename, Addresses), []);
+                {ok, Addresses} -> of_hosts(Basename, Addresses);
                 {error, _} = Error -> Error
             end;
         {error, _} ->
@@ -104,11 +105,17 @@ found({error, _}) ->
 addresses(Addresses, Families) ->
     lists:append([maps:get(Family, Addresses, []) || Family <- Families]).
 
+of_hosts(Basename, Addresses) ->
+    case lists:filter(fun barnacle_address:is_of_a_host/1, Addresses) of
+        [] -> {error, nxdomain};
+        Usable -> to_nodes(to_names(Basename, Usable), [])
+    end.
+
 to_nodes([], Nodes) ->
     {ok, lists:reverse(Nodes)};
 to_nodes([Name | Names], Nodes) ->
     case barnacle_names:to_node(Name) of
         {ok, Node} -> to_nodes(Names, [Node | Nodes]);
-        {error, invalid_node_name} -> {error, qfmterror};
+        {error, Why} when Why =/= atom_limit -> {error, qfmterror};
         {error, atom_limit} -> {error, unknown}
     end.

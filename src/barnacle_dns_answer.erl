@@ -10,9 +10,12 @@ An answer is complete where every question got its answer: a name with A records
 It is partial where one family failed while the other answered, where a family that had addresses
 has none now, and where another candidate of the search list answers than before. The last two
 become the new normal after ten equal answers in a row.
+
+Addresses that no host can have (barnacle_address:is_of_a_host/1) name nobody, and whoever has them
+in an answer blocks the name, or is mistaken: such an answer is never complete.
 """).
 
--export([new/0, judge/2, names/4]).
+-export([new/0, usable/1, judge/2, names/4]).
 
 -export_type([memory/0, families/0]).
 
@@ -36,6 +39,26 @@ become the new normal after ten equal answers in a row.
 -spec new() -> memory().
 new() ->
     #memory{}.
+
+?DOC("""
+What is found without the addresses that no host can have, and why that makes it partial. none where
+nothing is left.
+""").
+-spec usable(barnacle_dns:found()) ->
+    {barnacle_dns:found(), [{unusable, inet:ip_address()}]} | none.
+usable(#{addresses := Addresses} = Found) ->
+    Split = maps:map(
+        fun(_, List) -> lists:partition(fun barnacle_address:is_of_a_host/1, List) end, Addresses
+    ),
+    Families = maps:to_list(Split),
+    case [{Family, Usable} || {Family, {[_ | _] = Usable, _}} <- Families] of
+        [] ->
+            none;
+        Kept ->
+            %% One of each family is enough to say what is wrong.
+            Why = [{unusable, Address} || {_, {_, [Address | _]}} <- Families],
+            {Found#{addresses := maps:from_list(Kept)}, Why}
+    end.
 
 ?DOC("Why the answer is partial (an empty list: it is complete), and the memory of it.").
 -spec judge(barnacle_dns:found(), memory()) -> {[term()], memory()}.

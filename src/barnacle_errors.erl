@@ -143,7 +143,7 @@ hosts() ->
         Host(bad_reply, <<"BadReply">>, <<"what answers is no EPMD">>,
             <<"`hosts`: correct the host or the `port`">>),
         Host(too_long, <<"ReplyTooLong">>, <<"the EPMD's reply is too long">>,
-            <<"`hosts`: what answers has more names than an EPMD can have">>)
+            <<"`hosts`: what answers is no EPMD, or raise `max_names` and `max_bytes`">>)
     ].
 
 strategies() ->
@@ -183,6 +183,11 @@ not_alive() ->
                 <<"start the VM with a name (`--name`, `-sname`)">>},
             {invalid_node_name, <<"FailedToConnect">>, <<"not a valid node name">>,
                 <<"a node is `basename@host`, 255 bytes at most">>},
+            {unusable_address, <<"FailedToConnect">>, <<"its address is no host's">>,
+                <<
+                    "nobody has 0.0.0.0, a multicast or broadcast address, or fe80:: without a "
+                    "zone: correct the source"
+                >>},
             {short_name, <<"FailedToConnect">>, <<"its name is short, and this node's is long">>,
                 <<
                     "start it with -name and its host's domain or address, or this node with "
@@ -302,6 +307,11 @@ exits() ->
             {{timeout, 'Call'}, <<"the same">>,
                 <<"no answer within the call's timeout: give more, or look at `status`">>},
             {{noproc, 'Call'}, <<"the same">>, <<"no such server: start it, or supervise it">>},
+            {{too_many_callers, 'Max'}, <<"the same">>,
+                <<
+                    "so many wait for this server: have fewer processes wait, or raise "
+                    "`max_callers`"
+                >>},
             {{strategy_timeout, 'Function'}, <<"the same">>,
                 <<"a function of your own overstayed `strategy_timeout`">>},
             {'Reason', <<"the same">>, <<"a function of your own crashed with it: correct it">>},
@@ -324,6 +334,8 @@ refusals() ->
      || {Why, Phrase, Fix} <- [
             {invalid_node_name, <<"not a valid node name">>,
                 <<"correct the source: a node is `basename@host`, 255 bytes at most">>},
+            {unusable_address, <<"its address is no host's">>,
+                <<"correct the source: nobody has 0.0.0.0, a multicast or broadcast address">>},
             {atom_limit, <<"no more atoms for new names (max_new_atoms)">>,
                 <<"see where so many names come from; then raise `max_new_atoms`">>}
         ]

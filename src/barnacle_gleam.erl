@@ -36,11 +36,15 @@ that errors of discovery are Gleam's wherever they turn up.
     with_retry_min/2,
     with_retry_max/2,
     with_strategy_timeout/2,
+    with_max_callers/2,
     with_nameservers/2,
     with_grace/2,
     with_families/2,
     with_max_addresses/2,
-    with_epmd_port/2
+    with_epmd_port/2,
+    with_concurrency/2,
+    with_max_names/2,
+    with_max_bytes/2
 ]).
 -export([
     start/1,
@@ -193,6 +197,10 @@ with_retry_max(Builder, Ms) ->
 with_strategy_timeout(Builder, Ms) ->
     Builder#{strategy_timeout => Ms}.
 
+-spec with_max_callers(builder(), integer()) -> builder().
+with_max_callers(Builder, Max) ->
+    Builder#{max_callers => Max}.
+
 -spec with_nameservers(builder(), [binary()]) -> builder().
 with_nameservers(Builder, Servers) ->
     with_strategy_option(Builder, dns, nameservers, Servers).
@@ -212,6 +220,18 @@ with_max_addresses(Builder, Max) ->
 -spec with_epmd_port(builder(), integer()) -> builder().
 with_epmd_port(Builder, Port) ->
     with_strategy_option(Builder, hosts, port, Port).
+
+-spec with_concurrency(builder(), integer()) -> builder().
+with_concurrency(Builder, Max) ->
+    with_strategy_option(Builder, hosts, concurrency, Max).
+
+-spec with_max_names(builder(), integer()) -> builder().
+with_max_names(Builder, Max) ->
+    with_strategy_option(Builder, hosts, max_names, Max).
+
+-spec with_max_bytes(builder(), integer()) -> builder().
+with_max_bytes(Builder, Max) ->
+    with_strategy_option(Builder, hosts, max_bytes, Max).
 
 %% Running
 

@@ -15,8 +15,8 @@ The owner is a server that traps exits; it hands in what rounds bring, what peer
 messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info/2 knows its own.
 """).
 
--export([new/2, rests/1, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
--export([round_begins/1, round_ended/3, go/2, is_going/1, linked_again/1, info/2]).
+-export([new/2, rests/1, mode/1, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
+-export([round_begins/1, round_ended/3, go/2, is_going/1, linked_again/1, callers/1, info/2]).
 
 -export_type([leaving/0]).
 
@@ -46,6 +46,14 @@ new(Who, #{disconnect := Mode} = Options) ->
 -spec rests(leaving()) -> boolean().
 rests(#leaving{barnacle = Barnacle}) ->
     barnacle_registry:rests(Barnacle).
+
+?DOC("Who rests goes on resting until his source names him.").
+-spec mode(leaving()) -> resting | running.
+mode(Leaving) ->
+    case rests(Leaving) of
+        true -> resting;
+        false -> running
+    end.
 
 ?DOC("A node that was asked stays.").
 -spec stays(node(), barnacle_farewell:stay(), leaving()) -> leaving().
@@ -172,6 +180,11 @@ linked_again(#leaving{farewell = none, relinked = Before} = Leaving) ->
     {Again, Leaving#leaving{relinked = Relinked}};
 linked_again(Leaving) ->
     {false, Leaving}.
+
+?DOC("How many callers wait for that.").
+-spec callers(leaving()) -> non_neg_integer().
+callers(#leaving{callers = Callers}) ->
+    length(Callers).
 
 ?DOC("Takes a message of its own: {ok, Leaving}. Others are ignored.").
 -spec info(term(), leaving()) -> {ok, leaving()} | ignored.

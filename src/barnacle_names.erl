@@ -31,7 +31,7 @@ Names that are atoms already never count against it.
 -export_type([name/0, refusal/0]).
 
 -type name() :: binary() | node().
--type refusal() :: invalid_node_name | atom_limit.
+-type refusal() :: invalid_node_name | unusable_address | atom_limit.
 
 %% RFC 1035 leaves a host 255 octets; an atom holds 255 characters: the whole name must fit both.
 -define(MAX_NAME_BYTES, 255).
@@ -39,14 +39,15 @@ Names that are atoms already never count against it.
 
 ?DOC("""
 Says whether a binary is a node name that may be dialled: a basename, one @ and a host of letters,
-digits, dots, hyphens and underscores, or an IPv6 address; 255 bytes at most.
+digits, dots, hyphens and underscores, or an IPv6 address; 255 bytes at most. An address must be one
+that a host can have (unusable_address).
 """).
--spec check(binary()) -> ok | {error, invalid_node_name}.
+-spec check(binary()) -> ok | {error, invalid_node_name | unusable_address}.
 check(Name) when byte_size(Name) =< ?MAX_NAME_BYTES ->
     case binary:split(Name, <<"@">>) of
         [Base, Host] when Base =/= <<>>, Host =/= <<>> ->
             case all(fun is_base_char/1, Base) andalso all(fun is_host_char/1, Host) of
-                true -> ok;
+                true -> check_address(Host);
                 false -> {error, invalid_node_name}
             end;
         _ ->
@@ -54,6 +55,17 @@ check(Name) when byte_size(Name) =< ?MAX_NAME_BYTES ->
     end;
 check(_) ->
     {error, invalid_node_name}.
+
+check_address(Host) ->
+    case barnacle_address:parse(Host) of
+        {ok, Address} ->
+            case barnacle_address:is_of_a_host(Address) of
+                true -> ok;
+                false -> {error, unusable_address}
+            end;
+        error ->
+            ok
+    end.
 
 ?DOC("Says what is wrong with the part of a node name before the @, or ok.").
 -spec check_basename(term()) -> ok | {error, binary()}.
@@ -121,8 +133,8 @@ to_binary(Name) when is_binary(Name) -> Name;
 to_binary(Name) when is_atom(Name) -> atom_to_binary(Name, utf8).
 
 ?DOC("""
-The node of a name. Refuses what check/1 refuses (invalid_node_name), and a name that would be a
-new atom past the bound (atom_limit).
+The node of a name. Refuses what check/1 refuses, and a name that would be a new atom past the bound
+(atom_limit).
 """).
 -spec to_node(name()) -> {ok, node()} | {error, refusal()}.
 to_node(Name) when is_atom(Name) ->

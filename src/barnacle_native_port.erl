@@ -20,6 +20,8 @@ available() ->
     case barnacle_port:ask(ready, ?TIMEOUT_MS) of
         ok -> ok;
         {unavailable, _} = Unavailable -> Unavailable;
+        %% Out of descriptors or ports for now, as each operation says: there is nothing to build.
+        {error, {posix, _}} -> ok;
         Error -> {unavailable, io_lib:format("the port program does not answer: ~0tp", [Error])}
     end.
 

@@ -37,7 +37,8 @@ pause or shutdown.
         log => barnacle_log:level(),
         retry_min => pos_integer(),
         retry_max => pos_integer(),
-        strategy_timeout => pos_integer()
+        strategy_timeout => pos_integer(),
+        max_callers => pos_integer()
     }
     | [{atom(), term()}].
 
@@ -59,7 +60,8 @@ pause or shutdown.
     log := barnacle_log:level(),
     retry_min := pos_integer(),
     retry_max := pos_integer(),
-    strategy_timeout := pos_integer()
+    strategy_timeout := pos_integer(),
+    max_callers := pos_integer()
 }.
 
 -define(DAY_MS, 86400000).
@@ -124,6 +126,8 @@ table() ->
             <<"and at most; twice as long after each failure">>},
         {strategy_timeout, {integer, ms, 1, ?DAY_MS}, {default, 30000},
             <<"the deadline of each call of a strategy's own function">>},
+        {max_callers, {integer, callers, 1, 100000}, {default, 10000},
+            <<"how many callers may wait for `refresh`, `await` and `leave`; one more exits">>},
         {log, {one_of, [notice, warning, error, none]}, {default, notice},
             <<"the lowest level that is logged, or none">>}
     ].

@@ -52,7 +52,7 @@ init(#{strategy := Strategy} = Options) ->
     Log = barnacle_log:new(Name, Level, Visible),
     Leaving = barnacle_leaving:new({Name, Level}, Options),
     State = #state{
-        mode = running_or_resting(Leaving),
+        mode = barnacle_leaving:mode(Leaving),
         options = Options,
         strategy = Strategy,
         plan = barnacle_plan:new(),
@@ -78,17 +78,20 @@ watch(State) ->
 -spec handle_call(term(), gen_server:from(), #state{}) ->
     {noreply, #state{}} | {reply, term(), #state{}} | {stop, normal, #state{}}.
 handle_call(refresh, From, State) ->
-    ok = barnacle_gate:open(State#state.gate),
-    Mode = running_or_resting(State#state.leaving),
-    {noreply, join_round(From, State#state{mode = Mode})};
+    admit(State, fun(#state{gate = Gate, leaving = Leaving} = Now) ->
+        ok = barnacle_gate:open(Gate),
+        join_round(From, Now#state{mode = barnacle_leaving:mode(Leaving)})
+    end);
 handle_call(pause, _From, State) ->
     ok = barnacle_gate:close(State#state.gate),
     State1 = stop(paused, State),
     {reply, ok, State1};
 handle_call(leave, From, State) ->
-    ok = barnacle_gate:close(State#state.gate),
-    State1 = stop(left, State),
-    {noreply, State1#state{leaving = barnacle_leaving:go([From], State1#state.leaving)}};
+    admit(State, fun(#state{gate = Gate} = Now) ->
+        ok = barnacle_gate:close(Gate),
+        #state{leaving = Leaving} = Left = stop(left, Now),
+        Left#state{leaving = barnacle_leaving:go([From], Leaving)}
+    end);
 handle_call(shutdown, From, State) ->
     State1 = cancel_round(rest(stop_timer(State))),
     gen_server:reply(From, ok),
@@ -98,9 +101,15 @@ handle_call(status, _From, State) ->
     {reply, barnacle_status:map(facts(State)), State};
 handle_call({ready, What}, _From, State) ->
     {reply, barnacle_waiting:is_met(What, view(State)), State};
-handle_call({await, What, TimeoutMs}, From, #state{waiting = Waiting} = State) ->
-    Added = barnacle_waiting:add(What, From, TimeoutMs, Waiting),
-    {noreply, answer_waiting(State#state{waiting = Added})};
+handle_call({await, What, TimeoutMs}, From, State) ->
+    case barnacle_waiting:is_met(What, view(State)) of
+        true ->
+            {reply, ok, State};
+        false ->
+            admit(State, fun(#state{waiting = Waiting} = Now) ->
+                Now#state{waiting = barnacle_waiting:add(What, From, TimeoutMs, Waiting)}
+            end)
+    end;
 handle_call(_, _From, State) ->
     {reply, {error, unknown_call}, State}.
 
@@ -146,6 +155,23 @@ terminate(_Reason, State) ->
 %% For sys:get_status/1, observer and crash reports: what barnacle_cluster:status/1 gives.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(#{state := State} = Status) -> Status#{state => barnacle_status:map(facts(State))}.
+
+%% Whoever waits costs memory, and a reply. Those who are gone are in nobody's way.
+admit(#state{options = #{max_callers := Max}} = Before, Wait) ->
+    State =
+        case callers(Before) < Max of
+            true -> Before;
+            false -> answer_waiting(Before)
+        end,
+    case callers(State) < Max of
+        true -> {noreply, Wait(State)};
+        false -> {reply, {refused, {too_many_callers, Max}}, State}
+    end.
+
+callers(#state{round = Round, followers = Followers, waiting = Waiting, leaving = Leaving}) ->
+    InRound = lists:sum([length(Callers) || #round{callers = Callers} <- [Round]]),
+    InRound + length(Followers) + barnacle_waiting:count(Waiting) +
+        barnacle_leaving:callers(Leaving).
 
 %% A refresh shares a round whose discovery has not begun; all later ones share the one after it.
 join_round(From, #state{round = none} = State) ->
@@ -268,13 +294,6 @@ answer_waiting(#state{waiting = Waiting} = State) ->
     State#state{waiting = barnacle_waiting:answer(fun() -> view(State) end, Waiting)}.
 
 %% ---- leaving ----
-
-%% Who rests goes on resting until his source names him.
-running_or_resting(Leaving) ->
-    case barnacle_leaving:rests(Leaving) of
-        true -> resting;
-        false -> running
-    end.
 
 %% Who waits for a word of this node need not wait until it goes on.
 stop(Mode, #state{leaving = Leaving} = State) ->

@@ -6,6 +6,13 @@
 ?MODULEDOC("""
 The strategy {dns, Options}: a node Basename@Address for each address of one name.
 barnacle_dns_answer says which answers are complete.
+
+No address of an answer is taken for what it cannot be. The unspecified addresses (0.0.0.0 and ::),
+multicast, the broadcast address, and link-local ones of IPv6, whose zone no answer can say, name
+nobody and make the answer partial; an answer of nothing else is nxdomain. IPv4-mapped addresses
+(::ffff:10.0.0.1) are of the family inet6 and name nodes that call themselves so. Every other address
+may be a peer's; one of this host's that is not in this node's name is dialled, and that dial, which
+ends at this node, is turned away.
 """).
 
 -behaviour(barnacle_strategy).
@@ -63,12 +70,15 @@ timeout(#state{lookup = #{timeout := TimeoutMs}}) ->
 -spec discover(#state{}) -> {barnacle_strategy:answer(), #state{}}.
 discover(#state{query = Query, lookup = Lookup} = State) ->
     case barnacle_dns:query(Query, Lookup) of
-        {ok, Found} -> answer(Found, State);
+        {ok, Found} -> answer(barnacle_dns_answer:usable(Found), State);
         {error, _} = Error -> {Error, State}
     end.
 
-answer(#{addresses := Addresses} = Found, #state{memory = Memory} = State) ->
-    {Why, Memory1} = barnacle_dns_answer:judge(Found, Memory),
+answer(none, State) ->
+    {{error, nxdomain}, State};
+answer({#{addresses := Addresses} = Found, Unusable}, #state{memory = Memory} = State) ->
+    {Unlike, Memory1} = barnacle_dns_answer:judge(Found, Memory),
+    Why = Unlike ++ Unusable,
     Names = barnacle_dns_answer:names(
         Addresses, State#state.basename, State#state.families, barnacle_names:self()
     ),

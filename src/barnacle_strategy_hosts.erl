@@ -19,13 +19,17 @@ The answer is complete where every host answered, partial where some did, and an
 ?DOC("""
 hosts: names or addresses, as the host parts of the node names say them. basename: only nodes of
 this basename. port: of the EPMDs (ERL_EPMD_PORT, or 4369). timeout: for all hosts together, in ms
-(5000).
+(5000). concurrency: hosts asked at a time (256). max_names, max_bytes: of one EPMD's reply (10000,
+1048576).
 """).
 -type options() :: #{
     hosts := [binary(), ...],
     basename => binary(),
     port => 1..65535,
-    timeout => pos_integer()
+    timeout => pos_integer(),
+    concurrency => pos_integer(),
+    max_names => pos_integer(),
+    max_bytes => pos_integer()
 }.
 
 -define(MARGIN_MS, 2000).
@@ -43,7 +47,8 @@ timeout(#{timeout := TimeoutMs}) ->
 
 -spec discover(map()) -> {barnacle_strategy:answer(), map()}.
 discover(#{hosts := Hosts} = Options) ->
-    case barnacle_native:epmd_names(Hosts, maps:with([timeout, port], Options)) of
+    Query = maps:with([timeout, port, concurrency, max_names, max_bytes], Options),
+    case barnacle_native:epmd_names(Hosts, Query) of
         {ok, Results} -> {answer(Results, Options), Options};
         {error, Reason} -> {{error, [{Host, Reason} || Host <- Hosts]}, Options}
     end.
@@ -73,7 +78,13 @@ table() ->
                 fun barnacle_names:check_basename/1},
             optional, <<"takes only nodes of this basename">>},
         {port, {integer, port, 1, 65535}, optional, <<"of the EPMDs">>},
-        {timeout, {integer, ms, 1, 86400000}, {default, 5000}, <<"for all hosts together">>}
+        {timeout, {integer, ms, 1, 86400000}, {default, 5000}, <<"for all hosts together">>},
+        {concurrency, {integer, hosts, 1, 10000}, {default, 256},
+            <<"how many hosts are asked at a time">>},
+        {max_names, {integer, names, 1, 1000000}, {default, 10000},
+            <<"of one EPMD; a longer reply is refused">>},
+        {max_bytes, {integer, bytes, 4, 67108864}, {default, 1048576},
+            <<"of one EPMD's reply; a longer one is refused">>}
     ].
 
 check_hosts([]) ->
@@ -83,5 +94,7 @@ check_hosts(Hosts) ->
     barnacle_settings:check_list(Hosts, fun is_host/1, Wanted).
 
 is_host(Host) ->
-    barnacle_names:check_host(Host) =:= ok orelse
-        (is_binary(Host) andalso barnacle_address:parse(Host) =/= error).
+    case is_binary(Host) andalso barnacle_address:parse(Host) of
+        {ok, Address} -> barnacle_address:is_of_a_host(Address);
+        _ -> barnacle_names:check_host(Host) =:= ok
+    end.

@@ -7,7 +7,7 @@
 
 ?MODULEDOC("Callers of a server who wait for something to come about.").
 
--export([check/1, is_met/2, new/0, add/4, answer/2, expired/2]).
+-export([check/1, is_met/2, new/0, count/1, add/4, answer/2, expired/2]).
 
 -export_type([what/0, view/0, waiting/0]).
 
@@ -56,6 +56,11 @@ is_met(all, #{}) ->
 -spec new() -> waiting().
 new() ->
     [].
+
+?DOC("How many wait.").
+-spec count(waiting()) -> non_neg_integer().
+count(Waiting) ->
+    length(Waiting).
 
 ?DOC("""
 A caller waits, at most TimeoutMs: then the calling process gets {timeout, Limit, waiting}, for

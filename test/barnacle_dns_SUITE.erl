@@ -229,6 +229,11 @@ mangles() ->
             <<Head:Question/binary, _:2/binary, Rest/binary>> = M,
             <<Head/binary, 3:2, Question:14, Rest/binary>>
         end},
+        {pointers_to_each_other, fun(M) ->
+            Question = 12 + byte_size(<<1, "x", 4, "test", 0>>) + 4,
+            <<Head:Question/binary, _:2/binary, Fixed:10/binary, _:2/binary, Rest/binary>> = M,
+            <<Head/binary, 3:2, (Question + 12):14, Fixed/binary, 3:2, Question:14, Rest/binary>>
+        end},
         %% An A record of three bytes.
         {short_address, fun(M) ->
             Head = binary:part(M, 0, byte_size(M) - 6),

@@ -37,6 +37,22 @@ tenth_equal_answer_is_the_new_normal_test() ->
     ?assertEqual(9, length([Why || [_] = Why <- Judged])),
     ?assertEqual([[], []], lists:nthtail(10, Judged)).
 
+unusable_addresses_test_() ->
+    Found = fun(Addresses) -> (found([]))#{addresses => Addresses} end,
+    Usable = fun(Addresses) -> barnacle_dns_answer:usable(Found(Addresses)) end,
+    Any = {0, 0, 0, 0},
+    Multicast = {224, 0, 0, 1},
+    [
+        ?_assertEqual({Found(#{inet => [?V4]}), []}, Usable(#{inet => [?V4]})),
+        ?_assertEqual(
+            {Found(#{inet => [?V4]}), [{unusable, Any}]}, Usable(#{inet => [Any, ?V4, Multicast]})
+        ),
+        ?_assertEqual(
+            {Found(#{inet6 => [?V6]}), [{unusable, Any}]}, Usable(#{inet => [Any], inet6 => [?V6]})
+        ),
+        ?_assertEqual(none, Usable(#{inet => [Any]}))
+    ].
+
 names_test_() ->
     Both = #{inet => [?V4], inet6 => [?V6]},
     Names = fun(Addresses, Families, Self) ->

@@ -26,6 +26,32 @@ check_test_() ->
     [?_assertEqual(ok, barnacle_names:check(Name)) || Name <- Good] ++
         [?_assertEqual({error, invalid_node_name}, barnacle_names:check(Name)) || Name <- Bad].
 
+%% At both ends of each range.
+addresses_of_hosts_test_() ->
+    Good = [
+        <<"0.0.0.1">>, <<"127.0.0.1">>, <<"169.254.0.1">>, <<"223.255.255.255">>, <<"240.0.0.0">>,
+        <<"255.255.255.254">>, <<"::1">>, <<"fe7f:ffff::1">>, <<"fec0::1">>, <<"feff::1">>,
+        <<"::ffff:10.0.0.1">>, <<"0.0.0.0.example">>, <<"224">>
+    ],
+    Bad = [
+        <<"0.0.0.0">>, <<"224.0.0.0">>, <<"239.255.255.255">>, <<"255.255.255.255">>, <<"::">>,
+        <<"fe80::1">>, <<"febf::1">>, <<"ff00::">>, <<"ff02::1">>, <<"ffff::1">>,
+        <<"::ffff:0.0.0.0">>, <<"::ffff:224.0.0.1">>, <<"::ffff:255.255.255.255">>
+    ],
+    Check = fun(Host) -> barnacle_names:check(<<"app@", Host/binary>>) end,
+    [?_assertEqual({Host, ok}, {Host, Check(Host)}) || Host <- Good] ++
+        [?_assertEqual({Host, {error, unusable_address}}, {Host, Check(Host)}) || Host <- Bad] ++
+        [
+            ?_assertMatch(
+                {error, {bad_options, [{strategy, _, _}]}},
+                barnacle_options:new(#{strategy => Strategy})
+            )
+         || Host <- Bad,
+            Strategy <- [
+                {hosts, #{hosts => [Host]}}, {epmd, [binary_to_atom(<<"app@", Host/binary>>)]}
+            ]
+        ].
+
 longest_name_is_an_atom_test() ->
     Name = <<"a@", (binary:copy(<<"h">>, 253))/binary>>,
     ?assertMatch({ok, Node} when is_atom(Node), barnacle_names:to_node(Name)).

@@ -10,7 +10,7 @@
 -include_lib("eunit/include/eunit.hrl").
 
 %% Called in another VM.
--export([fail_without_descriptors/0, time_left/0]).
+-export([fail_without_descriptors/0, start_with_nothing/1, time_left/0]).
 
 -define(LIMIT_S, 120).
 -define(LIMIT_MS, 60000).
@@ -155,6 +155,89 @@ fail_without_descriptors() ->
         ok = bed_wait:until(ended, fun() -> operations() =:= 0 end),
         works()
     end).
+
+%% The first operation of a VM that has no descriptors, or no ports, left: an error that says so, and the
+%% next one works when there are some. Only the port program takes a port.
+nothing_to_start_with_test_() ->
+    [
+        {timeout, ?LIMIT_S,
+            {text(Native, lists:concat(["first operation without ", What])), fun() ->
+                first_without(What, Native, Expected)
+            end}}
+     || {What, Native, Expected} <- [
+            {descriptors, nif, {error, {posix, emfile}}},
+            {descriptors, port, {error, {posix, emfile}}},
+            {ports, nif, ok},
+            {ports, port, {error, {posix, system_limit}}}
+        ]
+    ].
+
+first_without(What, Native, Expected) ->
+    case bed_os:find("prlimit") of
+        false ->
+            io:format(user, "skipped: first operation: no prlimit~n", []);
+        Prlimit ->
+            %% A VM has 1024 ports at least.
+            Limit = case What of descriptors -> "120"; ports -> "2048" end,
+            {ok, Node} = bed_node:start(#{
+                alive => false,
+                exec => {Prlimit, ["--nofile=" ++ Limit ++ ":" ++ Limit, bed_os:find("erl")]},
+                args => ["+Q", "1024", "-barnacle", "native", atom_to_list(Native)]
+            }),
+            try
+                {First, OfRound, Then} = bed_node:call(Node, ?MODULE, start_with_nothing, [What]),
+                ?assertEqual({Expected, ok}, {First, Then}),
+                %% A round says the same, or exits with it where it gets as far as comparing names.
+                case Expected of
+                    {error, Why} ->
+                        ?assertMatch({Kind, Why} when Kind =:= strategy_error; Kind =:= exit, OfRound);
+                    ok -> ?assertEqual({strategy_error, {posix, econnrefused}}, OfRound)
+                end
+            after
+                bed_node:stop(Node)
+            end
+    end.
+
+start_with_nothing(What) ->
+    {module, _} = code:ensure_loaded(bed_wait),
+    %% There is nothing to load code with later.
+    Beams = filelib:wildcard("*.beam", filename:dirname(code:which(barnacle_native))),
+    ok = code:ensure_modules_loaded([list_to_atom(filename:rootname(Beam)) || Beam <- Beams]),
+    Taken = take(What, []),
+    First = lookup(),
+    OfRound = round(),
+    [ok = Give() || Give <- Taken],
+    ok = bed_wait:until(works, fun() -> lookup() =:= ok end),
+    {First, OfRound, lookup()}.
+
+round() ->
+    Dns = #{
+        basename => <<"a">>, query => <<"a.example.">>, timeout => ?LIMIT_MS,
+        nameservers => [<<"127.0.0.1:1">>]
+    },
+    try barnacle_cluster:run_once(#{strategy => {dns, Dns}}) of
+        {error, Error} -> Error
+    catch
+        exit:{Reason, _Stacktrace} -> {exit, Reason}
+    end.
+
+take(descriptors, Taken) ->
+    case file:open("/dev/null", [read, raw]) of
+        {ok, File} -> take(descriptors, [fun() -> file:close(File) end | Taken]);
+        {error, emfile} -> Taken
+    end;
+take(ports, Taken) ->
+    try open_port({spawn_driver, "ram_file_drv"}, []) of
+        Port -> take(ports, [fun() -> true = port_close(Port), ok end | Taken])
+    catch
+        error:system_limit -> Taken
+    end.
+
+lookup() ->
+    case barnacle_native:resolve([<<"127.0.0.1">>], #{timeout => ?LIMIT_MS}) of
+        {ok, [{_, {ok, [_]}}]} -> ok;
+        Error -> Error
+    end.
 
 %% Help
 

@@ -31,6 +31,8 @@
     %% The reply, but to a question that was not asked.
     | {wrong_id, reply()}
     | {wrong_question, reply()}
+    %% The reply, from another port of the same address; over UDP.
+    | {other_port, reply()}
     | {bytes, binary()}
     %% The good reply with its bytes changed.
     | {mangled, [record()], fun((binary()) -> binary())}.

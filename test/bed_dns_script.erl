@@ -104,7 +104,15 @@ handle_cast(_, State) ->
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, normal, #state{}}.
 handle_info({udp, Udp, Address, Port, Query}, #state{udp = Udp} = State) ->
-    Send = fun(Message) -> gen_udp:send(Udp, Address, Port, Message) end,
+    Send = fun
+        ({other_port, Message}) ->
+            {ok, {Own, _}} = inet:sockname(Udp),
+            {ok, Other} = gen_udp:open(0, [{ip, Own}]),
+            ok = gen_udp:send(Other, Address, Port, Message),
+            gen_udp:close(Other);
+        (Message) ->
+            gen_udp:send(Udp, Address, Port, Message)
+    end,
     {noreply, asked(Query, udp, Send, State)};
 handle_info({tcp, Socket, Query}, State) ->
     Send = fun
@@ -170,6 +178,8 @@ reply(close, {_Query, tcp, Send}) ->
     Send(close);
 reply(close, {_Query, udp, _Send}) ->
     ok;
+reply({other_port, Reply}, {Query, udp, Send}) ->
+    Send({other_port, bed_dns_message:reply(Reply, Query, udp)});
 reply(Reply, {Query, Transport, Send}) ->
     %% Who asked may be gone by now, and large datagrams may be refused by the system.
     _ = Send(bed_dns_message:reply(Reply, Query, Transport)),

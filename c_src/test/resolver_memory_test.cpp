@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Lookups while c-ares is refused memory: at every one of its allocations in turn.
+// Lookups and their configuration while memory is refused, at every allocation in turn.
 #include <ares.h>
+#include <sys/resource.h>
 
-#include <cstdlib>
 #include <system_error>
 
+#include "../resolver_configuration.hpp"
 #include "resolver_support.hpp"
+#include "scarce_memory.hpp"
 
 using namespace barnacle;
 using namespace barnacle::test;
@@ -22,51 +24,6 @@ constexpr bool leaks_end_the_tests = true;
 #else
 constexpr bool leaks_end_the_tests = false;
 #endif
-
-// c-ares takes plain functions, so what they count has to be in one place for all.
-struct Allocations {
-    int requests = 0;
-    int refused = 0;  // the number of the request that gets no memory; 0: none
-    int live = 0;
-};
-Allocations allocations;
-
-bool refuse() {
-    return ++allocations.requests == allocations.refused;
-}
-
-void* allocate(std::size_t bytes) {
-    if (refuse()) {
-        return nullptr;
-    }
-    ++allocations.live;
-    return std::malloc(bytes);
-}
-
-void* reallocate(void* memory, std::size_t bytes) {
-    if (refuse()) {
-        return nullptr;
-    }
-    allocations.live += memory == nullptr ? 1 : 0;
-    return std::realloc(memory, bytes);
-}
-
-void release(void* memory) {
-    allocations.live -= memory == nullptr ? 0 : 1;
-    std::free(memory);
-}
-
-class CountedAllocations {
- public:
-    CountedAllocations() {
-        ares_library_init_mem(ARES_LIB_INIT_ALL, allocate, release, reallocate);
-    }
-    ~CountedAllocations() {
-        ares_library_init_mem(ARES_LIB_INIT_ALL, std::malloc, std::free, std::realloc);
-    }
-    CountedAllocations(const CountedAllocations&) = delete;
-    CountedAllocations& operator=(const CountedAllocations&) = delete;
-};
 
 // Nothing when c-ares could not be set up.
 std::optional<LookupResult> look_up_once() {
@@ -88,19 +45,46 @@ bool is_empty(const LookupResult& result) {
            error_in(result.outcomes.a) == nxdomain || error_in(result.outcomes.aaaa) == nxdomain;
 }
 
+const char* const resolv_conf =
+    "nameserver 192.0.2.1\nnameserver 192.0.2.2\n"
+    "search one.quite-a-long-domain.example two.quite-a-long-domain.example\n"
+    "options ndots:5\n";
+
+// Nothing when it could not be read.
+std::optional<barnacle::ResolverConfiguration> configured(const std::string& path) {
+    try {
+        return barnacle::resolver_configuration({}, path);
+    } catch (const std::bad_alloc&) {
+        return std::nullopt;
+    } catch (const std::system_error& error) {
+        CHECK((error.code().value() == ENOMEM || error.code().value() == EMFILE));
+        return std::nullopt;
+    }
+}
+
+void is_whole(const barnacle::ResolverConfiguration& configuration) {
+    CHECK(configuration.nameservers.size() == 2);
+    CHECK(configuration.search.domains.size() == 2);
+    CHECK(configuration.search.ndots == 5);
+}
+
 }  // namespace
 
 TEST_CASE("want of memory is an error at every allocation, never an empty answer or a hang" *
           doctest::skip(lost_by_cares > 0 && leaks_end_the_tests)) {
-    const CountedAllocations counted;
     int failed = 0;
     for (int refused = 1; refused < 1000; ++refused) {
         CAPTURE(refused);
-        allocations = {};
-        allocations.refused = refused;
-        const auto result = look_up_once();
-        CHECK(allocations.live <= lost_by_cares);
-        if (allocations.requests < refused) {
+        Watch watch{
+            .allocator = Allocator::cares, .refused_from = refused, .refused_ever_after = false};
+        const long before = live_blocks(Allocator::cares);
+        std::optional<LookupResult> result;
+        {
+            const Watched watched(watch);
+            result = look_up_once();
+        }
+        CHECK(live_blocks(Allocator::cares) - before <= lost_by_cares);
+        if (watch.requests < refused) {
             break;  // every allocation was refused once
         }
         const bool found =
@@ -109,4 +93,36 @@ TEST_CASE("want of memory is an error at every allocation, never an empty answer
         CHECK_FALSE((result && is_empty(*result)));
     }
     CHECK(failed > 20);
+}
+
+// It would be one with fewer domains or other name servers.
+TEST_CASE("without memory or descriptors for resolv.conf there is an error") {
+    const TemporaryFile file(resolv_conf);
+    const std::string path = file.path();
+    for (const Allocator allocator : {Allocator::core, Allocator::cares}) {
+        for (int refused = 1; refused < 1000; ++refused) {
+            CAPTURE(refused);
+            Watch watch{
+                .allocator = allocator, .refused_from = refused, .refused_ever_after = false};
+            std::optional<barnacle::ResolverConfiguration> found;
+            {
+                const Watched watched(watch);
+                found = configured(path);
+            }
+            if (found) {
+                is_whole(*found);
+            }
+            CHECK((found || watch.requests >= refused));
+            if (watch.requests < refused) {
+                break;
+            }
+        }
+    }
+    rlimit limit{};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const rlimit tight{.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &tight);
+    const auto none = configured(path);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    CHECK_FALSE(none);
 }

@@ -127,37 +127,4 @@ inline const DnsScript truncated = [](const DnsRequest& request) -> std::vector<
 
 using Texts = std::vector<std::string>;
 
-// A file of this process with the text given, for as long as the object lives.
-class TemporaryFile {
- public:
-    explicit TemporaryFile(const std::string& text)
-        : path_(std::filesystem::temp_directory_path() /
-                ("barnacle_core_test." + std::to_string(::getpid()))) {
-        std::ofstream{path_} << text;
-    }
-    ~TemporaryFile() { std::filesystem::remove(path_); }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-    std::filesystem::path path_;
-};
-
-// A variable of the environment, for as long as the object lives. The tests have one thread.
-class Variable {
- public:
-    Variable(const char* name, const char* value) : name_(name) {
-        ::setenv(name, value, 1);  // NOLINT(concurrency-mt-unsafe)
-    }
-    ~Variable() {
-        ::unsetenv(name_);  // NOLINT(concurrency-mt-unsafe)
-    }
-    Variable(const Variable&) = delete;
-    Variable& operator=(const Variable&) = delete;
-
- private:
-    const char* name_;
-};
-
 }  // namespace barnacle::test

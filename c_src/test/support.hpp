@@ -5,11 +5,15 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iterator>
+#include <string>
 
 #include <poll.h>
+#include <unistd.h>
 
 #include "../loop.hpp"
 
@@ -46,5 +50,38 @@ inline bool run_until(Loop& loop, const std::function<bool()>& done, int limit_m
     }
     return true;
 }
+
+// A file of this process with the text given, for as long as the object lives.
+class TemporaryFile {
+ public:
+    explicit TemporaryFile(const std::string& text)
+        : path_(std::filesystem::temp_directory_path() /
+                ("barnacle_core_test." + std::to_string(::getpid()))) {
+        std::ofstream{path_} << text;
+    }
+    ~TemporaryFile() { std::filesystem::remove(path_); }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    [[nodiscard]] std::string path() const { return path_.string(); }
+
+ private:
+    std::filesystem::path path_;
+};
+
+// A variable of the environment, for as long as the object lives. The tests have one thread.
+class Variable {
+ public:
+    Variable(const char* name, const char* value) : name_(name) {
+        ::setenv(name, value, 1);  // NOLINT(concurrency-mt-unsafe)
+    }
+    ~Variable() {
+        ::unsetenv(name_);  // NOLINT(concurrency-mt-unsafe)
+    }
+    Variable(const Variable&) = delete;
+    Variable& operator=(const Variable&) = delete;
+
+ private:
+    const char* name_;
+};
 
 }  // namespace barnacle::test

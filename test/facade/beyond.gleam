@@ -43,6 +43,7 @@ pub fn with_every_setting(
   let barnacle = barnacle.with_log(barnacle, setting.Warning)
   let barnacle = barnacle.with_retry_min(barnacle, 1)
   let barnacle = barnacle.with_retry_max(barnacle, 1)
+  let barnacle = barnacle.with_max_callers(barnacle, 1)
   barnacle.with_strategy_timeout(barnacle, 1)
 }
 
@@ -60,6 +61,14 @@ pub fn with_epmd_port(
   port: Int,
 ) -> barnacle.Barnacle(List(#(String, hosts.HostError))) {
   barnacle.with_epmd_port(barnacle, port)
+}
+
+pub fn with_hosts_limits(
+  barnacle: barnacle.Barnacle(List(#(String, hosts.HostError))),
+) -> barnacle.Barnacle(List(#(String, hosts.HostError))) {
+  let barnacle = barnacle.with_concurrency(barnacle, 1)
+  let barnacle = barnacle.with_max_names(barnacle, 1)
+  barnacle.with_max_bytes(barnacle, 4)
 }
 
 pub fn disconnects() -> List(setting.Disconnect) {

@@ -67,6 +67,7 @@ wrong_settings_are_named(_) ->
             {barnacle:with_filter(Epmd, {patterns, []}), ["filter => []"]},
             {barnacle:with_filter(Epmd, rubbish), ["filter => rubbish"]},
             {barnacle:with_max_nodes(Epmd, 0), ["max_nodes => 0"]},
+            {barnacle:with_max_callers(Epmd, 0), ["max_callers => 0"]},
             {barnacle:with_log(Epmd, rubbish), ["log => rubbish"]},
             {barnacle:with_disconnect(Epmd, rubbish), ["disconnect => rubbish"]},
             {barnacle:with_grace(Dns, -1), ["grace => -1"]},
@@ -77,6 +78,9 @@ wrong_settings_are_named(_) ->
             {barnacle:dns(<<"app">>, <<"a b">>, none), ["query", "a b"]},
             {barnacle:dns(<<"app">>, <<"app.test">>, {some, 0}), ["timeout => 0"]},
             {barnacle:with_epmd_port(Hosts, 0), ["port => 0"]},
+            {barnacle:with_concurrency(Hosts, 0), ["concurrency => 0"]},
+            {barnacle:with_max_names(Hosts, 0), ["max_names => 0"]},
+            {barnacle:with_max_bytes(Hosts, 3), ["max_bytes => 3"]},
             {facade@beyond:hosts([], none, none), ["hosts => []"]},
             {facade@beyond:hosts([<<"h">>], {some, <<"a@b">>}, none), ["basename", "a@b"]},
             {facade@beyond:hosts([<<"h">>], none, {some, -7}), ["timeout => -7"]},
@@ -96,7 +100,10 @@ settings_of_another_strategy_are_named(_) ->
             {"grace", fun(B) -> barnacle:with_grace(B, 1) end},
             {"families", fun(B) -> barnacle:with_families(B, both) end},
             {"max_addresses", fun(B) -> barnacle:with_max_addresses(B, 1) end},
-            {"port", fun(B) -> barnacle:with_epmd_port(B, 1) end}
+            {"port", fun(B) -> barnacle:with_epmd_port(B, 1) end},
+            {"concurrency", fun(B) -> barnacle:with_concurrency(B, 1) end},
+            {"max_names", fun(B) -> barnacle:with_max_names(B, 1) end},
+            {"max_bytes", fun(B) -> barnacle:with_max_bytes(B, 4) end}
         ]
     ].
 
