@@ -9,7 +9,7 @@
 SHELL := bash
 .DEFAULT_GOAL := all
 .PHONY: all help deps deps-build deps-demo deps-test deps-bench demo bench timelines example-gleam test \
-	faults check format readme tidy asan clean distclean
+	faults soak hostile check format readme tidy asan clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
 app := _build/make/lib/barnacle
@@ -50,6 +50,9 @@ example-gleam: deps-build ## Build and run the Gleam example with two nodes, whe
 
 bench: deps-bench all ## Measure, beside what others do; P="p1 p5" measures some; see bench/README.md
 	@bench/run $(P)
+
+soak: deps-bench all ## Run 200 barnacles in a hostile world for MINUTES=30, and draw what they hold
+	@bench/run soak $(or $(MINUTES),30)
 
 timelines: deps-bench all ## Draw who saw whom in real trouble, beside others; STORY="departed" draws some
 	@bench/run timelines $(STORY)
