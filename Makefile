@@ -63,6 +63,10 @@ test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/ru
 faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length
 	@FAULTS=long SUITE=fault_hosts_SUITE,fault_dns_SUITE,fault_dist_SUITE,fault_storm_SUITE test/run ct
 
+hostile: deps-test ## Exchange 20,000 answers of nonsense, 1,000 upgrades and 600 ends of VMs, at work
+	@FAULTS=long PROPERTY=prop_hostile test/run property
+	@FAULTS=long SUITE=barnacle_ending_SUITE test/run ct
+
 check: test ## What CI runs: the same as make test
 
 format: ## Reformat the C++ code, and the Gleam code where gleam is installed

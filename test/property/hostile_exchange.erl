@@ -9,21 +9,22 @@
 
 -export([prepare/0, dns/2, epmd/2, left/0]).
 
-%% What is kept for an exchange after another is less than this.
--define(FLAT_BYTES, 30000000).
+%% The servers and the generators are in the same VM; ten thousand operations that stayed would take
+%% half a gigabyte.
+-define(FLAT_BYTES, 100000000).
 
 -type limits() :: #{timeout_ms := pos_integer(), latest_ms := pos_integer()}.
 
 %% Loads what may be called, for a module that is loaded brings atoms.
 -spec prepare() -> ok.
 prepare() ->
-    Modules = [
-        Module
-     || Application <- [kernel, stdlib, barnacle],
-        {ok, Loaded} <- [application:get_key(Application, modules)],
-        Module <- Loaded
+    Ours = [filename:dirname(code:which(Module)) || Module <- [?MODULE, bed_wait, barnacle_native]],
+    _ = [
+        code:ensure_loaded(list_to_atom(filename:basename(File, ".beam")))
+     || Dir <- [code:lib_dir(Library, ebin) || Library <- [kernel, stdlib, proper]] ++ Ours,
+        File <- filelib:wildcard("*.beam", Dir)
     ],
-    ok = code:ensure_modules_loaded(Modules).
+    ok.
 
 %% Lookups at the same time; gives what is wrong with their results, and how many found something.
 -spec dns([map()], limits()) -> {[term()], non_neg_integer()}.
@@ -154,15 +155,24 @@ left() ->
     end.
 
 more(Before, Now) ->
-    [{Key, Was, Is} || {Key, Was} <- Before, {_, Is} <- [lists:keyfind(Key, 1, Now)], Is > Was].
+    [
+        {Key, Was, Is}
+     || {Key, Was} <- Before,
+        {_, Is} <- [lists:keyfind(Key, 1, Now)],
+        Is > Was + allowed(Key)
+    ].
+
+allowed(resident_bytes) -> ?FLAT_BYTES;
+%% The core has words of its own for errors, each an atom once it has come up.
+allowed(atoms) -> 50;
+allowed(_) -> 0.
 
 held() ->
-    _ = [garbage_collect(Pid) || Pid <- processes()],
     #{descriptors := Descriptors, resident_bytes := Bytes} = bed_load:costs(),
     #{operations := Operations} = barnacle_native:info(),
     [
         {descriptors, Descriptors},
-        {resident, Bytes div ?FLAT_BYTES},
+        {resident_bytes, Bytes},
         {operations, Operations},
         {processes, erlang:system_info(process_count)},
         {ports, erlang:system_info(port_count)},
@@ -176,7 +186,8 @@ in_time(#{latest_ms := LatestMs}, Call, Check) ->
     TookMs = erlang:monotonic_time(millisecond) - BeganMs,
     {[{too_late, TookMs, Result} || TookMs > LatestMs] ++ Check(Result), successes(Result)}.
 
-successes({ok, #{a := A, aaaa := Aaaa}}) -> min(1, length([Found || {addresses, Found} <- [A, Aaaa]]));
+successes({ok, #{a := A, aaaa := Aaaa}}) ->
+    min(1, length([Found || {addresses, Found} <- [A, Aaaa]]));
 successes({ok, [{_, {ok, _}}]}) -> 1;
 successes(_) -> 0.
 
