@@ -7,8 +7,8 @@
 -export([main/1]).
 
 -define(RESULTS, "bench/results/soak").
--define(SAMPLES, 900).
--define(LEAST_SAMPLE_MS, 100).
+-define(SAMPLES, 600).
+-define(LEAST_SAMPLE_MS, 1000).
 -define(WORLD, #{barnacles => 200, nodes => 5}).
 
 %% Called as `erl -s soak main MINUTES [LEAK...]`.

@@ -44,7 +44,7 @@ round(N, Silent) ->
     {module, barnacle_nif} =
         case N rem ?UNLOAD_EVERY of
             0 ->
-                %% Whoever comes first loads it. OTP 25 forgets who calls code:load_file/1 meanwhile.
+                %% Whoever comes first loads it; OTP 25 forgets who then calls code:load_file/1.
                 true = code:delete(barnacle_nif),
                 _ = code:purge(barnacle_nif),
                 code:ensure_loaded(barnacle_nif);

@@ -8,8 +8,8 @@
 -export([all/0, suite/0]).
 -export([nothing_grows/1, leaks_of_each_kind_are_seen/1]).
 
--define(SHORT, #{seconds => 40, sample_ms => 250, barnacles => 200, nodes => 3}).
--define(LEAKING, #{seconds => 12, sample_ms => 100, barnacles => 20, nodes => 1}).
+-define(SHORT, #{seconds => 40, sample_ms => 1000, barnacles => 200, nodes => 3}).
+-define(LEAKING, #{seconds => 15, sample_ms => 200, barnacles => 20, nodes => 1}).
 
 suite() ->
     [{timetrap, {minutes, 8}}].

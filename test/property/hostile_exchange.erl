@@ -60,7 +60,7 @@ is_said(Address, Said) ->
 
 %% Where OTP finds no sense in a message, its bytes must do.
 is_in(Address, <<Id:16, _/binary>>, <<Id:16, _/binary>> = Message) ->
-    case inet_dns:decode(Message) of
+    case decode(Message) of
         {ok, Decoded} ->
             lists:member(Address, [
                 inet_dns:rr(Record, data)
@@ -71,6 +71,14 @@ is_in(Address, <<Id:16, _/binary>>, <<Id:16, _/binary>> = Message) ->
     end;
 is_in(_Address, _Query, _Message) ->
     false.
+
+%% OTP's decoder crashes on some.
+decode(Message) ->
+    try
+        inet_dns:decode(Message)
+    catch
+        error:_ -> {error, crash}
+    end.
 
 bytes({A, B, C, D}) -> <<A, B, C, D>>;
 bytes(Address) -> <<<<Part:16>> || Part <- tuple_to_list(Address)>>.

@@ -112,7 +112,7 @@ changes() ->
 change() ->
     oneof([
         {flip, position(), range(1, 255)},
-        {number, oneof([position(), range(0, 11)]), oneof([0, 1, 255, 256, 65535, range(0, 65535)])},
+        {number, oneof([position(), range(0, 11)]), number()},
         {insert, position(), bytes()},
         {drop, position(), range(1, 20)},
         {double, position(), range(1, 60)},
@@ -121,6 +121,8 @@ change() ->
     ]).
 
 position() -> range(0, 700).
+
+number() -> oneof([0, 1, 255, 256, 65535, range(0, 65535)]).
 
 bytes() -> resize(40, binary()).
 
