@@ -6,21 +6,20 @@
 
 -ifdef(PROPER).
 
--export([start_link/1, nameserver/1, name/1, said/2, stop/1]).
+-export([start_link/2, nameserver/1, name/1, said/2, stop/1]).
 
 -record(server, {pid :: pid(), nameserver :: binary(), said :: ets:table()}).
 
 -define(TC_BIT, 16#02).
 -define(HOLD_MS, 60000).
 
--spec start_link([map()]) -> #server{}.
-start_link(Scripts) ->
+-spec start_link(inet:ip_address(), [map()]) -> #server{}.
+start_link(Address, Scripts) ->
     Owner = self(),
     Ref = make_ref(),
     Said = ets:new(said, [public, duplicate_bag]),
     Pid = spawn_link(fun() ->
         process_flag(trap_exit, true),
-        Address = bed_ports:address(),
         Port = bed_ports:port(Address),
         Common = [binary, {ip, Address}],
         {ok, Udp} = gen_udp:open(Port, [{active, true}, {recbuf, 1 bsl 20} | Common]),

@@ -13,12 +13,16 @@
 %% half a gigabyte.
 -define(FLAT_BYTES, 100000000).
 
+%% Exchanges at the same time, at most.
+-define(MOST, 50).
+
 -type limits() :: #{timeout_ms := pos_integer(), latest_ms := pos_integer()}.
 
 %% Loads what may be called, for a module that is loaded brings atoms.
 -spec prepare() -> ok.
 prepare() ->
     Ours = [filename:dirname(code:which(Module)) || Module <- [?MODULE, bed_wait, barnacle_native]],
+    _ = addresses(?MOST),
     _ = [
         code:ensure_loaded(list_to_atom(filename:basename(File, ".beam")))
      || Dir <- [code:lib_dir(Library, ebin) || Library <- [kernel, stdlib, proper]] ++ Ours,
@@ -29,7 +33,7 @@ prepare() ->
 %% Lookups at the same time; gives what is wrong with their results, and how many found something.
 -spec dns([map()], limits()) -> {[term()], non_neg_integer()}.
 dns(Scripts, Limits) ->
-    Server = hostile_dns:start_link(Scripts),
+    Server = hostile_dns:start_link(hd(addresses(1)), Scripts),
     Options = #{
         timeout => maps:get(timeout_ms, Limits),
         grace => 100,
@@ -87,7 +91,7 @@ bytes(Address) -> <<<<Part:16>> || Part <- tuple_to_list(Address)>>.
 -spec epmd([map()], limits()) -> {[term()], non_neg_integer()}.
 epmd(Scripts, Limits) ->
     Port = bed_ports:port(),
-    Addresses = bed_ports:addresses(length(Scripts)),
+    Addresses = addresses(length(Scripts)),
     Servers = [
         bed_epmd_script:start_link({Address, Port}, steps(Script))
      || {Address, Script} <- lists:zip(Addresses, Scripts)
@@ -102,6 +106,16 @@ epmd(Scripts, Limits) ->
     end, lists:zip(Addresses, Scripts)),
     lists:foreach(fun bed_epmd_script:stop/1, Servers),
     Failures.
+
+%% The same each time: the test-bed holds a socket for each block of addresses.
+addresses(Count) ->
+    case persistent_term:get({?MODULE, addresses}, []) of
+        Addresses when length(Addresses) >= Count ->
+            lists:sublist(Addresses, Count);
+        _ ->
+            ok = persistent_term:put({?MODULE, addresses}, bed_ports:addresses(Count)),
+            addresses(Count)
+    end.
 
 steps(#{cuts := Cuts, then := Then} = Script) ->
     [{send, Piece} || Piece <- bed_nonsense:pieces(Cuts, sent(Script))] ++

@@ -112,7 +112,7 @@ changes() ->
 change() ->
     oneof([
         {flip, position(), range(1, 255)},
-        {number, oneof([position(), range(0, 11)]), number()},
+        {number, oneof([position(), range(0, 11)]), word()},
         {insert, position(), bytes()},
         {drop, position(), range(1, 20)},
         {double, position(), range(1, 60)},
@@ -122,7 +122,7 @@ change() ->
 
 position() -> range(0, 700).
 
-number() -> oneof([0, 1, 255, 256, 65535, range(0, 65535)]).
+word() -> oneof([0, 1, 255, 256, 65535, range(0, 65535)]).
 
 bytes() -> resize(40, binary()).
 
