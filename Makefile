@@ -9,7 +9,8 @@
 SHELL := bash
 .DEFAULT_GOAL := all
 .PHONY: all help deps deps-build deps-demo deps-test deps-bench deps-fuzz demo bench timelines \
-	example-gleam test faults properties check format readme tidy asan fuzz fuzz-coverage clean distclean
+	example-gleam test faults properties soak hostile check format readme tidy asan fuzz fuzz-coverage \
+	clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
 app := _build/make/lib/barnacle
@@ -53,6 +54,9 @@ example-gleam: deps-build ## Build and run the Gleam example with two nodes, whe
 bench: deps-bench all ## Measure, beside what others do; P="p1 p5" measures some; see bench/README.md
 	@bench/run $(P)
 
+soak: deps-bench all ## Run 200 barnacles in a hostile world for MINUTES=30, and draw what they hold
+	@bench/run soak $(or $(MINUTES),30)
+
 timelines: deps-bench all ## Draw who saw whom in real trouble, beside others; STORY="departed" draws some
 	@bench/run timelines $(STORY)
 
@@ -64,6 +68,10 @@ faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at le
 
 properties: deps-test ## Drive the server through 2,000 sequences, and more histories (test/README.md)
 	@FAULTS=long test/run property
+
+hostile: deps-test ## Exchange 20,000 answers of nonsense, 1,000 upgrades and 600 ends of VMs, at work
+	@FAULTS=long PROPERTY=prop_hostile test/run property
+	@FAULTS=long SUITE=barnacle_ending_SUITE test/run ct
 
 check: test ## What CI runs: the same as make test
 

@@ -12,7 +12,7 @@ complete answer is no evidence against anybody.
 """).
 
 -export([new/0, observe/3, wanted/1, is_wanted/2, standing/2, standings/2]).
--export([left/2, back/2, heard/2, forget/2, shared/2]).
+-export([left/2, back/2, heard/2, forget/2, bounded/3, shared/2]).
 -export([departed/3, is_suspect/1, cut/1, result/3, parts/1, kind/1]).
 
 -export_type([plan/0, answer/0, mode/0, standing/0, departed/0, result/0]).
@@ -157,6 +157,20 @@ forget([], Plan) ->
     Plan;
 forget(Names, Plan) ->
     maps:without([barnacle_names:to_binary(Name) || Name <- Names], Plan).
+
+?DOC("""
+Knowledge of at most Max names, where forgetting those suffices that only partial answers brought
+and this partial answer does not bring. Without it a source that is never complete, and names others
+each time, would fill the memory: partial answers take nothing away.
+""").
+-spec bounded(answer(), pos_integer(), plan()) -> plan().
+bounded({partial, Names, _Why}, Max, Plan) when map_size(Plan) > Max ->
+    Named = named(Names, named),
+    maps:filter(
+        fun(Name, Known) -> is_confirmed(Known) orelse is_map_key(Name, Named) end, Plan
+    );
+bounded(_Answer, _Max, Plan) ->
+    Plan.
 
 ?DOC("The same names, those that are known as the very terms that are known: they take room once.").
 -spec shared([barnacle_names:name()], plan()) -> [barnacle_names:name()].

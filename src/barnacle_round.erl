@@ -150,7 +150,8 @@ discover(#{strategy := Strategy, options := Options, plan := Plan, events := Eve
     ),
     %% What the filter keeps away is as good as never named, so its absence means nothing.
     Plan1 = barnacle_plan:forget(Filtered, barnacle_plan:observe(Answer, now_ms(), Plan)),
-    {Answer, Work#{strategy := Strategy1, plan := Plan1, filtered => Filtered}}.
+    Plan2 = barnacle_plan:bounded(Answer, maps:get(max_nodes, Options), Plan1),
+    {Answer, Work#{strategy := Strategy1, plan := Plan2, filtered => Filtered}}.
 
 filter(Found, #{options := #{max_nodes := Max}} = Work) ->
     barnacle_filter:answer(Found, fun(Names) -> pass(Names, Work) end, Max).

@@ -42,6 +42,14 @@ name_of_partial_answers_only_is_not_missed_test() ->
     ?assertEqual([?A], wanted(Answers)),
     ?assertEqual({ok, []}, barnacle_plan:departed(plan(Answers), 0, ?HASTY)).
 
+partial_answers_bring_no_more_names_than_the_bound_test() ->
+    Partial = {partial, [?C, ?D], why},
+    Plan = plan([{complete, [?A]}, {partial, [?B], why}, Partial]),
+    ?assertEqual(Plan, barnacle_plan:bounded(Partial, 4, Plan)),
+    Bounded = barnacle_plan:bounded(Partial, 3, Plan),
+    ?assertEqual([?A, ?C, ?D], lists:sort(maps:keys(barnacle_plan:wanted(Bounded)))),
+    ?assertEqual(Plan, barnacle_plan:bounded({complete, [?C]}, 1, Plan)).
+
 departed_needs_three_rounds_and_the_time_test() ->
     All = [?A, ?B, ?C, ?D],
     Plan1 = observe([{complete, All}, {complete, All -- [?D]}], 1000, barnacle_plan:new()),

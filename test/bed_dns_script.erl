@@ -29,7 +29,8 @@
     udp :: gen_udp:socket(),
     tcp :: gen_tcp:socket(),
     script :: script(),
-    questions = [] :: [question()]
+    questions = [] :: [question()],
+    asked = #{} :: #{{Name :: string(), Type :: atom()} => pos_integer()}
 }).
 
 %% Starts a server on an address of its own; start/1 doesn't link it to the caller.
@@ -96,7 +97,7 @@ handle_call(address, _From, #state{address = Address} = State) ->
 handle_call(questions, _From, #state{questions = Questions} = State) ->
     {reply, lists:reverse(Questions), State};
 handle_call({script, Script}, _From, State) ->
-    {reply, ok, State#state{script = Script, questions = []}}.
+    {reply, ok, State#state{script = Script, questions = [], asked = #{}}}.
 
 -spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
 handle_cast(_, State) ->
@@ -143,15 +144,14 @@ accept(Listen, Server) ->
             ok
     end.
 
-asked(Query, Transport, Send, #state{script = Script, questions = Questions} = State) ->
+asked(Query, Transport, Send, #state{} = State) ->
+    #state{script = Script, questions = Questions, asked = Asked} = State,
     case bed_dns_message:question(Query) of
-        {ok, {Name, Type}} ->
-            Earlier = [Q || #{name := N, type := T} = Q <- Questions, N =:= Name, T =:= Type],
-            Question = #{
-                name => Name, type => Type, transport => Transport, number => length(Earlier) + 1
-            },
+        {ok, {Name, Type} = Same} ->
+            Number = maps:get(Same, Asked, 0) + 1,
+            Question = #{name => Name, type => Type, transport => Transport, number => Number},
             ok = reply(decide(Script, Question), {Query, Transport, Send}),
-            State#state{questions = [Question | Questions]};
+            State#state{questions = [Question | Questions], asked = Asked#{Same => Number}};
         error ->
             State
     end.

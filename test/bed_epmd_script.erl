@@ -35,7 +35,7 @@ start_link({Address, Port}, Script) ->
     Pid = spawn_link(fun() ->
         process_flag(trap_exit, true),
         {ok, Listen} = gen_tcp:listen(Port, [
-            binary, {ip, Address}, {active, false}, {packet, 2}, {backlog, 128}
+            binary, {ip, Address}, {active, false}, {packet, 2}, {backlog, 128}, {nodelay, true}
         ]),
         _ = spawn_link(fun() -> accept(Listen, Script) end),
         Owner ! Ref,
@@ -92,6 +92,7 @@ connection(Socket, Script) ->
             gen_tcp:close(Socket)
     end.
 
+steps(Request, Script) when is_function(Script) -> steps(Request, Script());
 steps(<<?NAMES_REQ>>, [{knowing, Names}]) -> names(Names);
 steps(<<?NAMES_REQ>>, Script) -> Script;
 steps(<<?PORT_PLEASE2_REQ, Name/binary>>, [{knowing, Names}]) -> [{send, port(Name, Names)}];

@@ -92,14 +92,15 @@ failure(Data, {Class, Reason, Stack}) ->
     say("FAILED  ~ts~n~ts~n~ts~n", [test_name(Data), Text, proplists:get_value(output, Data, "")]).
 
 %% ---------------------------------------------------------------------------------------------
-%% PropEr: every prop_*/0 of every module prop_*; PROPER_NUMTESTS sets how many cases each runs
+%% PropEr: every prop_*/0 of every module prop_*, or of the one that PROPERTY names; PROPER_NUMTESTS
+%% sets how many cases each runs
 
 -spec property([atom()]) -> no_return().
 property([Dir]) ->
     Number = list_to_integer(os:getenv("PROPER_NUMTESTS", integer_to_list(?default_numtests))),
     Properties = [
         {Module, Name}
-     || Module <- modules(Dir, "prop_*"),
+     || Module <- modules(Dir, os:getenv("PROPERTY", "prop_*")),
         {Name, 0} <- Module:module_info(exports),
         lists:prefix("prop_", atom_to_list(Name))
     ],

@@ -1,0 +1,137 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_ending_SUITE).
+
+%% The native core is taken away in the middle of its work: its module is upgraded, purged and
+%% unloaded, its VM halts, stops, or gets a SIGTERM. FAULTS=long: a thousand rounds, a hundred VMs
+%% of each kind.
+
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, suite/0]).
+-export([upgrades_leave_nothing/1, vms_end_in_good_order/1]).
+
+-define(ENDINGS, [{Native, How} || Native <- ["nif", "port"], How <- ["halt", "stop", "wait"]]).
+-define(VMS_AT_ONCE, 3).
+-define(END_LIMIT_MS, 120000).
+%% Room for the allocators' coming and going. Old code that stayed would take 30 KB a round, an
+%% operation that stayed 50 KB.
+-define(FLAT_BYTES, 6000000).
+-define(MARK, "BARNACLE_ENDING").
+
+suite() ->
+    [{timetrap, {minutes, bed_long:either(10, 90)}}].
+
+all() ->
+    [upgrades_leave_nothing, vms_end_in_good_order].
+
+upgrades_leave_nothing(_Config) ->
+    Count = bed_long:either(50, 1000),
+    {ok, Node} = bed_node:start_link(#{alive => false, env => [{"MALLOC_ARENA_MAX", "1"}]}),
+    Servers = {nameserver(answering()), nameserver(silent())},
+    Seed = rand:uniform(1 bsl 32),
+    Arguments = [Servers, Count, Seed],
+    Rounds = fun() -> bed_node:call(Node, bed_upgrade, rounds, Arguments, infinity) end,
+    _ = Rounds(),
+    #{resident_bytes := Before} = Held = bed_node:call(Node, bed_upgrade, held, []),
+    Outcomes = Rounds(),
+    bed_wait:until({Seed, held}, fun() ->
+        #{resident_bytes := After} = Now = bed_node:call(Node, bed_upgrade, held, []),
+        (maps:remove(resident_bytes, Now) =:= maps:remove(resident_bytes, Held) andalso
+            After - Before < ?FLAT_BYTES) orelse {Held, Now}
+    end),
+    %% What has begun may find its library gone, and is killed only where it runs in it.
+    ?assertEqual([], maps:keys(Outcomes) -- [ok, killed, {internal, <<"closed">>}]),
+    ?assert(maps:get(ok, Outcomes) > 0),
+    {comment, comment("~b rounds: ~0p, ~0p", [Count, Outcomes, Held])}.
+
+vms_end_in_good_order(_Config) ->
+    Count = bed_long:either(2, 100),
+    Servers = [binary_to_list(nameserver(Server)) || Server <- [answering(), silent()]],
+    All = [Ending || Ending <- ?ENDINGS, _ <- lists:seq(1, Count)],
+    Times = lists:append([
+        bed_nodes:at_once(fun(Ending) -> ended(Ending, Servers) end, Some)
+     || Some <- some_at_a_time(All)
+    ]),
+    {comment, comment("~b VMs; ~b ms at most", [length(All), lists:max(Times)])}.
+
+%% How long it took one to end.
+ended({Native, How}, Servers) ->
+    Mark = integer_to_list(rand:uniform(1 bsl 60)),
+    Dir = bed_os:temp_dir(),
+    Args = ["-noinput", "-pa" | bed_node:code_path()] ++
+        ["-barnacle", "native", Native, "-run", "bed_upgrade", "work_and_end" | Servers] ++ [How],
+    {ok, Vm} = bed_os:start_link(#{
+        program => bed_os:find("erl"),
+        args => Args,
+        env => [{?MARK, Mark}, {"ERL_CRASH_DUMP", filename:join(Dir, "dump")}]
+    }),
+    Ending = {Native, How},
+    ok = bed_wait:until({at_work, Ending}, fun() ->
+        {_, Output} = Now = bed_os:output(Vm),
+        string:find(Output, "at work") =/= nomatch orelse Now
+    end, ?END_LIMIT_MS),
+    BeganMs = erlang:monotonic_time(millisecond),
+    How =:= "wait" andalso terminate(Vm),
+    {Status, Output} = bed_wait:until({ended, Ending}, fun() ->
+        case bed_os:output(Vm) of
+            {running, _} = Running -> Running;
+            {{exited, Status}, Output} -> {true, {Status, Output}}
+        end
+    end, ?END_LIMIT_MS),
+    TookMs = erlang:monotonic_time(millisecond) - BeganMs,
+    ?assertEqual({Ending, 0}, {Ending, Status}, Output),
+    ok = bed_wait:until({left, Ending}, fun() ->
+        case marked(Mark) of
+            [] -> true;
+            Left -> Left
+        end
+    end),
+    ?assertEqual({ok, []}, file:list_dir(Dir)),
+    ok = file:del_dir(Dir),
+    ok = bed_os:stop(Vm),
+    TookMs.
+
+terminate(Vm) ->
+    receive
+    after rand:uniform(200) -> bed_os:signal(Vm, "TERM")
+    end.
+
+%% Processes that were started by that VM, or are it.
+marked(Mark) ->
+    Sought = list_to_binary([?MARK, $=, Mark, 0]),
+    [
+        File
+     || File <- filelib:wildcard("/proc/[0-9]*/environ"),
+        {ok, Environment} <- [read(File)],
+        binary:match(Environment, Sought) =/= nomatch
+    ].
+
+%% Files of /proc have no size to go by.
+read(File) ->
+    case file:open(File, [read, raw, binary]) of
+        {ok, Device} ->
+            try
+                file:read(Device, 1 bsl 17)
+            after
+                file:close(Device)
+            end;
+        {error, _} = Error ->
+            Error
+    end.
+
+some_at_a_time(List) when length(List) > ?VMS_AT_ONCE ->
+    {Some, Rest} = lists:split(?VMS_AT_ONCE, List),
+    [Some | some_at_a_time(Rest)];
+some_at_a_time(List) ->
+    [List].
+
+nameserver(Server) -> bed_dns_script:nameserver(Server).
+
+answering() ->
+    bed_dns_script:start_link([{'_', a, [{192, 0, 2, 1}]}, {'_', aaaa, []}]).
+
+silent() ->
+    bed_dns_script:start_link([{'_', '_', drop}]).
+
+comment(Format, Args) ->
+    lists:flatten(io_lib:format(Format, Args)).
