@@ -9,7 +9,7 @@
 SHELL := bash
 .DEFAULT_GOAL := all
 .PHONY: all help deps deps-build deps-demo deps-test deps-bench demo bench timelines example-gleam test \
-	faults check format readme tidy asan clean distclean
+	faults check format readme tidy asan ubsan tsan valgrind clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
 app := _build/make/lib/barnacle
@@ -41,6 +41,8 @@ deps-test:
 	@scripts/deps test
 deps-bench:
 	@scripts/deps bench
+deps-valgrind:
+	@scripts/deps valgrind
 
 demo: deps-demo all ## Watch five real nodes find each other by DNS, lose one, and heal
 	@examples/demo/run
@@ -71,8 +73,18 @@ readme: deps-test ## Write the table of settings into README.md from the code
 tidy: deps-test ## Run clang-tidy over the core
 	@test/run tidy
 
-asan: deps-test ## Run the core's tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@test/run doctest-sanitized
+# At length; the steps doctest-sanitized and vm-sanitized of `make test` are short forms.
+asan: deps-test ## Run all tests of native code under AddressSanitizer, in the VM too; takes long
+	@test/sanitize/run asan
+
+ubsan: deps-test ## Run the core, the port program and the NIF under UndefinedBehaviorSanitizer
+	@test/sanitize/run ubsan
+
+tsan: deps-test ## Run the same under ThreadSanitizer, and the NIF under stress, SECONDS_OF_STRESS=600 for so long
+	@test/sanitize/run tsan
+
+valgrind: deps-valgrind ## Run the core's tests and the port program under valgrind; takes long
+	@test/sanitize/run valgrind
 
 clean: ## Remove what was built; keeps the dialyzer's tables and downloads, which take minutes
 	@rm -rf _build build

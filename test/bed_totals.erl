@@ -22,15 +22,35 @@
 -define(default_numtests, 200).
 
 %% ---------------------------------------------------------------------------------------------
-%% EUnit: every module *_tests
+%% EUnit: every module *_tests, or those that are named
 
 -spec eunit([atom()]) -> no_return().
 eunit([Dir]) ->
-    Modules = modules(Dir, "*_tests"),
-    _ = eunit:test(Modules, [no_tty, {report, {?MODULE, [self()]}}]),
+    eunit([Dir | modules(Dir, "*_tests")]);
+eunit([_Dir | Modules]) ->
+    Skips = [Skip || {Module, _, _} = Skip <- bed_skips:all(), lists:member(Module, Modules)],
+    [say("skipped: ~s:~s: ~ts~n", [Module, Name, Why]) || {Module, Name, Why} <- Skips],
+    Tests = [eunit_tests(Module, Skips) || Module <- Modules],
+    _ = eunit:test(Tests, [no_tty, {report, {?MODULE, [self()]}}]),
     %% The listener is a process of its own and reports when it ends.
     receive
-        {eunit_total, Count} -> finish(Count)
+        {eunit_total, #count{skipped = Skipped} = Count} ->
+            finish(Count#count{skipped = Skipped + length(Skips)})
+    end.
+
+%% As EUnit finds them itself, but for those that are skipped.
+eunit_tests(Module, Skips) ->
+    case [Name || {M, Name, _} <- Skips, M =:= Module] of
+        [] ->
+            {module, Module};
+        Skipped ->
+            [
+                {Kind, Module, Name}
+             || {Name, 0} <- Module:module_info(exports),
+                not lists:member(Name, Skipped),
+                {Suffix, Kind} <- [{"_test", test}, {"_test_", generator}],
+                lists:suffix(Suffix, atom_to_list(Name))
+            ]
     end.
 
 -spec start() -> pid().
