@@ -74,7 +74,7 @@ name(Server) ->
 %% Applies a function in the node. What it throws, exits or errors with comes out as in erpc:call/5.
 -spec call(name(), module(), atom(), [term()]) -> term().
 call(Server, Module, Function, Args) ->
-    call(Server, Module, Function, Args, ?CALL_MS).
+    call(Server, Module, Function, Args, bed_long:stretched(?CALL_MS)).
 
 -spec call(name(), module(), atom(), [term()], timeout()) -> term().
 call(Server, Module, Function, Args, TimeoutMs) ->
@@ -167,7 +167,7 @@ peer(Server) ->
 boot(#state{options = Options, node = Node} = State) ->
     Start = #{
         connection => standard_io,
-        wait_boot => ?BOOT_MS,
+        wait_boot => bed_long:stretched(?BOOT_MS),
         args => args(Options),
         env => env(Options)
     },

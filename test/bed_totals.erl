@@ -31,7 +31,9 @@ eunit([_Dir | Modules]) ->
     Skips = [Skip || {Module, _, _} = Skip <- bed_skips:all(), lists:member(Module, Modules)],
     [say("skipped: ~s:~s: ~ts~n", [Module, Name, Why]) || {Module, Name, Why} <- Skips],
     Tests = [eunit_tests(Module, Skips) || Module <- Modules],
-    _ = eunit:test(Tests, [no_tty, {report, {?MODULE, [self()]}}]),
+    _ = eunit:test(Tests, [
+        no_tty, {scale_timeouts, bed_long:factor()}, {report, {?MODULE, [self()]}}
+    ]),
     %% The listener is a process of its own and reports when it ends.
     receive
         {eunit_total, #count{skipped = Skipped} = Count} ->
@@ -149,6 +151,7 @@ ct([Dir, Pattern, Logs]) ->
         {suite, modules(Dir, atom_to_list(Pattern))},
         {auto_compile, false},
         {logdir, LogDir},
+        {multiply_timetraps, bed_long:factor()},
         {ct_hooks, [bed_ct_hook]},
         {abort_if_missing_suites, true},
         {verbosity, 0}

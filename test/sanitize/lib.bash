@@ -87,11 +87,10 @@ build_vm() {
         return
     if [ ${#runtimes[@]} -gt 0 ]; then
         ${CXX:-c++} -shared -fPIC -o "$root/bin/only_vm.so" "$here/only_vm.cpp" || return
-        preload=LD_PRELOAD=
         for runtime in "${runtimes[@]}"; do
             preload+=$(${CXX:-c++} -print-file-name="$runtime.so"):
         done
-        preload+=$root/bin/only_vm.so
+        preload+=$root/bin/only_vm.so:
     fi
     # Not the script `erl`: a shell does not run under ThreadSanitizer. +Mea min: the VM's memory
     # comes from malloc, block by block, so that each block is watched and leaks are seen; only with
@@ -102,7 +101,7 @@ build_vm() {
 #!/bin/sh
 export ROOTDIR='$erlang' BINDIR='$root/erts' EMU=beam PROGNAME=erl
 export ASAN_OPTIONS="\$ASAN_OPTIONS:fast_unwind_on_malloc=0"
-exec env $preload "\$BINDIR/erlexec" +Mea min "\$@"
+exec env LD_PRELOAD="$preload\$LD_PRELOAD" "\$BINDIR/erlexec" +Mea min "\$@"
 WRAPPER
     chmod 755 "$root/bin/erl"
     ln -sf "$root/bin/erl" "$root/erts/erl"
@@ -111,7 +110,8 @@ WRAPPER
 # in_vm COMMAND...: with the VM's wrapper, and the sanitized priv in the code path. Nodes of the
 # test-bed end in good order where they are only put away: leaks are looked for at the end.
 in_vm() {
-    PATH=$root/erts:$PATH BEAMS=$app/ebin BED_NODES_END=halt BED_SKIPS=$here/$kind.skip UNDER=$kind "$@"
+    PATH=$root/erts:$PATH BEAMS=$app/ebin BED_NODES_END=halt BED_SKIPS=$here/$kind.skip UNDER=$kind \
+        BED_STRETCH=5 "$@"
 }
 erl_here() { in_vm erl -noshell -noinput -pa "$app/ebin" -pa "$PWD/$test_beams" "$@"; }
 
