@@ -33,8 +33,9 @@ text(Native, What) ->
 %% At most a hundred run, and all end with their deadline.
 ten_thousand() ->
     ok = application:set_env(barnacle, max_operations, 100),
+    LimitMs = bed_long:stretched(1000),
     with_silent_server(fun(Server) ->
-        Callers = [spawn_monitor(ask(Server, 1000)) || _ <- lists:seq(1, 10000)],
+        Callers = [spawn_monitor(ask(Server, LimitMs)) || _ <- lists:seq(1, 10000)],
         Most = most_operations(0, Callers),
         {Ran, Waited} = lists:partition(fun ran/1, [outcome(Caller) || Caller <- Callers]),
         ?assertNotEqual([], Ran),

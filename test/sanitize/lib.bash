@@ -24,7 +24,6 @@ under() {
     variables=("CXXFLAGS=$flags" "SANITIZE=$sanitize" "PRIV=$app/priv")
     # The plain build's objects are not these.
     if [ "$kind" = valgrind ]; then variables+=("BUILD=$root/build"); fi
-    rm -rf "$root/reports"
     mkdir -p "$app/priv" "$root/bin" "$root/erts"
     ln -sfn "$PWD/_build/test/lib/barnacle/ebin" "$app/ebin"
     ln -sfn "$PWD/_build/test/lib/barnacle/include" "$app/include"
@@ -33,6 +32,7 @@ under() {
 # reports_of PART: where reports go from now on.
 reports_of() {
     reports=$root/reports/$1
+    rm -rf "$reports"
     mkdir -p "$reports"
     local log="log_path=$reports/report"
     export ASAN_OPTIONS="$log:exitcode=99:detect_leaks=1:strict_string_checks=1"
@@ -87,10 +87,11 @@ build_vm() {
         return
     if [ ${#runtimes[@]} -gt 0 ]; then
         ${CXX:-c++} -shared -fPIC -o "$root/bin/only_vm.so" "$here/only_vm.cpp" || return
+        # The first sanitizer's must be the first of all; ours says something in the place of the others'.
         for runtime in "${runtimes[@]}"; do
             preload+=$(${CXX:-c++} -print-file-name="$runtime.so"):
+            if [[ $preload != *only_vm.so:* ]]; then preload+=$root/bin/only_vm.so:; fi
         done
-        preload+=$root/bin/only_vm.so:
     fi
     # Not the script `erl`: a shell does not run under ThreadSanitizer. +Mea min: the VM's memory
     # comes from malloc, block by block, so that each block is watched and leaks are seen; only with
@@ -154,7 +155,7 @@ sees() {
 # it ends at once is what its tests see. VMs write them down (only_vm.cpp), and so do programs that have
 # UndefinedBehaviorSanitizer alone.
 in_output() { # PART REPORT OUTPUT
-    [ "$kind-$1-$2" = "asan-program-signed integer overflow" ] && [[ $3 == *"$2"* ]]
+    [ "$kind-$1-$2" = "asan-program-igned integer overflow" ] && [[ $3 == *"$2"* ]]
 }
 # Without a fault there is nothing to see.
 sees_none() {
@@ -167,7 +168,7 @@ sees_none() {
 
 declare -A report_of=(
     [heap_overflow]=heap-buffer-overflow [use_after_free]=heap-use-after-free
-    [leak]='detected memory leaks' [signed_overflow]='signed integer overflow'
+    [leak]='detected memory leaks' [signed_overflow]='igned integer overflow'
     [data_race]='data race' [vm_memory_overflow]=heap-buffer-overflow
     [vm_memory_leak]='detected memory leaks' [resource_leak]='detected memory leaks'
 )
@@ -210,6 +211,7 @@ doctest() {
     reports_of doctest
     local runner=()
     if [ "$kind" = valgrind ]; then runner=(UNDER=valgrind); fi
+    check "$kind: the core's tests are built" build tests
     run_doctest "${variables[@]}" "${runner[@]}"
     check_reports doctest
 }
