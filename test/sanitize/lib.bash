@@ -21,6 +21,10 @@ under() {
         tsan) sanitize=thread flags="-O1 -g1" runtimes=(libtsan) ;;
         valgrind) sanitize= flags="-O1 -g1" runtimes=() ;;
     esac
+    instrumented=()
+    if [ -n "$sanitize" ]; then
+        instrumented=("-fsanitize=$sanitize" -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    fi
     variables=("CXXFLAGS=$flags" "SANITIZE=$sanitize" "PRIV=$app/priv")
     # The plain build's objects are not these.
     if [ "$kind" = valgrind ]; then variables+=("BUILD=$root/build"); fi
@@ -70,23 +74,22 @@ build_port() {
     fi
 }
 
-# compile OUTPUT SOURCE OPTION...
+# compile OUTPUT SOURCE OPTION...: a running program keeps its bytes.
 compile() {
-    local output=$1 source=$2
+    local output=$root/bin/$1 source=$here/$2
     shift 2
-    # shellcheck disable=SC2086
-    ${CXX:-c++} -std=c++20 -Wall -Wextra -Wpedantic -Werror $flags ${sanitize:+-fsanitize=$sanitize} \
-        ${sanitize:+-fno-sanitize-recover=all -fno-omit-frame-pointer} "$@" -o "$output" "$here/$source"
+    ${CXX:-c++} -std=c++20 -Wall -Wextra -Wpedantic -Werror -O1 -g1 "$@" -o "$output.$$" "$source" &&
+        mv -f "$output.$$" "$output"
 }
-build_faulty() { compile "$root/bin/faulty" faulty.cpp -pthread; }
+build_faulty() { compile faulty faulty.cpp "${instrumented[@]}" -pthread; }
 build_vm() {
-    local erlang runtime preload=
+    local erlang runtime program preload=
     erlang=$(command erl -noshell -eval 'io:put_chars(code:root_dir()), halt().') || return
     build "$app/priv/barnacle_nif.so" || return
-    compile "$root/bin/faulty_nif.so" faulty_nif.cpp -shared -fPIC -isystem "$erlang/usr/include" ||
-        return
+    compile faulty_nif.so faulty_nif.cpp "${instrumented[@]}" -shared -fPIC \
+        -isystem "$erlang/usr/include" || return
     if [ ${#runtimes[@]} -gt 0 ]; then
-        ${CXX:-c++} -shared -fPIC -o "$root/bin/only_vm.so" "$here/only_vm.cpp" || return
+        compile only_vm.so only_vm.cpp -shared -fPIC || return
         # The first sanitizer's must be the first of all; ours says something in the place of the others'.
         for runtime in "${runtimes[@]}"; do
             preload+=$(${CXX:-c++} -print-file-name="$runtime.so"):
@@ -97,15 +100,17 @@ build_vm() {
     # comes from malloc, block by block, so that each block is watched and leaks are seen; only with
     # slow unwinding do the suppressions find the VM's functions.
     # The VM puts the directory of its programs first on the PATH, so it has one with this `erl` in it.
-    ln -sf "$erlang"/erts-*/bin/* "$root/erts/"
-    cat >"$root/bin/erl" <<WRAPPER
+    for program in "$erlang"/erts-*/bin/*; do
+        if [ "${program##*/}" != erl ]; then ln -sfn "$program" "$root/erts/${program##*/}"; fi
+    done
+    cat >"$root/bin/erl.$$" <<WRAPPER
 #!/bin/sh
 export ROOTDIR='$erlang' BINDIR='$root/erts' EMU=beam PROGNAME=erl
 export ASAN_OPTIONS="\$ASAN_OPTIONS:fast_unwind_on_malloc=0"
 exec env LD_PRELOAD="$preload\$LD_PRELOAD" "\$BINDIR/erlexec" +Mea min "\$@"
 WRAPPER
-    chmod 755 "$root/bin/erl"
-    ln -sf "$root/bin/erl" "$root/erts/erl"
+    chmod 755 "$root/bin/erl.$$"
+    mv -f "$root/bin/erl.$$" "$root/erts/erl"
 }
 
 # in_vm COMMAND...: with the VM's wrapper, and the sanitized priv in the code path. Nodes of the
