@@ -261,7 +261,9 @@ upgrade_test_() ->
             [
                 begin
                     ?assertMatch({module, _}, bed_node:call(Vm, code, load_file, [barnacle_nif])),
-                    ?assertEqual(none, bed_node:call(Vm, persistent_term, get, [load_error(), none])),
+                    ?assertEqual(
+                        none, bed_node:call(Vm, persistent_term, get, [load_error(), none])
+                    ),
                     ?assertEqual(0, remote_operations(Vm)),
                     ?assertMatch(
                         {ok, [{<<"127.0.0.1">>, {ok, _}}]},

@@ -1,8 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bed_ct_hook).
 
-%% A Common Test hook that skips what cannot work here (bed_skips), and says which cases were skipped,
-%% and why, in lines that test/run shows.
+%% A Common Test hook that skips what cannot work here (bed_skips), and says which cases were
+%% skipped, and why, in lines that test/run shows.
 
 -export([id/1, init/2, pre_init_per_testcase/4, on_tc_skip/4]).
 

@@ -1,8 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bed_long).
 
-%% Whether stories are told at length, as `make faults` has them, or in short, as `make test` does; and
-%% whether all takes a multiple of its time, as it does where test/sanitize runs it.
+%% Whether stories are told at length, as `make faults` has them, or in short, as `make test` does;
+%% and whether all takes a multiple of its time, as it does where test/sanitize runs it.
 
 -export([either/2, stretched/1, factor/0]).
 
