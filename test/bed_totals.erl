@@ -20,6 +20,7 @@
 -record(count, {passed = 0, failed = 0, skipped = 0}).
 
 -define(default_numtests, 200).
+-define(eunit_default_s, 5).
 
 %% ---------------------------------------------------------------------------------------------
 %% EUnit: every module *_tests, or those that are named
@@ -40,20 +41,27 @@ eunit([_Dir | Modules]) ->
             finish(Count#count{skipped = Skipped + length(Skips)})
     end.
 
-%% As EUnit finds them itself, but for those that are skipped.
+%% As EUnit finds them itself, but for those that are skipped; OTP 25's cannot be told to give each
+%% more time than its own default.
 eunit_tests(Module, Skips) ->
-    case [Name || {M, Name, _} <- Skips, M =:= Module] of
-        [] ->
+    Skipped = [Name || {M, Name, _} <- Skips, M =:= Module],
+    case {Skipped, bed_long:factor()} of
+        {[], 1} ->
             {module, Module};
-        Skipped ->
+        {_, Factor} ->
             [
-                {Kind, Module, Name}
+                eunit_test(Kind, Module, Name, Factor)
              || {Name, 0} <- Module:module_info(exports),
                 not lists:member(Name, Skipped),
                 {Suffix, Kind} <- [{"_test", test}, {"_test_", generator}],
                 lists:suffix(Suffix, atom_to_list(Name))
             ]
     end.
+
+eunit_test(test, Module, Name, Factor) ->
+    {timeout, ?eunit_default_s * Factor, {test, Module, Name}};
+eunit_test(generator, Module, Name, _Factor) ->
+    {generator, Module, Name}.
 
 -spec start() -> pid().
 start() -> start([]).
