@@ -8,9 +8,9 @@
 
 SHELL := bash
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-build deps-demo deps-test deps-bench deps-fuzz demo bench timelines \
-	example-gleam test faults properties soak hostile check format readme tidy asan fuzz fuzz-coverage \
-	clean distclean
+.PHONY: all help deps deps-build deps-demo deps-test deps-bench deps-fuzz deps-valgrind demo bench \
+	timelines example-gleam test faults properties soak hostile check format readme tidy asan ubsan \
+	tsan valgrind fuzz fuzz-coverage clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
 app := _build/make/lib/barnacle
@@ -44,6 +44,8 @@ deps-bench:
 	@scripts/deps bench
 deps-fuzz:
 	@scripts/deps fuzz
+deps-valgrind:
+	@scripts/deps valgrind
 
 demo: deps-demo all ## Watch five real nodes find each other by DNS, lose one, and heal
 	@examples/demo/run
@@ -84,8 +86,18 @@ readme: deps-test ## Write the table of settings into README.md from the code
 tidy: deps-test ## Run clang-tidy over the core
 	@test/run tidy
 
-asan: deps-test ## Run the core's tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@test/run doctest-sanitized
+# At length; the steps doctest-sanitized and vm-sanitized of `make test` are short forms.
+asan: deps-test ## Run all tests of native code under AddressSanitizer, in the VM too; takes long
+	@test/sanitize/run asan
+
+ubsan: deps-test ## Run the core, the port program and the NIF under UndefinedBehaviorSanitizer
+	@test/sanitize/run ubsan
+
+tsan: deps-test ## Run the same under ThreadSanitizer, and the NIF under stress, SECONDS_OF_STRESS=600 for so long
+	@test/sanitize/run tsan
+
+valgrind: deps-valgrind ## Run the core's tests and the port program under valgrind; takes long
+	@test/sanitize/run valgrind
 
 fuzz: deps-fuzz ## Fuzz the core, a minute a target; RUNS=10000000 so often, T="codec diff" some; see scripts/fuzz
 	@scripts/fuzz $(T)

@@ -5,6 +5,7 @@
 // (https://www.erlang.org/doc/man/erl_nif.html).
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <exception>
 #include <memory>
 #include <new>
@@ -30,9 +31,11 @@ constexpr int load_no_memory = 2;
 constexpr int load_no_resource_type = 3;
 constexpr int load_no_descriptors = 4;
 
-// The private data of a loaded library.
+// The private data of a loaded library. Made by the scheduler that loads it, and read by all: the
+// VM lets none of them see it too early, by means that ThreadSanitizer doesn't know, while the
+// atomic pointer, which is set last and read first, says so to everybody.
 struct Library {
-    ErlNifResourceType* operation_type = nullptr;
+    std::atomic<ErlNifResourceType*> operation_type{nullptr};
     OperationResource::LiveCount live_operations{0};
 };
 

@@ -33,8 +33,9 @@ text(Native, What) ->
 %% At most a hundred run, and all end with their deadline.
 ten_thousand() ->
     ok = application:set_env(barnacle, max_operations, 100),
+    LimitMs = bed_long:stretched(1000),
     with_silent_server(fun(Server) ->
-        Callers = [spawn_monitor(ask(Server, 1000)) || _ <- lists:seq(1, 10000)],
+        Callers = [spawn_monitor(ask(Server, LimitMs)) || _ <- lists:seq(1, 10000)],
         %% Ten thousand callers are to leave it time to look.
         Before = process_flag(priority, high),
         Most = most_operations(0, Callers),

@@ -256,19 +256,21 @@ wait_for_ever(Server) ->
 upgrade_test_() ->
     {timeout, ?EUNIT_LIMIT_S, fun() ->
         with_vm(fun(Vm) ->
-            Owner = call(Vm, erlang, spawn, [?MODULE, wait_with_operations, [10]]),
+            Owner = bed_node:call(Vm, erlang, spawn, [?MODULE, wait_with_operations, [10]]),
             ok = bed_wait:until(opened, fun() -> remote_operations(Vm) =:= 11 end),
             [
                 begin
-                    ?assertMatch({module, _}, call(Vm, code, load_file, [barnacle_nif])),
-                    ?assertEqual(none, call(Vm, persistent_term, get, [load_error(), none])),
+                    ?assertMatch({module, _}, bed_node:call(Vm, code, load_file, [barnacle_nif])),
+                    ?assertEqual(
+                        none, bed_node:call(Vm, persistent_term, get, [load_error(), none])
+                    ),
                     ?assertEqual(0, remote_operations(Vm)),
                     ?assertMatch(
                         {ok, [{<<"127.0.0.1">>, {ok, _}}]},
-                        call(Vm, ?MODULE, run, [resolve([<<"127.0.0.1">>])])
+                        bed_node:call(Vm, ?MODULE, run, [resolve([<<"127.0.0.1">>])])
                     ),
                     %% Kills what still runs the old code, in the NIF too.
-                    _ = call(Vm, code, purge, [barnacle_nif]),
+                    _ = bed_node:call(Vm, code, purge, [barnacle_nif]),
                     ?assertEqual(0, remote_operations(Vm))
                 end
              || _ <- lists:seq(1, 3)
@@ -280,7 +282,7 @@ upgrade_test_() ->
 wrong_abi_test_() ->
     {timeout, ?EUNIT_LIMIT_S, fun() ->
         with_vm(fun(Vm) ->
-            Text = call(Vm, ?MODULE, load_with_abi, [0]),
+            Text = bed_node:call(Vm, ?MODULE, load_with_abi, [0]),
             ?assertNotEqual(nomatch, binary:match(Text, <<"another version of barnacle">>)),
             ?assertNotEqual(nomatch, binary:match(Text, <<"barnacle_nif.so">>))
         end)
@@ -319,7 +321,7 @@ operations() ->
     maps:get(operations, barnacle_nif:info()).
 
 remote_operations(Vm) ->
-    maps:get(operations, call(Vm, barnacle_nif, info, [])).
+    maps:get(operations, bed_node:call(Vm, barnacle_nif, info, [])).
 
 descriptors() ->
     {ok, Names} = file:list_dir("/proc/self/fd"),
@@ -380,11 +382,11 @@ with_silent_server(Function) ->
     end.
 
 with_vm(Function) ->
-    {ok, Vm, _} = peer:start_link(#{connection => standard_io, args => code_path()}),
+    {ok, Vm} = bed_node:start_link(#{alive => false}),
     try
         Function(Vm)
     after
-        peer:stop(Vm)
+        bed_node:stop(Vm)
     end.
 
 code_path() ->
@@ -392,9 +394,5 @@ code_path() ->
         ["-pa", filename:dirname(code:which(Module))]
      || Module <- [barnacle_nif, bed_wait]
     ]).
-
-%% With more time than the 5 s of peer:call/4, for a busy machine.
-call(Vm, Module, Function, Args) ->
-    peer:call(Vm, Module, Function, Args, ?EUNIT_LIMIT_S * 1000).
 
 -endif.

@@ -1,9 +1,10 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bed_ct_hook).
 
-%% A Common Test hook that says which cases were skipped, and why, in lines that test/run shows.
+%% A Common Test hook that skips what cannot work here (bed_skips), and says which cases were
+%% skipped, and why, in lines that test/run shows.
 
--export([id/1, init/2, on_tc_skip/4]).
+-export([id/1, init/2, pre_init_per_testcase/4, on_tc_skip/4]).
 
 -spec id(term()) -> ?MODULE.
 id(_Options) ->
@@ -12,6 +13,14 @@ id(_Options) ->
 -spec init(term(), term()) -> {ok, []}.
 init(_Id, _Options) ->
     {ok, []}.
+
+%% Skips what cannot work here.
+-spec pre_init_per_testcase(module(), atom(), Config, []) -> {Config | {skip, string()}, []}.
+pre_init_per_testcase(Suite, Case, Config, State) ->
+    case bed_skips:reason(Suite, Case) of
+        none -> {Config, State};
+        Skip -> {Skip, State}
+    end.
 
 -spec on_tc_skip(module(), term(), term(), []) -> [].
 on_tc_skip(_Suite, {Configuration, _Group}, _Why, State) when

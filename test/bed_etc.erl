@@ -13,8 +13,8 @@ exec(ResolvConf) ->
     Script =
         "file=$(mktemp) && printf %s \"$1\" >\"$file\" && chmod 644 \"$file\" &&"
         " mount --bind \"$file\" /etc/resolv.conf && rm \"$file\" && shift && exec \"$@\"",
-    Erl = filename:join(code:root_dir(), "bin/erl"),
-    {bed_os:find("unshare"), ["--mount", "sh", "-c", Script, "sh", ResolvConf, Erl]}.
+    {bed_os:find("unshare"),
+        ["--mount", "sh", "-c", Script, "sh", ResolvConf, bed_os:find("erl")]}.
 
 %% Why this cannot be had here, if so: resolv.conf names no ports, so its name servers have port 53.
 -spec missing() -> none | string().

@@ -163,7 +163,7 @@ netns(Kind, Host, Gateway) ->
             host => Address,
             epmd_port => ?EPMD_PORT,
             args => Args6,
-            exec => bed_netns:exec(Host, {filename:join(code:root_dir(), "bin/erl"), []})
+            exec => bed_netns:exec(Host, {bed_os:find("erl"), []})
         }
     }.
 

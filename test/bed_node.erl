@@ -49,6 +49,7 @@
 
 -define(BOOT_MS, 60000).
 -define(CALL_MS, 60000).
+-define(HALT_MS, 60000).
 
 %% Starts a node and waits until it has booted; start/1 doesn't link it to the caller.
 -spec start(options()) -> {ok, name()} | {error, term()}.
@@ -59,7 +60,8 @@ start(Options) ->
 start_link(Options) ->
     start(Options#{owner => self()}).
 
-%% Kills the node (there is nothing in it worth an orderly end) and forgets it.
+%% Kills the node (there is nothing in it worth an orderly end) and forgets it. With
+%% BED_NODES_END=halt in the environment it ends in good order, for those who look then at what it leaves.
 -spec stop(name()) -> ok.
 stop(Server) ->
     gen_server:stop(Server, normal, infinity).
@@ -72,7 +74,7 @@ name(Server) ->
 %% Applies a function in the node. What it throws, exits or errors with comes out as in erpc:call/5.
 -spec call(name(), module(), atom(), [term()]) -> term().
 call(Server, Module, Function, Args) ->
-    call(Server, Module, Function, Args, ?CALL_MS).
+    call(Server, Module, Function, Args, bed_long:stretched(?CALL_MS)).
 
 -spec call(name(), module(), atom(), [term()], timeout()) -> term().
 call(Server, Module, Function, Args, TimeoutMs) ->
@@ -141,8 +143,20 @@ handle_info(_, State) ->
 
 -spec terminate(term(), #state{}) -> ok.
 terminate(_Reason, State) ->
-    _ = killed(State),
+    _ = killed(halted(os:getenv("BED_NODES_END"), State)),
     ok.
+
+halted("halt", #state{peer = Peer, os_pid = Pid} = State) when is_pid(Peer) ->
+    ok = signal("CONT", Pid),
+    ok = peer:cast(Peer, erlang, halt, []),
+    receive
+        {'EXIT', Peer, _} ->
+            ok = bed_wait:until({halted, Pid}, fun() -> not is_running(Pid) end),
+            State#state{peer = undefined, os_pid = undefined}
+    after ?HALT_MS -> State
+    end;
+halted(_, State) ->
+    State.
 
 peer(Server) ->
     case gen_server:call(Server, peer, infinity) of
@@ -153,7 +167,7 @@ peer(Server) ->
 boot(#state{options = Options, node = Node} = State) ->
     Start = #{
         connection => standard_io,
-        wait_boot => ?BOOT_MS,
+        wait_boot => bed_long:stretched(?BOOT_MS),
         args => args(Options),
         env => env(Options)
     },

@@ -20,18 +20,48 @@
 -record(count, {passed = 0, failed = 0, skipped = 0}).
 
 -define(default_numtests, 200).
+-define(eunit_default_s, 5).
 
 %% ---------------------------------------------------------------------------------------------
-%% EUnit: every module *_tests
+%% EUnit: every module *_tests, or those that are named
 
 -spec eunit([atom()]) -> no_return().
 eunit([Dir]) ->
-    Modules = modules(Dir, "*_tests"),
-    _ = eunit:test(Modules, [no_tty, {report, {?MODULE, [self()]}}]),
+    eunit([Dir | modules(Dir, "*_tests")]);
+eunit([_Dir | Modules]) ->
+    Skips = [Skip || {Module, _, _} = Skip <- bed_skips:all(), lists:member(Module, Modules)],
+    [say("skipped: ~s:~s: ~ts~n", [Module, Name, Why]) || {Module, Name, Why} <- Skips],
+    Tests = [eunit_tests(Module, Skips) || Module <- Modules],
+    _ = eunit:test(Tests, [
+        no_tty, {scale_timeouts, bed_long:factor()}, {report, {?MODULE, [self()]}}
+    ]),
     %% The listener is a process of its own and reports when it ends.
     receive
-        {eunit_total, Count} -> finish(Count)
+        {eunit_total, #count{skipped = Skipped} = Count} ->
+            finish(Count#count{skipped = Skipped + length(Skips)})
     end.
+
+%% As EUnit finds them itself, but for those that are skipped; OTP 25's cannot be told to give each
+%% more time than its own default.
+eunit_tests(Module, Skips) ->
+    Skipped = [Name || {M, Name, _} <- Skips, M =:= Module],
+    case {Skipped, bed_long:factor()} of
+        {[], 1} ->
+            {module, Module};
+        {_, Factor} ->
+            [
+                eunit_test(Kind, Module, Name, Factor)
+             || {Name, 0} <- Module:module_info(exports),
+                not lists:member(Name, Skipped),
+                {Suffix, Kind} <- [{"_test", test}, {"_test_", generator}],
+                lists:suffix(Suffix, atom_to_list(Name))
+            ]
+    end.
+
+eunit_test(test, Module, Name, Factor) ->
+    {timeout, ?eunit_default_s * Factor, {test, Module, Name}};
+eunit_test(generator, Module, Name, _Factor) ->
+    {generator, Module, Name}.
 
 -spec start() -> pid().
 start() -> start([]).
@@ -130,6 +160,7 @@ ct([Dir, Pattern, Logs]) ->
         {suite, modules(Dir, atom_to_list(Pattern))},
         {auto_compile, false},
         {logdir, LogDir},
+        {multiply_timetraps, bed_long:factor()},
         {ct_hooks, [bed_ct_hook]},
         {abort_if_missing_suites, true},
         {verbosity, 0}

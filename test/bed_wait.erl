@@ -19,7 +19,7 @@ until(What, Condition) ->
 -spec until(What :: term(), fun(() -> true | {true, Value} | term()), non_neg_integer()) ->
     ok | Value.
 until(What, Condition, LimitMs) ->
-    look(What, Condition, now_ms() + LimitMs).
+    look(What, Condition, now_ms() + bed_long:stretched(LimitMs)).
 
 look(What, Condition, DeadlineMs) ->
     case Condition() of
@@ -45,7 +45,7 @@ gone(Pid) ->
     Monitor = monitor(process, Pid),
     receive
         {'DOWN', Monitor, process, Pid, Reason} -> Reason
-    after ?LIMIT_MS -> error({never, {gone, Pid}, process_info(Pid)})
+    after bed_long:stretched(?LIMIT_MS) -> error({never, {gone, Pid}, process_info(Pid)})
     end.
 
 now_ms() ->

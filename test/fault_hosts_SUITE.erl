@@ -24,7 +24,7 @@
 -export([build_and_stay/0, is_guarded/0]).
 
 -define(NEVER_MS, 3600000).
--define(SHORT_MS, 1000).
+-define(SHORT_MS, bed_long:stretched(1000)).
 
 suite() ->
     [{timetrap, {minutes, bed_long:either(4, 60)}}].
@@ -137,7 +137,8 @@ slow_hosts(Config) ->
     [_ | Slow] = Hosts = hosts(Config, 9),
     [First | Others] = Nodes = bed_hosts:nodes(Hosts, #{args => ["-connect_all", "false"]}),
     [ok = bed_hosts:slow(Host, 200) || Host <- Slow],
-    Options = #{strategy => {epmd, bed_story:names(Others)}, connect_timeout => 6000},
+    LimitMs = bed_long:stretched(6000),
+    Options = #{strategy => {epmd, bed_story:names(Others)}, connect_timeout => LimitMs},
     ?assertMatch({ok, _}, bed_node:call(First, barnacle_cluster, run_once, [Options])),
     ?assertEqual(bed_story:names(Nodes -- [First]), bed_node:visible(First)).
 
