@@ -47,11 +47,16 @@ node_up(Node, #redial{retries = Retries, settings = Settings} = Redial) ->
 node_down(Node, Reason, #redial{retries = Retries, settings = Settings} = Redial) ->
     Redial#redial{retries = barnacle_retry:down({Node, Reason}, now_ms(), Settings, Retries)}.
 
-?DOC("A round dialled nodes, some in vain; who is not wanted any more is forgotten.").
+?DOC("""
+A round dialled nodes, some in vain; failures of others, which it left alone, say nothing new. Who
+is not wanted any more is forgotten.
+""").
 -spec round_ended({[node()], [{node(), term()}]}, fun((node()) -> boolean()), redial()) ->
     redial().
-round_ended({Tried, Failures}, IsWanted, #redial{retries = Before, settings = Settings} = Redial) ->
+round_ended({Tried, Failed}, IsWanted, #redial{retries = Before, settings = Settings} = Redial) ->
     At = {now_ms(), Settings},
+    TriedNow = maps:from_keys(Tried, true),
+    Failures = [Failure || {Node, _} = Failure <- Failed, is_map_key(Node, TriedNow)],
     Retries = barnacle_retry:dialled(Tried, Failures, At, Before),
     Redial#redial{retries = barnacle_retry:keep(IsWanted, At, Retries)}.
 

@@ -229,14 +229,10 @@ done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = 
     next_round(leave_or_stay(Outcome, Ended)).
 
 redial_after(#{tried := Tried, failed := Failed}, Plan, #state{redial = Redial} = State) ->
+    IsWanted = fun(Node) -> barnacle_plan:is_wanted(Node, Plan) end,
     case links_are_ours(State) of
-        true ->
-            TriedNow = maps:from_keys(Tried, true),
-            Failures = [Failure || {Node, _} = Failure <- Failed, is_map_key(Node, TriedNow)],
-            IsWanted = fun(Node) -> barnacle_plan:is_wanted(Node, Plan) end,
-            barnacle_redial:round_ended({Tried, Failures}, IsWanted, Redial);
-        false ->
-            Redial
+        true -> barnacle_redial:round_ended({Tried, Failed}, IsWanted, Redial);
+        false -> Redial
     end.
 
 crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
@@ -386,7 +382,7 @@ facts(#state{strategy = Strategy, round = Round} = State) ->
         options => State#state.options,
         strategy => Strategy,
         mode => State#state.mode,
-        round => running_or_idle(Round),
+        round => case Round of none -> idle; #round{} -> running end,
         poll => State#state.timer,
         plan => State#state.plan,
         history => State#state.history,
@@ -395,9 +391,6 @@ facts(#state{strategy = Strategy, round = Round} = State) ->
         linked => listed(State, fun barnacle_links:connected/0),
         visible => listed(State, fun barnacle_links:visible/0)
     }.
-
-running_or_idle(none) -> idle;
-running_or_idle(#round{}) -> running.
 
 listed(#state{strategy = Strategy, visible = Visible}, Links) ->
     case barnacle_strategy:has(list, Strategy) of
