@@ -44,8 +44,10 @@ void Candidate::start() {
 }
 
 FamilyOutcomes Candidate::outcomes_now() const {
-    const Outcome timeout = LookupError{LookupErrorCode::timeout};
-    return {a_.outcome.value_or(timeout), aaaa_.outcome.value_or(timeout)};
+    const auto now = [](const Family& family) {
+        return family.outcome ? copy_of(*family.outcome) : LookupError{LookupErrorCode::timeout};
+    };
+    return {now(a_), now(aaaa_)};
 }
 
 void Candidate::on_outcome(Family& family, Outcome outcome) {

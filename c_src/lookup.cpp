@@ -108,7 +108,7 @@ void Lookup::on_deadline() {
         return;
     }
     if (names_.empty()) {
-        const Outcome error = LookupError{LookupErrorCode::qfmterror};
+        const LookupError error{LookupErrorCode::qfmterror};
         finish({options_.name, {error, error}});
         return;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -19,6 +20,17 @@ struct NoData {
 
 // What came of asking for the addresses of one family.
 using Outcome = std::variant<Addresses, NoData, LookupError>;
+
+// A copy of an outcome. The variant's own copy constructor is not to be used: without memory for
+// the addresses, that of libstdc++ 12 goes on to destroy what it has not made.
+[[nodiscard]] inline Outcome copy_of(const Outcome& outcome) {
+    return std::visit(
+        [](const auto& alternative) {
+            auto copy = alternative;
+            return Outcome{std::move(copy)};
+        },
+        outcome);
+}
 
 [[nodiscard]] inline bool has_addresses(const Outcome& outcome) {
     return std::holds_alternative<Addresses>(outcome);

@@ -147,10 +147,9 @@ handle_info(Info, #state{redial = Redial, leaving = Leaving} = State) ->
         {ignored, ignored} -> {noreply, State}
     end.
 
--spec terminate(term(), #state{}) -> ok.
+-spec terminate(term(), #state{}) -> term().
 terminate(_Reason, State) ->
-    _ = cancel_round(State),
-    ok.
+    cancel_round(State).
 
 %% For sys:get_status/1, observer and crash reports: what barnacle_cluster:status/1 gives.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
@@ -283,8 +282,7 @@ redial(#state{mode = running, redial = Redial} = State) ->
 redial(State) ->
     State.
 
-rest(#state{redial = Redial} = State) ->
-    State#state{redial = barnacle_redial:rest(Redial)}.
+rest(#state{redial = Redial} = State) -> State#state{redial = barnacle_redial:rest(Redial)}.
 
 answer_waiting(#state{waiting = Waiting} = State) ->
     State#state{waiting = barnacle_waiting:answer(fun() -> view(State) end, Waiting)}.

@@ -20,7 +20,8 @@ check, the defaults and the documentation all come from it. All that is wrong is
     {integer, unit(), Min :: integer(), Max :: integer()}
     | {one_of, [atom()]}
     | {term, Description :: binary(), fun((term()) -> ok | {ok, term()} | {error, binary()})}.
--type unit() :: ms | nodes | addresses | hosts | names | bytes | callers | atoms | operations | port.
+-type unit() ::
+    ms | nodes | addresses | hosts | names | bytes | callers | atoms | operations | port.
 -type problem() :: {Key :: term(), Value :: term(), Text :: binary()}.
 
 ?DOC("""

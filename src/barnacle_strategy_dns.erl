@@ -10,9 +10,9 @@ barnacle_dns_answer says which answers are complete.
 No address of an answer is taken for what it cannot be. The unspecified addresses (0.0.0.0 and ::),
 multicast, the broadcast address, and link-local ones of IPv6, whose zone no answer can say, name
 nobody and make the answer partial; an answer of nothing else is nxdomain. IPv4-mapped addresses
-(::ffff:10.0.0.1) are of the family inet6 and name nodes that call themselves so. Every other address
-may be a peer's; one of this host's that is not in this node's name is dialled, and that dial, which
-ends at this node, is turned away.
+(::ffff:10.0.0.1) are of the family inet6 and name nodes that call themselves so. Every other
+address may be a peer's; one of this host's that is not in this node's name is dialled, and that
+dial, which ends at this node, is turned away.
 """).
 
 -behaviour(barnacle_strategy).

@@ -29,8 +29,8 @@ all() ->
 
 %% ---- name servers
 
-%% 64 kB is what a message can have at most (RFC 1035, 4.2.2), and so what an answer has in bytes. The
-%% default of max_addresses is no less than what fits there.
+%% 64 kB is what a message can have at most (RFC 1035, 4.2.2), and so what an answer has in bytes.
+%% The default of max_addresses is no less than what fits there.
 largest_message(_Config) ->
     Server = script([{"x.test", a, {truncated, many(4090)}}, {"x.test", aaaa, []}]),
     [
@@ -145,7 +145,7 @@ hosts_at_a_time(_Config) ->
         Serve = fun(Address, Ready) ->
             {ok, Listen} = gen_tcp:listen(Port, [binary, {active, false}, {ip, Address}]),
             spawn_link(fun() ->
-                
+
                 {ok, Socket} = gen_tcp:accept(Listen, ?LONG_MS),
                 {ok, <<1:16, $n>>} = gen_tcp:recv(Socket, 3, ?LONG_MS),
                 ok = Ready(),

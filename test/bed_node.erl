@@ -61,7 +61,8 @@ start_link(Options) ->
     start(Options#{owner => self()}).
 
 %% Kills the node (there is nothing in it worth an orderly end) and forgets it. With
-%% BED_NODES_END=halt in the environment it ends in good order, for those who look then at what it leaves.
+%% BED_NODES_END=halt in the environment it ends in good order, for those who look then at what it
+%% leaves.
 -spec stop(name()) -> ok.
 stop(Server) ->
     gen_server:stop(Server, normal, infinity).

@@ -12,7 +12,7 @@
 
 #include <unistd.h>
 
-#include <errno.h>  // program_invocation_short_name
+#include <cerrno>  // program_invocation_short_name
 
 namespace {
 
@@ -29,12 +29,13 @@ struct OnlyVm {
 
 // What GCC's and LLVM's runtime libraries have for this.
 extern "C" {
-__attribute__((weak)) void __ubsan_get_current_report_data(  // NOLINT(bugprone-reserved-identifier)
+__attribute__((weak)) void
+__ubsan_get_current_report_data(  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
     const char** kind, const char** message, const char** file, unsigned* line, unsigned* column,
     char** address);
 
 __attribute__((visibility("default"))) void
-__ubsan_on_report() {                                // NOLINT(bugprone-reserved-identifier)
+__ubsan_on_report() {  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
     const char* directory = std::getenv("REPORTS");  // NOLINT(concurrency-mt-unsafe)
     if (directory == nullptr || __ubsan_get_current_report_data == nullptr) {
         return;
