@@ -220,11 +220,11 @@ std::string server_text(const ares_addr_port_node& server) {
 std::vector<std::string> servers_of(ares_channeldata* channel) {
     ares_addr_port_node* first = nullptr;
     check(ares_get_servers_ports(channel, &first), "ares_get_servers_ports");
+    const std::unique_ptr<ares_addr_port_node, void (*)(void*)> owner{first, ares_free_data};
     std::vector<std::string> servers;
     for (const ares_addr_port_node* server = first; server != nullptr; server = server->next) {
         servers.push_back(server_text(*server));
     }
-    ares_free_data(first);
     return servers;
 }
 

@@ -104,11 +104,13 @@ TEST_CASE("without memory or descriptors for resolv.conf there is an error") {
             CAPTURE(refused);
             Watch watch{
                 .allocator = allocator, .refused_from = refused, .refused_ever_after = false};
+            const long before = live_blocks(Allocator::cares);
             std::optional<barnacle::ResolverConfiguration> found;
             {
                 const Watched watched(watch);
                 found = configured(path);
             }
+            CHECK(live_blocks(Allocator::cares) - before <= lost_by_cares);
             if (found) {
                 is_whole(*found);
             }

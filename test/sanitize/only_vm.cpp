@@ -48,10 +48,11 @@ __ubsan_on_report() {  // NOLINT(bugprone-reserved-identifier,readability-identi
     char* address = nullptr;
     __ubsan_get_current_report_data(&kind, &message, &source, &line, &column, &address);
     char path[4096];
-    std::snprintf(path, sizeof path, "%s/ubsan.%d", directory, static_cast<int>(getpid()));
+    static_cast<void>(
+        std::snprintf(path, sizeof path, "%s/ubsan.%d", directory, static_cast<int>(getpid())));
     if (std::FILE* file = std::fopen(path, "a"); file != nullptr) {
-        std::fprintf(file, "%s:%u: %s: %s\n", source, line, kind, message);
-        std::fclose(file);
+        static_cast<void>(std::fprintf(file, "%s:%u: %s: %s\n", source, line, kind, message));
+        static_cast<void>(std::fclose(file));
     }
 }
 }
