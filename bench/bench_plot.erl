@@ -20,10 +20,10 @@ draw(#{title := Title, plot := Axis, rows := Rows}, File) ->
         "set title '", quoted(Title), "' noenhanced\n",
         "set ylabel '", quoted(Axis), "' noenhanced\n",
         "set logscale y\nset format y '%g'\nset grid ytics lc '#dddddd'\n",
-        "set key outside below horizontal noenhanced\n",
+        "set key outside top center horizontal noenhanced\n",
         "set style data histograms\nset style histogram errorbars gap 1 lw 1\n",
         "set style fill solid 0.8\nset boxwidth 0.9\n",
-        "set xtics noenhanced\nset datafile missing '?'\n",
+        "set xtics noenhanced\nset bmargin 4\nset datafile missing '?'\n",
         "$data << EOD\n", [data(Group, Series, Rows) || Group <- Groups], "EOD\n",
         "plot ", lists:join(", ", [column(N, Name) || {N, Name} <- enumerated(Series)]), "\n"
     ]).
@@ -52,7 +52,8 @@ ended(Gnuplot) ->
 data(Group, Series, Rows) ->
     Cells = [cell([S || #{group := G, series := N, summary := S} <- Rows, G =:= Group, N =:= Name])
      || Name <- Series],
-    ["\"", Group, "\" ", lists:join($\s, Cells), $\n].
+    %% Long labels stand on two lines, or they cover each other.
+    ["\"", string:replace(Group, ", ", ",\\n", all), "\" ", lists:join($\s, Cells), $\n].
 
 cell([#{q1 := Q1, median := Median, q3 := Q3} | _]) ->
     %% A logarithm wants more than nothing.
