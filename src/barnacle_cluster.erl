@@ -45,6 +45,8 @@ worker process, so the server answers at any time. Options are those of barnacle
 -define(TIMEOUT_MS, 5000).
 -define(REFRESH_TIMEOUT_MS, 30000).
 -define(READY_TIMEOUT_MS, 1000).
+%% What erlang:send_after/3 took on every machine before it took more: 49 days.
+-define(MAX_WAIT_MS, 4294967295).
 -define(LEAVE_TIMEOUT_MS, 10000).
 
 ?DOC("""
@@ -235,10 +237,14 @@ checked(Options) ->
 
 check_wait(What, TimeoutMs) ->
     case barnacle_waiting:check(What) of
-        ok when TimeoutMs =:= infinity; is_integer(TimeoutMs), TimeoutMs >= 0 ->
+        ok when TimeoutMs =:= infinity ->
+            ok;
+        ok when is_integer(TimeoutMs), TimeoutMs >= 0, TimeoutMs =< ?MAX_WAIT_MS ->
             ok;
         ok ->
-            Text = barnacle_settings:text("a timeout is ms or infinity, not ~0tp", [TimeoutMs]),
+            Text = barnacle_settings:text(
+                "a timeout is 0 to ~b ms or infinity, not ~0tp", [?MAX_WAIT_MS, TimeoutMs]
+            ),
             exit({bad_argument, Text});
         {error, Text} ->
             exit({bad_argument, Text})

@@ -357,7 +357,7 @@ losses() ->
             {net_tick_timeout, <<"the node fell silent (net_ticktime)">>,
                 <<"the node hangs, its host is dead, or the network is cut">>},
             {disconnect, <<"the link was cut here">>,
-                <<"something in this VM called erlang:disconnect_node/1">>},
+                <<"this node has left, or something in it called erlang:disconnect_node/1">>},
             {send_net_tick_failed, <<"the link broke">>, <<"look at the network between the two">>},
             {no_network, <<"this node has no network">>, <<"look at the network of this host">>}
         ]

@@ -7,9 +7,11 @@
 What the barnacles of this VM want, so that none of them cuts a node that another one wants; and
 where barnacles of other nodes find them.
 
-One process owns a table of who wants which names; the rows of a process go when it dies. It runs
-below the application's supervisor, or is started by its first user where barnacle is used without
-its application.
+One process owns a table of who wants which names; the row of a process goes when it ends. Where it
+dies of anything but a shutdown, its row stays until the next barnacle says for the first time what
+it wants, a minute at most: that is the same one, started again by its supervisor, and until its
+first answer nobody else would know. The process runs below the application's supervisor, or is
+started by its first user where barnacle is used without its application.
 """).
 
 -behaviour(gen_server).
@@ -25,6 +27,9 @@ its application.
 -define(RESTS, barnacle_rests).
 %% Longer than a round that began before may take to dial it.
 -define(LEFT_MS, 10000).
+
+%% How long a barnacle that died has to be back and to know what it wants.
+-define(BACK_MS, 60000).
 
 -record(row, {owner :: pid(), hash :: non_neg_integer(), names :: wanted()}).
 
@@ -131,6 +136,7 @@ handle_call({rest, Barnacle, Rests}, _From, Monitors) ->
         end,
     {reply, ok, Monitors};
 handle_call({want, Owner, Hash, Names}, _From, Monitors) ->
+    ok = forget_dead(Owner, Monitors),
     ets:insert(?TABLE, #row{owner = Owner, hash = Hash, names = Names}),
     {reply, ok, monitored(Owner, Monitors)}.
 
@@ -148,11 +154,32 @@ handle_info({barnacle, 1, {leaving, Node, {Pid, Ref}}}, Monitors) when is_pid(Pi
     _ = pass_on({leaving, Node}, Monitors),
     _ = erlang:send(Pid, {Ref, ok}, [noconnect, nosuspend]),
     {noreply, Monitors};
-handle_info({'DOWN', _, process, Owner, _}, Monitors) ->
-    ets:delete(?TABLE, Owner),
+handle_info({'DOWN', _, process, Owner, Reason}, Monitors) ->
+    BackMs =
+        case is_shutdown(Reason) of
+            true -> 0;
+            false -> ?BACK_MS
+        end,
+    _ = erlang:send_after(BackMs, self(), {forget, Owner}),
     {noreply, maps:remove(Owner, Monitors)};
+handle_info({forget, Owner}, Monitors) ->
+    true = ets:delete(?TABLE, Owner),
+    {noreply, Monitors};
 handle_info(_, Monitors) ->
     {noreply, Monitors}.
+
+forget_dead(New, Monitors) when not is_map_key(New, Monitors) ->
+    Rows = [Owner || #row{owner = Owner} <- ets:tab2list(?TABLE)],
+    lists:foreach(
+        fun(Owner) -> is_map_key(Owner, Monitors) orelse ets:delete(?TABLE, Owner) end, Rows
+    );
+forget_dead(_Known, _Monitors) ->
+    ok.
+
+is_shutdown(normal) -> true;
+is_shutdown(shutdown) -> true;
+is_shutdown({shutdown, _}) -> true;
+is_shutdown(_) -> false.
 
 %% What peers say is for every barnacle here (barnacle_farewell has the messages).
 pass_on(Message, Monitors) ->

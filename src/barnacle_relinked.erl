@@ -35,9 +35,11 @@ new() ->
 
 ?DOC("""
 It leaves these nodes at NowMs (monotonic). Where it has just left all of them, and nobody has told
-it to leave once more (asked is false), that is no new beginning.
+it to leave once more (asked is false), that is no new beginning; nor is it where there is none.
 """).
 -spec left(#{nodes := [node()], asked := boolean()}, NowMs :: integer(), relinked()) -> relinked().
+left(#{nodes := []}, _NowMs, Relinked) ->
+    Relinked;
 left(#{nodes := Nodes, asked := IsAsked}, NowMs, #relinked{} = Relinked) ->
     case not IsAsked andalso is_recent(Nodes, NowMs, Relinked) of
         true -> Relinked;

@@ -17,10 +17,11 @@ it. Exits with the reason that a function of the strategy crashed with, or
 -dialyzer({nowarn_function, run/1}).
 run(Work) ->
     Caller = self(),
-    {_Owner, Monitor} = spawn_monitor(fun() -> exit({once, own(Caller, Work)}) end),
+    %% A shutdown, so that the registry forgets at once what it wanted.
+    {_Owner, Monitor} = spawn_monitor(fun() -> exit({shutdown, {once, own(Caller, Work)}}) end),
     receive
-        {'DOWN', Monitor, process, _, {once, {result, Result}}} -> Result;
-        {'DOWN', Monitor, process, _, {once, {crashed, Reason}}} -> exit(Reason);
+        {'DOWN', Monitor, process, _, {shutdown, {once, {result, Result}}}} -> Result;
+        {'DOWN', Monitor, process, _, {shutdown, {once, {crashed, Reason}}}} -> exit(Reason);
         {'DOWN', Monitor, process, _, Reason} -> exit(Reason)
     end.
 

@@ -322,7 +322,7 @@ answer_after(Ms) ->
 
 answer_after_the_deadline(_Config) ->
     Server = script([{"x.test", '_', {delay, 10 * ?SHORT_MS, [?A1]}}]),
-    {{error, timeout}, {error, timeout}} = outcomes("x.test.", Server, #{timeout => ?SHORT_MS}),
+    ok = timed_out(Server),
     {error, timeout} = query("x.test.", nameservers([Server]), #{timeout => ?SHORT_MS}).
 
 %% The family that answers doesn't wait for the deadline of the other one, only for the grace.
@@ -344,16 +344,19 @@ late_family_within_grace(_Config) ->
     {[?A1], [?AAAA1]} = outcomes("x.test.", Server, #{grace => ?LONG_MS}).
 
 silent_server(_Config) ->
-    Server = script([{'_', '_', drop}]),
-    {{error, timeout}, {error, timeout}} = outcomes("x.test.", Server, #{timeout => ?SHORT_MS}).
+    ok = timed_out(script([{'_', '_', drop}])).
 
-%% ---- asking
+%% Where the machine is too busy for the core to say so, its caller does.
+timed_out(Server) ->
+    case barnacle_native:dns(<<"x.test.">>, options(Server, #{timeout => ?SHORT_MS})) of
+        {ok, #{a := {error, timeout}, aaaa := {error, timeout}}} -> ok;
+        {error, timeout} -> ok
+    end.
 
 script(Rules) ->
     bed_dns_script:start_link(Rules).
 
-nameserver(Address, Port) ->
-    iolist_to_binary([inet:ntoa(Address), $:, integer_to_list(Port)]).
+nameserver(Ip, Port) -> iolist_to_binary([inet:ntoa(Ip), $:, integer_to_list(Port)]).
 
 nameservers(Servers) ->
     [bed_dns_script:nameserver(Server) || Server <- Servers].

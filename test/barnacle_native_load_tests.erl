@@ -129,7 +129,7 @@ without_descriptors(Native) ->
 
 fail_without_descriptors() ->
     %% There will be none for loading code.
-    {module, _} = code:ensure_loaded(bed_wait),
+    [{module, _} = code:ensure_loaded(Module) || Module <- [bed_wait, bed_long]],
     with_silent_server(fun(Server) ->
         works(),
         Callers = [spawn_monitor(ask(Server, ?HOUR_MS)) || _ <- lists:seq(1, 100)],
@@ -201,7 +201,7 @@ first_without(What, Native, Expected) ->
     end.
 
 start_with_nothing(What) ->
-    {module, _} = code:ensure_loaded(bed_wait),
+    [{module, _} = code:ensure_loaded(Module) || Module <- [bed_wait, bed_long]],
     %% There is nothing to load code with later.
     Beams = filelib:wildcard("*.beam", filename:dirname(code:which(barnacle_native))),
     ok = code:ensure_modules_loaded([list_to_atom(filename:rootname(Beam)) || Beam <- Beams]),

@@ -31,6 +31,23 @@ dead_owner_wants_nothing_test() ->
     gone(Owner, Monitor),
     until(fun() -> not is_wanted(?A, self()) end, erlang:monotonic_time(millisecond) + ?LIMIT_MS).
 
+%% Else another barnacle cuts what it wants before its supervisor has started it again.
+killed_owner_wants_on_until_it_is_back_test() ->
+    {Owner, Monitor} = owner(),
+    ok = barnacle_registry:want(Owner, #{?A => present}),
+    exit(Owner, kill),
+    receive
+        {'DOWN', Monitor, process, _, killed} -> ok
+    after ?LIMIT_MS -> error(not_gone)
+    end,
+    %% The registry has heard of it when it has answered a question asked after that.
+    _ = sys:get_state(barnacle_registry),
+    ?assert(is_wanted(?A, self())),
+    {Next, NextMonitor} = owner(),
+    ok = barnacle_registry:want(Next, #{}),
+    ?assertNot(is_wanted(?A, self())),
+    gone(Next, NextMonitor).
+
 killed_registry_is_told_again_test() ->
     {Owner, Monitor} = owner(),
     ok = barnacle_registry:want(Owner, #{?A => present}),

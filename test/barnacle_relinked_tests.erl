@@ -17,6 +17,10 @@ leaves_again_those_that_it_left_test() ->
     %% The clock may stand below zero.
     ?assertMatch({true, _}, again([a@h], -1000, left_at(-1000))).
 
+told_to_leave_twice_test() ->
+    Twice = left(#{nodes => [], asked => true}, 10, left_at(0)),
+    ?assertMatch({true, _}, again([a@h], 20, Twice)).
+
 stays_where_nobody_is_linked_test() ->
     ?assertMatch({false, _}, again([], 0, left_at(0))).
 

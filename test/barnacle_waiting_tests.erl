@@ -81,6 +81,8 @@ what_cannot_be_waited_for_test_() ->
     [?_assertExit({bad_argument, <<"wait for", _/binary>>}, await(What, 10)) || What <- Bad] ++
         [
             ?_assertExit({bad_argument, <<"a timeout", _/binary>>}, await(all, -1)),
+            ?_assertExit({bad_argument, <<"a timeout", _/binary>>}, await(all, 4294967296)),
+            ?_assertExit({bad_argument, <<"a timeout", _/binary>>}, await(all, 0.5)),
             ?_assertExit({bad_argument, _}, barnacle_cluster:ready(no_such_server, soon))
         ].
 
