@@ -168,11 +168,16 @@ handle_info({forget, Owner}, Monitors) ->
 handle_info(_, Monitors) ->
     {noreply, Monitors}.
 
+%% Who is alive and has a row is monitored, so more rows than monitors are rows of the dead.
 forget_dead(New, Monitors) when not is_map_key(New, Monitors) ->
-    Rows = [Owner || #row{owner = Owner} <- ets:tab2list(?TABLE)],
-    lists:foreach(
-        fun(Owner) -> is_map_key(Owner, Monitors) orelse ets:delete(?TABLE, Owner) end, Rows
-    );
+    case ets:info(?TABLE, size) > map_size(Monitors) of
+        true ->
+            Owners = ets:select(?TABLE, [{{row, '$1', '_', '_'}, [], ['$1']}]),
+            Dead = [Owner || Owner <- Owners, not is_map_key(Owner, Monitors)],
+            lists:foreach(fun(Owner) -> ets:delete(?TABLE, Owner) end, Dead);
+        false ->
+            ok
+    end;
 forget_dead(_Known, _Monitors) ->
     ok.
 
