@@ -8,13 +8,12 @@
 #include "barnacle_core.hpp"
 #include "cases.hpp"
 #include "scripted_peers.hpp"
+#include "virtual_clock.hpp"
 
 namespace barnacle::fuzz {
 namespace {
 
 constexpr int max_rounds = 3000;
-constexpr int quiet_rounds = 3;  // with nothing to do, until the operation is cancelled
-constexpr std::uint64_t long_ms = 60'000;
 
 // The first descriptor that is free: one more is open when it isn't the same afterwards.
 int free_descriptor() {
@@ -34,7 +33,7 @@ struct Choices {
     [[nodiscard]] bool has(unsigned bit) const { return (flags >> bit & 1U) != 0; }
 
     std::uint8_t kind;
-    std::uint8_t flags;         // 0: until the deadline, 1: brief steps, 2 and on: see below
+    std::uint8_t flags;         // 0: an early deadline, 1: brief steps, 2 and on: see below
     std::uint8_t hosts;         // which of a list of hosts are asked
     std::uint8_t cancel_after;  // so many steps; 0 and 255 never
     std::uint8_t limit;         // of names, addresses, and all at a time
@@ -52,8 +51,12 @@ std::vector<std::string> chosen_hosts(std::uint8_t bits) {
     return hosts;
 }
 
+std::uint64_t timeout_ms(const Choices& choices) {
+    return choices.has(0) ? 3 : 60'000;
+}
+
 Request make_request(const Choices& choices, const ScriptedPeers& peers) {
-    const std::uint64_t timeout_ms = choices.has(0) ? 3 : long_ms;
+    const std::uint64_t deadline_ms = timeout_ms(choices);
     const std::vector<std::string> nameservers{peers.nameserver()};
     const std::size_t limit = choices.limit == 0 ? 1000 : choices.limit;
     const std::size_t concurrency = choices.has(7) ? 1 : 64;
@@ -61,20 +64,20 @@ Request make_request(const Choices& choices, const ScriptedPeers& peers) {
     switch (choices.kind % 4) {
         case 0:
             return DnsRequest{.name = choices.has(2) ? "service" : "service.test.",
-                              .timeout_ms = timeout_ms,
+                              .timeout_ms = deadline_ms,
                               .grace_ms = choices.has(3) ? 0U : 1U,
                               .nameservers = nameservers,
                               .max_addresses = limit};
         case 1:
             return ResolveRequest{.hosts = hosts,
                                   .family = choices.has(2) ? InetFamily::inet6 : InetFamily::inet,
-                                  .timeout_ms = timeout_ms,
+                                  .timeout_ms = deadline_ms,
                                   .nameservers = nameservers,
                                   .concurrency = concurrency};
         case 2:
             return EpmdNamesRequest{.hosts = hosts,
                                     .port = peers.epmd_port(),
-                                    .timeout_ms = timeout_ms,
+                                    .timeout_ms = deadline_ms,
                                     .nameservers = nameservers,
                                     .concurrency = concurrency,
                                     .max_names = limit,
@@ -96,20 +99,20 @@ Request make_request(const Choices& choices, const ScriptedPeers& peers) {
         probe.options.source = parse_ip_address(choices.has(4) ? "::1" : "127.0.0.1");
     }
     probe.options.depth = static_cast<ProbeDepth>(choices.kind / 4 % 3);
-    probe.options.timeout_ms = timeout_ms;
-    probe.options.node_timeout_ms = choices.has(6) ? 1 : timeout_ms;
+    probe.options.timeout_ms = deadline_ms;
+    probe.options.node_timeout_ms = choices.has(6) ? 1 : deadline_ms;
     probe.options.concurrency = concurrency;
     probe.options.max_names = limit;
     return probe;
 }
 
-// Waits for a millisecond at most. Whether there is something to do.
-bool wait(const Operation& operation, const ScriptedPeers& peers, int wait_ms) {
+// Whether anything has come for anybody. What is sent on loopback has come when it has been sent.
+bool is_ready(const Operation& operation, const ScriptedPeers& peers) {
     std::vector<pollfd> descriptors{{.fd = operation.fd(), .events = POLLIN, .revents = 0}};
     for (const int fd : peers.descriptors()) {
         descriptors.push_back({.fd = fd, .events = POLLIN, .revents = 0});
     }
-    return ::poll(descriptors.data(), descriptors.size(), wait_ms == 0 ? 0 : 1) > 0 || wait_ms == 0;
+    return ::poll(descriptors.data(), descriptors.size(), 0) > 0;
 }
 
 void check_part(const Operation& operation) {
@@ -118,7 +121,7 @@ void check_part(const Operation& operation) {
 }
 
 void drive(Operation& operation, ScriptedPeers& peers, const Choices& choices) {
-    int quiet = 0;
+    std::uint64_t waited_ms = 0;
     for (int round = 1;; ++round) {
         require(round < max_rounds, "an operation ends");
         if (round == choices.cancel_after && round < UINT8_MAX) {
@@ -136,12 +139,15 @@ void drive(Operation& operation, ScriptedPeers& peers, const Choices& choices) {
         }
         require(operation.reply().empty(), "there is no reply before the operation is done");
         check_part(operation);
-        const bool served = peers.serve();
-        const bool busy = wait(operation, peers, step->wait_ms) || served;
-        quiet = busy ? 0 : quiet + 1;
-        if (quiet == quiet_rounds && !choices.has(0)) {
-            operation.cancel();
+        if (peers.serve() || is_ready(operation, peers)) {
+            continue;
         }
+        // Nothing comes by itself any more.
+        require(step->wait_ms >= 0, "an operation knows how long it waits");
+        const auto wait_ms = static_cast<std::uint64_t>(step->wait_ms);
+        waited_ms += wait_ms;
+        require(waited_ms <= timeout_ms(choices), "an operation ends at its deadline");
+        put_clock_forward(wait_ms);
     }
 }
 
@@ -180,6 +186,7 @@ void run_operation(Bytes input) {
         drive(*operation, peers, choices);
         check_reply(*operation);
     }
+    put_clock_right();
     peers.end();
     require(free_descriptor() == free, "an operation leaves no descriptor open");
 }
