@@ -2,7 +2,6 @@
 // A whole operation, whose name server and EPMD answer what the input says: it ends, with one reply
 // of the grammar, and leaves no descriptor open.
 #include <fcntl.h>
-#include <poll.h>
 
 #include "../codec.hpp"
 #include "barnacle_core.hpp"
@@ -106,15 +105,6 @@ Request make_request(const Choices& choices, const ScriptedPeers& peers) {
     return probe;
 }
 
-// Whether anything has come for anybody. What is sent on loopback has come when it has been sent.
-bool is_ready(const Operation& operation, const ScriptedPeers& peers) {
-    std::vector<pollfd> descriptors{{.fd = operation.fd(), .events = POLLIN, .revents = 0}};
-    for (const int fd : peers.descriptors()) {
-        descriptors.push_back({.fd = fd, .events = POLLIN, .revents = 0});
-    }
-    return ::poll(descriptors.data(), descriptors.size(), 0) > 0;
-}
-
 void check_part(const Operation& operation) {
     const Bytes part = operation.part();
     require(part.empty() || copy_term(part), "a part is a term");
@@ -139,7 +129,7 @@ void drive(Operation& operation, ScriptedPeers& peers, const Choices& choices) {
         }
         require(operation.reply().empty(), "there is no reply before the operation is done");
         check_part(operation);
-        if (peers.serve() || is_ready(operation, peers)) {
+        if (peers.serve(operation.fd())) {
             continue;
         }
         // Nothing comes by itself any more.

@@ -3,9 +3,12 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <vector>
 
 namespace barnacle::fuzz {
 namespace {
@@ -104,16 +107,6 @@ void ScriptedPeers::end() {
     peers_.clear();
 }
 
-std::vector<int> ScriptedPeers::descriptors() const {
-    std::vector<int> descriptors{udp_.fd(), tcp_.fd(), epmd_.fd()};
-    for (const Peer& peer : peers_) {
-        if (!peer.gone) {
-            descriptors.push_back(peer.socket.fd());
-        }
-    }
-    return descriptors;
-}
-
 ScriptedPeers::Chunk ScriptedPeers::next_chunk() {
     if (script_.empty()) {
         return {.flags = silent, .data = {}};
@@ -123,14 +116,36 @@ ScriptedPeers::Chunk ScriptedPeers::next_chunk() {
     return {.flags = flags, .data = script_.take(length)};
 }
 
-bool ScriptedPeers::serve() {
-    bool served = serve_datagrams();
-    served = accept(tcp_, true) || served;
-    served = accept(epmd_, false) || served;
-    for (Peer& peer : peers_) {
-        served = (!peer.gone && serve(peer)) || served;
+bool ScriptedPeers::serve(int client_fd) {
+    const auto watched = [](int fd) { return pollfd{.fd = fd, .events = POLLIN, .revents = 0}; };
+    std::vector<pollfd> descriptors{watched(udp_.fd()), watched(tcp_.fd()), watched(epmd_.fd())};
+    // One that is below 0 is not looked at (poll(2)).
+    std::ranges::transform(peers_, std::back_inserter(descriptors), [&](const Peer& peer) {
+        return watched(peer.gone ? -1 : peer.socket.fd());
+    });
+    descriptors.push_back(watched(client_fd));
+    if (::poll(descriptors.data(), descriptors.size(), 0) <= 0) {
+        return false;
     }
-    return served;
+    const auto is_ready = [](const pollfd& descriptor) { return descriptor.revents != 0; };
+    auto next = descriptors.begin();
+    if (is_ready(*next++)) {
+        serve_datagrams();
+    }
+    const bool is_asked = is_ready(*next++);
+    const bool is_epmd_asked = is_ready(*next++);
+    for (Peer& peer : peers_) {
+        if (is_ready(*next++)) {
+            serve(peer);
+        }
+    }
+    if (is_asked) {
+        accept(tcp_, true);
+    }
+    if (is_epmd_asked) {
+        accept(epmd_, false);
+    }
+    return true;
 }
 
 bool ScriptedPeers::serve_datagrams() {
@@ -167,15 +182,12 @@ bool ScriptedPeers::accept(const Socket& listener, bool dns) {
     return true;
 }
 
-bool ScriptedPeers::serve(Peer& peer) {
+void ScriptedPeers::serve(Peer& peer) {
     std::array<char, 1500> buffer{};
     const ssize_t count = ::recv(peer.socket.fd(), buffer.data(), buffer.size(), 0);
-    if (count < 0 && errno == EAGAIN) {
-        return false;
-    }
     if (count <= 0) {
         peer.gone = true;
-        return true;
+        return;
     }
     peer.received.append(buffer.data(), static_cast<std::size_t>(count));
     if (!peer.silent) {
@@ -185,7 +197,6 @@ bool ScriptedPeers::serve(Peer& peer) {
             answer_epmd(peer);
         }
     }
-    return true;
 }
 
 void ScriptedPeers::finish(Peer& peer, const Chunk& chunk) {

@@ -12,7 +12,6 @@
 #include <list>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "targets.hpp"
 
@@ -53,10 +52,9 @@ class ScriptedPeers {
     // Forgets everybody who is connected, and takes the answers from `script` from now on: chunks
     // of a length, flags, and so many bytes.
     void begin(Bytes script, Answers answers);
-    // Whether there was anything to do.
-    bool serve();
-    // Adds what to wait for.
-    [[nodiscard]] std::vector<int> descriptors() const;
+    // Whether there was anything to do, for a client with this descriptor too. What is sent on
+    // loopback has come when it has been sent: if not, nothing is under way.
+    bool serve(int client_fd);
     void end();
 
     [[nodiscard]] std::string nameserver() const;
@@ -81,7 +79,7 @@ class ScriptedPeers {
     Chunk next_chunk();
     bool serve_datagrams();
     bool accept(const Socket& listener, bool dns);
-    bool serve(Peer& peer);
+    void serve(Peer& peer);
     void answer_dns(Peer& peer);
     void answer_epmd(Peer& peer);
     void finish(Peer& peer, const Chunk& chunk);
