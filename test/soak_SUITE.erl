@@ -8,7 +8,8 @@
 -export([all/0, suite/0]).
 -export([nothing_grows/1, leaks_of_each_kind_are_seen/1]).
 
--define(SHORT, #{seconds => 40, sample_ms => 1000, barnacles => 200, nodes => 3}).
+-define(SECONDS, 40).
+-define(SHORT, #{sample_ms => 1000, barnacles => 200, nodes => 3}).
 -define(LEAKING, #{seconds => 15, sample_ms => 200, barnacles => 20, nodes => 1}).
 
 suite() ->
@@ -18,7 +19,9 @@ all() ->
     [nothing_grows, leaks_of_each_kind_are_seen].
 
 nothing_grows(_Config) ->
-    #{verdicts := Verdicts, done := Done, unwell := Unwell} = bed_soak:run(?SHORT),
+    #{verdicts := Verdicts, done := Done, unwell := Unwell} = bed_soak:run(?SHORT#{
+        seconds => bed_long:stretched(?SECONDS)
+    }),
     io:format("~ts~n~p~n", [bed_flat:words(Verdicts), Done]),
     ?assertEqual([], bed_flat:growing(Verdicts), Verdicts),
     ?assertEqual(none, Unwell),
