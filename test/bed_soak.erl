@@ -57,6 +57,8 @@
 -define(ENDLESS, <<"name endless at port 1\n">>).
 -define(LEAK_MS, 50).
 -define(CALM_LIMIT_MS, 300000).
+%% As many as verdicts need (bed_flat).
+-define(MIN_SAMPLES, 3).
 
 -spec run(options()) -> result().
 run(#{seconds := Seconds, sample_ms := SampleMs} = Options) ->
@@ -67,7 +69,7 @@ run(#{seconds := Seconds, sample_ms := SampleMs} = Options) ->
     ]),
     ok = bed_node:call(Node, bed_soak_node, leak, [maps:get(leak, Options, []), ?LEAK_MS]),
     Weather = spawn_link(fun() -> weather(World, Options) end),
-    Samples = samples(now_ms(), Seconds * 1000, SampleMs, World),
+    Samples = samples(now_ms(), Seconds * 1000, SampleMs, ?MIN_SAMPLES, World),
     Unwell = calm(Weather, World),
     Done = bed_node:call(Node, bed_soak_node, done, []),
     ok = bed_nodes:stop([Node | World#world.others]),
@@ -208,15 +210,16 @@ weather(#world{others = Others, good = Good, hostile = Hostile} = World, Options
         weather(World, Options)
     end.
 
-samples(BeganMs, ForMs, EveryMs, World) ->
+%% For so long, and at least so many.
+samples(BeganMs, ForMs, EveryMs, AtLeast, World) ->
     Sample = bed_node:call(World#world.node, bed_soak_node, sample, []),
     AtMs = now_ms() - BeganMs,
     [
         Sample#{at_s => AtMs / 1000}
-        | case AtMs < ForMs of
+        | case AtMs < ForMs orelse AtLeast > 1 of
             true ->
                 receive
-                after EveryMs -> samples(BeganMs, ForMs, EveryMs, World)
+                after EveryMs -> samples(BeganMs, ForMs, EveryMs, AtLeast - 1, World)
                 end;
             false ->
                 []

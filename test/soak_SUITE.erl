@@ -9,7 +9,8 @@
 -export([nothing_grows/1, leaks_of_each_kind_are_seen/1]).
 
 -define(SECONDS, 40).
--define(SHORT, #{sample_ms => 1000, barnacles => 200, nodes => 3}).
+-define(SHORT, #{sample_ms => 1000, nodes => 3}).
+-define(BARNACLES, 200).
 -define(LEAKING, #{seconds => 15, sample_ms => 200, barnacles => 20, nodes => 1}).
 
 suite() ->
@@ -20,7 +21,7 @@ all() ->
 
 nothing_grows(_Config) ->
     #{verdicts := Verdicts, done := Done, unwell := Unwell} = bed_soak:run(?SHORT#{
-        seconds => bed_long:stretched(?SECONDS)
+        seconds => bed_long:stretched(?SECONDS), barnacles => ?BARNACLES div bed_long:factor()
     }),
     io:format("~ts~n~p~n", [bed_flat:words(Verdicts), Done]),
     ?assertEqual([], bed_flat:growing(Verdicts), Verdicts),

@@ -140,6 +140,49 @@ TEST_CASE("a done operation holds the loop and nothing else") {
     CHECK(open_descriptors() == before);
 }
 
+// ThreadSanitizer has one of its own.
+#ifdef __SANITIZE_THREAD__
+constexpr std::size_t own_threads = 2;
+#else
+constexpr std::size_t own_threads = 1;
+#endif
+
+TEST_CASE("no operation makes a thread: where none can be had, all works") {
+    warm_up();
+    Loop servers;
+    DnsServer server(servers, silence);
+    ScriptedEpmd epmd(servers, "127.0.0.2", 0, {.pieces = {}, .end = EpmdScript::End::hang});
+    const RequestBytes nameservers = binaries({server.nameserver()});
+    const RequestBytes limit = integer(50);
+    const auto ends = [&servers](const RequestBytes& request) {
+        const auto operation = Operation::open(request);
+        bool alone = true;
+        drive(*operation, servers, [&alone] {
+            alone = alone && threads() == own_threads;
+            return false;
+        });
+        return alone && operation->step().done;
+    };
+    CHECK(ends(silent_dns(server, 50)));
+    CHECK(ends(resolve_request()
+                   .with("hosts", binaries({"localhost", "h.example."}))
+                   .with("timeout_ms", limit)
+                   .with("nameservers", nameservers)
+                   .bytes()));
+    CHECK(ends(epmd_names_request()
+                   .with("hosts", binaries({"127.0.0.2", "h.example."}))
+                   .with("port", integer(epmd.port()))
+                   .with("timeout_ms", limit)
+                   .with("nameservers", nameservers)
+                   .bytes()));
+    CHECK(ends(probe_request()
+                   .with("targets", targets({{"app", "127.0.0.2"}, {"app", "h.example."}}))
+                   .with("epmd_port", integer(epmd.port()))
+                   .with("timeout_ms", limit)
+                   .with("nameservers", nameservers)
+                   .bytes()));
+}
+
 // UndefinedBehaviorSanitizer looks at objects through descriptors of its own, and takes an object
 // for a wrong one when there are none left.
 #ifdef __SANITIZE_ADDRESS__

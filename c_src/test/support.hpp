@@ -29,6 +29,12 @@ inline std::size_t open_descriptors() {
         std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }
 
+// How many threads it has.
+inline std::size_t threads() {
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
+}
+
 // Runs the loop, sleeping on its descriptor as a shell would, until `done()` holds. False if it
 // doesn't within the limit.
 inline bool run_until(Loop& loop, const std::function<bool()>& done, int limit_ms = generous_ms) {
