@@ -195,7 +195,7 @@ TEST_SUITE("epmd_names_reply") {
     }
 
     TEST_CASE("a reply damaged anywhere is whole or bad, and the same in any pieces") {
-        std::mt19937 random(4369);  // NOLINT(cert-msc51-cpp): the same damage in every run
+        std::mt19937 random(4369);  // NOLINT(cert-msc*): the same damage in every run
         const std::string reply = header + "name one at port 1111\nname two at port 2222\n";
         std::uniform_int_distribution<std::size_t> position(0, reply.size() - 1);
         std::uniform_int_distribution<int> byte(0, 255);

@@ -17,7 +17,7 @@
 namespace {
 
 struct OnlyVm {
-    OnlyVm() {
+    OnlyVm() noexcept {
         // erlexec, which comes before, is to hand it on.
         if (std::strcmp(program_invocation_short_name, "beam.smp") == 0) {
             unsetenv("LD_PRELOAD");  // NOLINT(concurrency-mt-unsafe): before there are threads
@@ -30,12 +30,12 @@ struct OnlyVm {
 // What GCC's and LLVM's runtime libraries have for this.
 extern "C" {
 __attribute__((weak)) void
-__ubsan_get_current_report_data(  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
+__ubsan_get_current_report_data(  // NOLINT(*-reserved-identifier,cert-dcl*,*-identifier-naming)
     const char** kind, const char** message, const char** file, unsigned* line, unsigned* column,
     char** address);
 
 __attribute__((visibility("default"))) void
-__ubsan_on_report() {  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
+__ubsan_on_report() {  // NOLINT(*-reserved-identifier,cert-dcl*,*-identifier-naming)
     const char* directory = std::getenv("REPORTS");  // NOLINT(concurrency-mt-unsafe)
     if (directory == nullptr || __ubsan_get_current_report_data == nullptr) {
         return;
