@@ -247,6 +247,8 @@ leak_for_ever(Measure, EveryMs, Kept) ->
     after EveryMs -> leak_for_ever(Measure, EveryMs, [Leaked | Kept])
     end.
 
+leak(threads) ->
+    0 = bed_faulty:commit(thread_leak);
 leak(descriptors) ->
     {ok, File} = file:open("/dev/null", [read, raw]),
     File;
