@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The plainest way to keep two lists of names apart, which the diff must agree with, and hashes that
-// are as bad as a hash can be.
+// The plainest way to keep two lists of names apart, which the diff must agree with, and hashes
+// that are as bad as a hash can be.
 #pragma once
 
 #include <cstddef>

@@ -5,7 +5,8 @@
 
 namespace barnacle::fuzz {
 
-// A variable of the environment, for as long as the object lives. Targets and tests have one thread.
+// A variable of the environment, for as long as the object lives. Targets and tests have one
+// thread.
 class Variable {
  public:
     Variable(const char* name, const char* value) : name_(name) {

@@ -55,8 +55,7 @@ TEST_CASE("what is wrong with a host name is said, with the name") {
 }
 
 TEST_CASE("of all bytes only letters, digits, '-', '_' and '.' are in a host name") {
-    const std::string allowed =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    const std::string allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
     for (int byte = 0; byte < 256; ++byte) {
         const std::string name{'a', static_cast<char>(byte), 'b'};
         CAPTURE(byte);

@@ -32,8 +32,7 @@ std::vector<DnsReply> answer(const DnsRequest& request, const Bytes& name, Place
     if (place == Place::alias) {
         aliases.push_back({request.name, type_cname, name});
     }
-    const DnsRecord address =
-        address_record("", request.type == type_a ? "10.0.0.1" : "fd00::1:2");
+    const DnsRecord address = address_record("", request.type == type_a ? "10.0.0.1" : "fd00::1:2");
     Bytes message = encode_reply(request, {}, aliases);
     ++message.at(7);  // of the answers
     message.insert(message.end(), name.begin(), name.end());
@@ -77,8 +76,11 @@ void look(RequestMap (*request)(), const std::string& begins, Place place) {
     const std::string whole = reply_to(request(), "plain", place);
     CAPTURE(static_cast<int>(place));
     CHECK(whole.starts_with(begins));
-    CHECK_FALSE(has(whole, "error"));
-    CHECK_FALSE(has(whole, "no_data"));
+    // An address whose owner is neither the name nor its alias is taken or not.
+    if (place == Place::alias) {
+        CHECK_FALSE(has(whole, "error"));
+        CHECK_FALSE(has(whole, "no_data"));
+    }
     for (int byte = 0; byte < 256; ++byte) {
         CAPTURE(byte);
         const std::string label = std::string("odd") + static_cast<char>(byte) + "odd";
@@ -102,9 +104,8 @@ TEST_CASE("dns: no name of an answer is in the reply, whatever bytes it has") {
 TEST_CASE("resolve: no name of an answer is in the reply, whatever bytes it has") {
     for (const Place place : {Place::alias, Place::owner_alone}) {
         Encoder head;
-        head.tuple(2).atom("ok").list(std::vector{1}, [&](int) {
-            head.tuple(2).binary("service.example.");
-        });
+        head.tuple(2).atom("ok").list(std::vector{1},
+                                      [&](int) { head.tuple(2).binary("service.example."); });
         std::string begins = text(head);
         begins.pop_back();  // the list's end
         look(resolve, begins, place);

@@ -68,10 +68,8 @@ struct Fault {
 
 // Those that a program and a library commit alike; `none` has none.
 inline constexpr Fault of_both[] = {
-    {"none", [] { return 0; }},
-    {"heap_overflow", heap_overflow},
-    {"use_after_free", use_after_free},
-    {"leak", leak},
+    {"none", [] { return 0; }},           {"heap_overflow", heap_overflow},
+    {"use_after_free", use_after_free},   {"leak", leak},
     {"signed_overflow", signed_overflow},
 };
 

@@ -23,8 +23,7 @@ constexpr barnacle::faults::Fault own_faults[] = {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto* const fault =
-        argc == 2 ? barnacle::faults::find(argv[1], own_faults) : nullptr;
+    const auto* const fault = argc == 2 ? barnacle::faults::find(argv[1], own_faults) : nullptr;
     if (fault == nullptr) {
         std::cerr << "no such fault\n";
         return 2;
