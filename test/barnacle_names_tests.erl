@@ -26,7 +26,7 @@ check_test_() ->
     [?_assertEqual(ok, barnacle_names:check(Name)) || Name <- Good] ++
         [?_assertEqual({error, invalid_node_name}, barnacle_names:check(Name)) || Name <- Bad].
 
-%% Before the @, behind it, and in a host that is asked for: each byte, by name of what it may be in.
+%% Which bytes a basename has, the host of a name, a host that is asked for: all others are refused.
 each_byte_test() ->
     Base = lists:seq($a, $z) ++ lists:seq($A, $Z) ++ lists:seq($0, $9) ++ "_-",
     Host = Base ++ ".:",

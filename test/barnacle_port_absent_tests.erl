@@ -56,7 +56,9 @@ rounds_without_a_program_test_() ->
     {timeout, ?LIMIT_S, fun() ->
         bed_priv:with_vm(?MODULE, fun(Vm, Priv) ->
             Program = filename:join(Priv, "barnacle_port"),
-            Refresh = fun() -> bed_node:call(Vm, barnacle_cluster, refresh, [served, ?LIMIT_MS]) end,
+            Refresh = fun() ->
+                bed_node:call(Vm, barnacle_cluster, refresh, [served, ?LIMIT_MS])
+            end,
             ok = bed_node:call(Vm, ?MODULE, serve, []),
             [
                 begin

@@ -5,8 +5,8 @@
 
 -export([with_vm/2, replace/2, install/1]).
 
-%% Calls Test(Node, Priv) with a VM that uses the port program, and has the modules and what is built
-%% of the core in a directory of its own; the tests' modules are where Module is.
+%% Calls Test(Node, Priv) with a VM that uses the port program, and has the modules and what is
+%% built of the core in a directory of its own; the tests' modules are where Module is.
 -spec with_vm(module(), fun((bed_node:name(), file:filename()) -> Result)) -> Result.
 with_vm(Module, Test) ->
     Temporary = bed_os:temp_dir(),
