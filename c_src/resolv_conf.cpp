@@ -76,17 +76,12 @@ std::string read_file(const std::string& path) {
     return text;
 }
 
-std::optional<std::string> local_domain() {
+std::vector<std::string> local_domain() {
     std::array<char, 256> host{};
     if (gethostname(host.data(), host.size() - 1) != 0) {
-        return std::nullopt;
+        return {};
     }
-    const std::string name{host.data()};
-    const std::size_t dot = name.find('.');
-    if (dot == std::string::npos || dot + 1 == name.size()) {
-        return std::nullopt;
-    }
-    return name.substr(dot + 1);
+    return domain_of_host(host.data());
 }
 
 }  // namespace
@@ -114,14 +109,20 @@ SearchList parse_resolv_conf(std::string_view text) {
     return search;
 }
 
+std::vector<std::string> domain_of_host(std::string_view name) {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string_view::npos || dot + 1 == name.size()) {
+        return {};
+    }
+    return {std::string{name.substr(dot + 1)}};
+}
+
 SearchList system_search_list(const std::string& resolv_conf_path) {
     SearchList search = parse_resolv_conf(read_file(resolv_conf_path));
     if (const auto domains = environment("LOCALDOMAIN")) {
         set_domains(search, words(*domains));
     } else if (search.domains.empty()) {
-        if (auto domain = local_domain()) {
-            search.domains.push_back(*std::move(domain));
-        }
+        search.domains = local_domain();
     }
     if (const auto options = environment("RES_OPTIONS")) {
         set_options(search, *options);

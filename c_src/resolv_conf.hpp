@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "search.hpp"
 
@@ -21,5 +22,8 @@ inline constexpr std::string_view default_resolv_conf = "/etc/resolv.conf";
 
 // The search list in the text of a resolv.conf alone, without environment and host name.
 [[nodiscard]] SearchList parse_resolv_conf(std::string_view text);
+
+// What follows the first dot of a host's name, where there is anything.
+[[nodiscard]] std::vector<std::string> domain_of_host(std::string_view name);
 
 }  // namespace barnacle

@@ -110,9 +110,9 @@ run(#{options := Options, owner := Owner} = Work0) ->
     Wants = wants(Work1),
     Work = Work1#{wants => Wants},
     ok = barnacle_registry:want(Owner, Wants),
-    case list(Work) of
-        {ok, Before} ->
-            {Connect, Extra} = compare(Answer, Before, Work),
+    Nothing = #{tried => [], failed => [], refused => [], cut => [], uncut => []},
+    case listed(Answer, Work) of
+        {ok, {Connect, Extra}} ->
             {Nodes, Refused} = to_nodes(Connect, Work),
             {Tried, LeftAlone} = left_alone(Nodes, Work),
             Failed = told(connect, Tried, Work, fun connect/2) ++ LeftAlone ++
@@ -132,8 +132,9 @@ run(#{options := Options, owner := Owner} = Work0) ->
                 cut => Cut -- [Node || {Node, _} <- Uncut],
                 uncut => Uncut
             });
+        {uncompared, Why, #{visible := Visible}} ->
+            outcome(first_error(Answer, Why, Work), Answer, Visible, Work, Nothing);
         {error, _} = Error ->
-            Nothing = #{tried => [], failed => [], refused => [], cut => [], uncut => []},
             outcome(Error, Answer, [], Work, Nothing)
     end.
 
@@ -162,17 +163,43 @@ pass(Names, #{options := #{filter := Filter, strategy_timeout := TimeoutMs}} = W
 pass(Names, _Work) ->
     {Names, []}.
 
+listed(Answer, Work) ->
+    case list(Work) of
+        {ok, Before} ->
+            case compare(Answer, Before, Work) of
+                {ok, {Connect, Extra}} -> {ok, {Connect, ours(Extra, Work)}};
+                {error, Why} -> {uncompared, Why, Before}
+            end;
+        {error, _} = Error ->
+            Error
+    end.
+
 %% What to dial: all that is wanted and not connected; what could be cut: all visible that the
 %% answer does not name.
 compare(Answer, #{connected := Connected, visible := Visible}, #{options := Options} = Work) ->
-    {Connect, Extra} = barnacle_native:diff(wanted(Answer, Work), Connected, node()),
-    case {maps:get(disconnect, Options), Answer} of
-        {undiscovered, {complete, _}} when Visible =:= Connected ->
-            {Connect, ours(Extra, Work)};
-        {undiscovered, {complete, Names}} ->
-            {Connect, ours(element(2, barnacle_native:diff(Names, Visible, node())), Work)};
-        _ ->
-            {Connect, []}
+    case {maps:get(disconnect, Options), Answer, diff(wanted(Answer, Work), Connected)} of
+        {_, _, {error, _} = Error} ->
+            Error;
+        {undiscovered, {complete, _}, {ok, _} = Both} when Visible =:= Connected ->
+            Both;
+        {undiscovered, {complete, Names}, {ok, {Connect, _}}} ->
+            case diff(Names, Visible) of
+                {ok, {_, Extra}} -> {ok, {Connect, Extra}};
+                {error, _} = Error -> Error
+            end;
+        {_, _, {ok, {Connect, _}}} ->
+            {ok, {Connect, []}}
+    end.
+
+%% The core may be out of reach for a while: a port program that does not start, or dies.
+diff(Wanted, Listed) ->
+    try
+        {ok, barnacle_native:diff(Wanted, Listed, node())}
+    catch
+        error:{native_library, Text} ->
+            {error, {native_library, unicode:characters_to_binary(Text)}};
+        error:Why when Why =/= badarg ->
+            {error, Why}
     end.
 
 %% A node that backs off counts as failed without a dial; an explicit refresh tries everybody.
@@ -182,8 +209,8 @@ left_alone(Nodes, #{trigger := poll, left_alone := LeftAlone}) ->
 left_alone(Nodes, _Work) ->
     {Nodes, []}.
 
-ours(Nodes, Work) ->
-    element(1, pass(Nodes, Work)).
+ours([], _Work) -> [];
+ours(Nodes, Work) -> element(1, pass(Nodes, Work)).
 
 wanted_by_others([], _Owner) -> fun(_) -> false end;
 wanted_by_others(_Extra, Owner) -> barnacle_registry:wanted_by_others(Owner).
@@ -288,6 +315,12 @@ finish(Answer, Work, Done) ->
         {error, _} = Error ->
             outcome(Error, Answer, [], Work, Done)
     end.
+
+%% What the source has to say goes first.
+first_error({error, _} = Answer, _Why, Work) ->
+    strategy_result(Answer, Work);
+first_error(_Answer, Why, #{strategy := Strategy}) ->
+    {error, barnacle_strategy:to_error(Why, Strategy)}.
 
 strategy_result({error, {too_many_nodes, _, _} = Why}, #{strategy := Strategy}) ->
     {error, barnacle_strategy:to_error(Why, Strategy)};

@@ -20,6 +20,8 @@
     one_family_silent/1, late_family_within_grace/1, silent_server/1
 ]).
 
+-import(bed_lookup, [outcomes/2, outcomes/3, options/2, nameservers/1]).
+
 -define(LONG_MS, 30000).
 -define(SHORT_MS, 500).
 -define(A1, {192, 0, 2, 1}).
@@ -358,21 +360,6 @@ script(Rules) ->
 
 nameserver(Ip, Port) -> iolist_to_binary([inet:ntoa(Ip), $:, integer_to_list(Port)]).
 
-nameservers(Servers) ->
-    [bed_dns_script:nameserver(Server) || Server <- Servers].
-
-%% What each family came to: its sorted addresses, or no_data, or {error, Why}.
-outcomes(Name, Where) ->
-    outcomes(Name, Where, #{}).
-
-outcomes(Name, Where, Options) ->
-    {ok, #{a := A, aaaa := Aaaa}} =
-        barnacle_native:dns(iolist_to_binary(Name), options(Where, Options)),
-    {outcome(A), outcome(Aaaa)}.
-
-outcome({addresses, Addresses}) -> lists:sort(Addresses);
-outcome(Other) -> Other.
-
 query(Name, Where) ->
     query(Name, Where, #{}).
 
@@ -384,16 +371,6 @@ query(Name, Where, Options) ->
         {error, _} = Error ->
             Error
     end.
-
-%% Where: a scripted server, a list of servers, or the configuration of a group with a real one.
-options(Server, Options) when is_pid(Server) ->
-    options(nameservers([Server]), Options);
-options([Server | _] = Servers, Options) when is_pid(Server) ->
-    options(nameservers(Servers), Options);
-options([Nameserver | _] = Nameservers, Options) when is_binary(Nameserver) ->
-    maps:merge(#{timeout => ?LONG_MS, grace => ?LONG_MS, nameservers => Nameservers}, Options);
-options(Config, Options) ->
-    options([proplists:get_value(nameserver, Config)], Options).
 
 transports(Type, Server) ->
     Questions = bed_dns_script:questions(Server),

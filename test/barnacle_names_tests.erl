@@ -26,6 +26,21 @@ check_test_() ->
     [?_assertEqual(ok, barnacle_names:check(Name)) || Name <- Good] ++
         [?_assertEqual({error, invalid_node_name}, barnacle_names:check(Name)) || Name <- Bad].
 
+%% Which bytes a basename has, the host of a name, a host that is asked for: all others are refused.
+each_byte_test() ->
+    Base = lists:seq($a, $z) ++ lists:seq($A, $Z) ++ lists:seq($0, $9) ++ "_-",
+    Host = Base ++ ".:",
+    All = lists:seq(0, 255),
+    Allowed = fun(Check) -> [Byte || Byte <- All, Check(<<"a", Byte, "b">>) =:= ok] end,
+    ?assertEqual(lists:sort(Base), Allowed(fun(B) -> barnacle_names:check(<<B/binary, "@h">>) end)),
+    ?assertEqual(lists:sort(Host), Allowed(fun(B) -> barnacle_names:check(<<"h@", B/binary>>) end)),
+    ?assertEqual(lists:sort(Base), Allowed(fun barnacle_names:check_basename/1)),
+    ?assertEqual(lists:sort(Host), Allowed(fun barnacle_names:check_host/1)),
+    %% What is refused becomes no atom.
+    Refused = [<<"odd", Byte, "odd@h">> || Byte <- All -- Base],
+    [?assertMatch({error, _}, barnacle_names:to_node(Name)) || Name <- Refused],
+    [?assertError(badarg, binary_to_existing_atom(Name, latin1)) || Name <- Refused].
+
 %% At both ends of each range.
 addresses_of_hosts_test_() ->
     Good = [

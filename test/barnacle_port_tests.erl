@@ -4,7 +4,7 @@
 %% Gleam compiles tests of dependencies too, and EUnit may be missing there.
 -ifdef(TEST).
 
-%% The core as a program of its own, seen from the VM: its owner, its deaths, its absence.
+%% The core as a program of its own, seen from the VM: its owner, its deaths.
 
 -include_lib("eunit/include/eunit.hrl").
 
@@ -133,67 +133,11 @@ logged() ->
     after 0 -> []
     end.
 
-%% Where there is no program, or none that works
-
-programs_that_do_not_work_test_() ->
-    {timeout, ?LIMIT_S, fun() ->
-        with_vm(fun(Vm, Priv) ->
-            Program = filename:join(Priv, "barnacle_port"),
-            ok = file:delete(Program),
-            unavailable(Vm, ["barnacle_port does not exist", "make", "gleam run -m"]),
-            ?assertMatch(
-                {error, {native_library, _}},
-                bed_node:call(Vm, barnacle_native, resolve, [[<<"127.0.0.1">>], #{timeout => 1000}])
-            ),
-            ?assertError(
-                {native_library, _}, bed_node:call(Vm, barnacle_native, diff, [[a], [b], c])
-            ),
-            ok = file:write_file(Program, "no program"),
-            unavailable(Vm, ["is no program that may be run"]),
-            [
-                begin
-                    ok = file:write_file(Program, ["#!/bin/sh\n", Script]),
-                    ok = file:change_mode(Program, 8#755),
-                    unavailable(Vm, [Says])
-                end
-             || {Script, Says} <- [
-                    {"exit 3\n", "ended with status 3"},
-                    {"kill -s SEGV $$\n", "was ended by signal 11"},
-                    {frames(<<0:64, (term_to_binary({ok, #{protocol => 99}}))/binary>>),
-                        "another version"}
-                ]
-            ],
-            %% Built meanwhile:
-            ok = file:delete(Program),
-            {ok, _} = file:copy(bed_port_program:path(), Program),
-            ok = file:change_mode(Program, 8#755),
-            ok = bed_wait:until(available, fun() ->
-                bed_node:call(Vm, barnacle_native, available, []) =:= ok
-            end),
-            ?assertEqual({[a], [b]}, bed_node:call(Vm, barnacle_native, diff, [[a], [b], c]))
-        end)
-    end}.
-
-%% A script that writes one frame and waits.
-frames(Frame) ->
-    Bytes = <<(byte_size(Frame)):32, Frame/binary>>,
-    ["printf '", [io_lib:format("\\~3.8.0b", [Byte]) || <<Byte>> <= Bytes], "'\ncat >/dev/null\n"].
-
-unavailable(Vm, Parts) ->
-    bed_wait:until({unavailable, Parts}, fun() ->
-        {error, Text} = bed_node:call(Vm, barnacle_native, available, []),
-        Said = unicode:characters_to_binary(Text),
-        case [Part || Part <- Parts, binary:match(Said, list_to_binary(Part)) =:= nomatch] of
-            [] -> true;
-            _ -> Said
-        end
-    end).
-
 %% What the VM maps, and what is left of it
 
 nothing_native_is_loaded_test_() ->
     {timeout, ?LIMIT_S, fun() ->
-        with_vm(fun(Vm, _) ->
+        bed_priv:with_vm(?MODULE, fun(Vm, _) ->
             ok = bed_node:call(Vm, ?MODULE, lookups, [10]),
             {ok, Maps} = file:read_file("/proc/" ++ bed_node:call(Vm, os, getpid, []) ++ "/maps"),
             ?assertEqual(nomatch, binary:match(Maps, [<<"barnacle">>, <<"cares">>, <<"libuv">>])),
@@ -310,27 +254,6 @@ with_silent_server(Test) ->
         Test(Server)
     after
         gen_udp:close(Server)
-    end.
-
-%% Calls Test(Node, Priv) with a VM that uses the port, and has the modules and what is built of the
-%% core in a directory of its own.
-with_vm(Test) ->
-    Temporary = bed_os:temp_dir(),
-    Directory = filename:join(Temporary, "barnacle"),
-    Ebin = filename:dirname(code:which(barnacle_native)),
-    ok = filelib:ensure_dir(filename:join([Directory, "ebin", "x"])),
-    [] = os:cmd(lists:flatten(["cp '", Ebin, "'/barnacle* '", Directory, "/ebin'"])),
-    [] = os:cmd(lists:flatten(["cp -rL '", code:priv_dir(barnacle), "' '", Directory, "/priv'"])),
-    {ok, Node} = bed_node:start(#{
-        alive => false,
-        args => ["-barnacle", "native", "port"],
-        code_path => [filename:dirname(code:which(?MODULE)), filename:join(Directory, "ebin")]
-    }),
-    try
-        Test(Node, filename:join(Directory, "priv"))
-    after
-        bed_node:stop(Node),
-        ok = file:del_dir_r(Temporary)
     end.
 
 -endif.

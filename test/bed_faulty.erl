@@ -6,9 +6,9 @@
 %%
 %%     erl -noshell -pa ... -run bed_faulty run LIBRARY FAULT
 
--export([run/1, in_node/1]).
+-export([run/1, in_node/1, build/0]).
 %% Called in another VM.
--export([commit_all/2]).
+-export([commit_all/2, load/1, commit/1]).
 
 -nifs([commit/1]).
 
@@ -28,7 +28,7 @@ in_node([Library, Fault]) ->
 
 -spec commit_all(string(), string()) -> ok.
 commit_all(Library, Fault) ->
-    ok = erlang:load_nif(Library, 0),
+    ok = load(Library),
     Commit = fun() -> commit(list_to_atom(Fault)) end,
     %% Two at the same time, on schedulers of their own.
     Processes = [spawn_monitor(Commit) || _ <- schedulers(Fault), _ <- lists:seq(1, 100)],
@@ -44,5 +44,21 @@ commit_all(Library, Fault) ->
 schedulers("data_race") -> [first, second];
 schedulers(_) -> [].
 
+%% Builds the library as it is, for a VM that no sanitizer watches. Its file, without .so.
+-spec build() -> file:filename().
+build() ->
+    Test = filename:dirname(proplists:get_value(source, module_info(compile))),
+    Source = filename:join([Test, "sanitize", "faulty_nif.cpp"]),
+    Library = filename:join(bed_os:temp_dir(), "faulty_nif"),
+    Command = "c++ -std=c++20 -shared -fPIC -isystem '~ts/usr/include' -o '~ts.so' '~ts'",
+    [] = os:cmd(lists:flatten(io_lib:format(Command, [code:root_dir(), Library, Source]))),
+    Library.
+
+-spec load(file:filename()) -> ok.
+load(Library) ->
+    ok = erlang:load_nif(Library, 0).
+
+%% Gives what the fault gives, where the VM outlives it.
+-spec commit(atom()) -> integer().
 commit(_Fault) ->
     erlang:nif_error(not_loaded).

@@ -67,7 +67,7 @@ run(#{seconds := Seconds, sample_ms := SampleMs} = Options) ->
     ok = bed_node:call(Node, bed_soak_node, start, [
         [barnacle(N, World) || N <- lists:seq(1, maps:get(barnacles, Options))]
     ]),
-    ok = bed_node:call(Node, bed_soak_node, leak, [maps:get(leak, Options, []), ?LEAK_MS]),
+    ok = leak(maps:get(leak, Options, []), Node),
     Weather = spawn_link(fun() -> weather(World, Options) end),
     Samples = samples(now_ms(), Seconds * 1000, SampleMs, ?MIN_SAMPLES, World),
     Unwell = calm(Weather, World),
@@ -79,6 +79,16 @@ run(#{seconds := Seconds, sample_ms := SampleMs} = Options) ->
         done => Done,
         unwell => Unwell
     }.
+
+leak(Leaks, Node) ->
+    %% Nothing of OTP's starts threads while a VM runs.
+    [load_faulty(Node) || lists:member(threads, Leaks)],
+    bed_node:call(Node, bed_soak_node, leak, [Leaks, ?LEAK_MS]).
+
+load_faulty(Node) ->
+    Library = bed_faulty:build(),
+    ok = bed_node:call(Node, bed_faulty, load, [Library]),
+    ok = file:del_dir_r(filename:dirname(Library)).
 
 world(#{nodes := Count}) ->
     Port = bed_ports:port(),

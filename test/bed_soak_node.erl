@@ -118,7 +118,11 @@ measures() ->
 %% the sanitizers that it is started so for keep what is freed; what leaks they report.
 memory_measures() ->
     try erlang:memory(total) of
-        _ -> [{memory_mib, {5, 4}}, {heaps_mib, {5, 4}}, {binaries_mib, {5, 2}}, {resident_mib, {5, 8}}]
+        _ ->
+            [
+                {memory_mib, {5, 4}}, {heaps_mib, {5, 4}}, {binaries_mib, {5, 2}},
+                {resident_mib, {5, 8}}
+            ]
     catch
         error:notsup -> []
     end.
@@ -247,6 +251,8 @@ leak_for_ever(Measure, EveryMs, Kept) ->
     after EveryMs -> leak_for_ever(Measure, EveryMs, [Leaked | Kept])
     end.
 
+leak(threads) ->
+    0 = bed_faulty:commit(thread_leak);
 leak(descriptors) ->
     {ok, File} = file:open("/dev/null", [read, raw]),
     File;

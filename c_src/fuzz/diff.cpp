@@ -4,20 +4,13 @@
 
 #include <map>
 
+#include "plain_diff.hpp"
 #include "targets.hpp"
 
 namespace barnacle::fuzz {
 namespace {
 
 using Names = std::vector<std::string_view>;
-
-std::size_t one_for_all(std::string_view) {
-    return 7;
-}
-
-std::size_t first_byte(std::string_view name) {
-    return name.empty() ? 0 : static_cast<unsigned char>(name.front());
-}
 
 std::vector<std::size_t> only_in(const Names& names, const Names& others, std::string_view self) {
     std::map<std::string_view, std::size_t> first;
@@ -39,6 +32,18 @@ std::vector<std::size_t> only_in(const Names& names, const Names& others, std::s
 
 }  // namespace
 
+DiffResult plain_diff(const Names& wanted, const Names& listed, std::string_view self) {
+    return {.connect = only_in(wanted, listed, self), .disconnect = only_in(listed, wanted, self)};
+}
+
+std::size_t one_for_all(std::string_view) {
+    return 7;
+}
+
+std::size_t first_byte(std::string_view name) {
+    return name.empty() ? 0 : static_cast<unsigned char>(name.front());
+}
+
 // Names are what stands between newlines: the own one, those wanted, an empty one, those listed.
 void run_diff(Bytes input) {
     std::string_view left = text(input);
@@ -58,8 +63,7 @@ void run_diff(Bytes input) {
             names->push_back(name);
         }
     }
-    const DiffResult plainly{.connect = only_in(wanted, listed, self),
-                             .disconnect = only_in(listed, wanted, self)};
+    const DiffResult plainly = plain_diff(wanted, listed, self);
     for (const NameHash hash : {hash_name, one_for_all, first_byte}) {
         require(diff(wanted, listed, self, hash) == plainly, "a diff is what a plain one is");
     }

@@ -6,6 +6,7 @@
 
 #include "../host_name.hpp"
 #include "targets.hpp"
+#include "variable.hpp"
 
 namespace barnacle::fuzz {
 namespace {
@@ -37,6 +38,27 @@ void check_candidates(const std::string& name, const SearchList& search) {
             "no candidate is there twice");
 }
 
+// LOCALDOMAIN is what stands in a line `search`, RES_OPTIONS what stands in a line `options`.
+void check_environment(std::string_view text) {
+    const std::string value(text.substr(0, text.find_first_of(std::string_view("\0\n", 2))));
+    const Variable domains("LOCALDOMAIN", value.c_str());
+    const Variable options("RES_OPTIONS", value.c_str());
+    require(same(system_search_list("/dev/null"),
+                 parse_resolv_conf("search " + value + "\noptions " + value)),
+            "the environment is read as the file is");
+}
+
+void check_domain_of_host(std::string_view name) {
+    const std::vector<std::string> domain = domain_of_host(name);
+    const std::string_view host = name.substr(0, name.find('.'));
+    if (domain.empty()) {
+        require(name.size() <= host.size() + 1, "a name with more than a dot has a domain");
+    } else {
+        require(std::string(host) + '.' + domain.front() == name && domain.size() == 1,
+                "a host's name is the host, a dot and the domain");
+    }
+}
+
 }  // namespace
 
 void run_resolv_conf(Bytes input) {
@@ -48,6 +70,8 @@ void run_resolv_conf(Bytes input) {
     }
     require(same(parse_resolv_conf(written(search)), search),
             "a search list is read as it is written");
+    check_environment(text(input));
+    check_domain_of_host(text(input));
     for (const char* name : {"name", "name.example", "a.b.c.d", "name."}) {
         check_candidates(name, search);
     }

@@ -54,6 +54,16 @@ TEST_CASE("what is wrong with a host name is said, with the name") {
     CHECK(says(check_host_name("m\xc3\xbc.example"), "byte \\xc3"));
 }
 
+TEST_CASE("of all bytes only letters, digits, '-', '_' and '.' are in a host name") {
+    const std::string allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    for (int byte = 0; byte < 256; ++byte) {
+        const std::string name{'a', static_cast<char>(byte), 'b'};
+        CAPTURE(byte);
+        CHECK(check_host_name(name).has_value() ==
+              (allowed.find(static_cast<char>(byte)) == std::string::npos));
+    }
+}
+
 TEST_CASE("a quoted text is printable and short") {
     CHECK(quoted("a\x1b[0m") == "\"a\\x1b[0m\"");
     CHECK(quoted(std::string(1000, 'x')) == '"' + std::string(80, 'x') + "...\"");

@@ -51,9 +51,10 @@ const char* const resolv_conf =
     "options ndots:5\n";
 
 // Nothing when it could not be read.
-std::optional<barnacle::ResolverConfiguration> configured(const std::string& path) {
+std::optional<barnacle::ResolverConfiguration> configured(const std::string& path,
+                                                          const Texts& nameservers = {}) {
     try {
-        return barnacle::resolver_configuration({}, path);
+        return barnacle::resolver_configuration(nameservers, path);
     } catch (const std::bad_alloc&) {
         return std::nullopt;
     } catch (const std::system_error& error) {
@@ -125,6 +126,8 @@ TEST_CASE("without memory or descriptors for resolv.conf there is an error") {
     const rlimit tight{.rlim_cur = 0, .rlim_max = limit.rlim_max};
     setrlimit(RLIMIT_NOFILE, &tight);
     const auto none = configured(path);
+    const auto no_search_list = configured(path, {"192.0.2.1"});
     setrlimit(RLIMIT_NOFILE, &limit);
     CHECK_FALSE(none);
+    CHECK_FALSE(no_search_list);
 }

@@ -123,6 +123,16 @@ TEST_CASE("the environment overrides resolv.conf") {
     CHECK(system_search_list("/nonexistent/resolv.conf").ndots == 7);
 }
 
+TEST_CASE("the domain of a host is what follows the first dot of its name") {
+    CHECK(domain_of_host("host.a.example") == Texts{"a.example"});
+    CHECK(domain_of_host("host.example.") == Texts{"example."});
+    CHECK(domain_of_host(".a") == Texts{"a"});
+    for (const auto* const name : {"", "host", "host.", "."}) {
+        CAPTURE(name);
+        CHECK(domain_of_host(name).empty());
+    }
+}
+
 TEST_CASE("the configuration: given name servers replace those of the system, the search stays") {
     const TemporaryFile file(
         "nameserver 192.0.2.1\nnameserver 2001:db8::53\nsearch a.example\noptions ndots:3\n");

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -15,6 +14,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "../fuzz/variable.hpp"
 #include "../loop.hpp"
 
 namespace barnacle::test {
@@ -74,20 +74,6 @@ class TemporaryFile {
     std::filesystem::path path_;
 };
 
-// A variable of the environment, for as long as the object lives. The tests have one thread.
-class Variable {
- public:
-    Variable(const char* name, const char* value) : name_(name) {
-        ::setenv(name, value, 1);  // NOLINT(concurrency-mt-unsafe)
-    }
-    ~Variable() {
-        ::unsetenv(name_);  // NOLINT(concurrency-mt-unsafe)
-    }
-    Variable(const Variable&) = delete;
-    Variable& operator=(const Variable&) = delete;
-
- private:
-    const char* name_;
-};
+using fuzz::Variable;
 
 }  // namespace barnacle::test

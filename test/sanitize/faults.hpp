@@ -7,6 +7,8 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <span>
+#include <string_view>
 
 namespace barnacle::faults {
 
@@ -57,6 +59,30 @@ inline int data_race() {
         asm volatile("" ::: "memory");  // not one addition for all
     }
     return 0;
+}
+
+struct Fault {
+    std::string_view name;
+    int (*commit)();
+};
+
+// Those that a program and a library commit alike; `none` has none.
+inline constexpr Fault of_both[] = {
+    {"none", [] { return 0; }},           {"heap_overflow", heap_overflow},
+    {"use_after_free", use_after_free},   {"leak", leak},
+    {"signed_overflow", signed_overflow},
+};
+
+// The one of that name among those of both and others; nullptr where there is none.
+inline const Fault* find(std::string_view name, std::span<const Fault> others) {
+    for (const std::span<const Fault> faults : {std::span<const Fault>(of_both), others}) {
+        for (const Fault& fault : faults) {
+            if (fault.name == name) {
+                return &fault;
+            }
+        }
+    }
+    return nullptr;
 }
 
 }  // namespace barnacle::faults

@@ -2,7 +2,6 @@
 //
 // A program with the fault that its argument names; `none` has none.
 #include <iostream>
-#include <string_view>
 #include <thread>
 
 #include "faults.hpp"
@@ -16,30 +15,19 @@ int data_race() {
     return 0;
 }
 
-struct Fault {
-    std::string_view name;
-    int (*commit)();
-};
-
-constexpr Fault all_faults[] = {
-    {"none", [] { return 0; }},
-    {"heap_overflow", barnacle::faults::heap_overflow},
-    {"use_after_free", barnacle::faults::use_after_free},
-    {"leak", barnacle::faults::leak},
+constexpr barnacle::faults::Fault own_faults[] = {
     {"uninitialised", barnacle::faults::uninitialised},
-    {"signed_overflow", barnacle::faults::signed_overflow},
     {"data_race", data_race},
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    for (const Fault& fault : all_faults) {
-        if (argc == 2 && fault.name == argv[1]) {
-            std::cout << "committed " << fault.name << ' ' << fault.commit() << '\n';
-            return 0;
-        }
+    const auto* const fault = argc == 2 ? barnacle::faults::find(argv[1], own_faults) : nullptr;
+    if (fault == nullptr) {
+        std::cerr << "no such fault\n";
+        return 2;
     }
-    std::cerr << "no such fault\n";
-    return 2;
+    std::cout << "committed " << fault->name << ' ' << fault->commit() << '\n';
+    return 0;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A library of the VM with faults: bed_faulty:commit(Name). Some are of memory that the VM gives.
-#include <algorithm>
+#include <unistd.h>
+
 #include <cstring>
-#include <string_view>
 
 #include <erl_nif.h>
 
@@ -32,21 +32,24 @@ int resource_leak() {
     return unknown(enif_alloc_resource(resource_type, unknown<std::size_t>(1234))) != nullptr;
 }
 
-struct Fault {
-    std::string_view name;
-    int (*commit)();
-};
+// One that never ends.
+int thread_leak() {
+    ErlNifTid thread;
+    char name[] = "leaked";
+    const auto wait = [](void*) -> void* {
+        while (true) {
+            ::pause();
+        }
+    };
+    return enif_thread_create(name, &thread, wait, nullptr, nullptr);
+}
 
-constexpr Fault all_faults[] = {
-    {"none", [] { return 0; }},
-    {"heap_overflow", barnacle::faults::heap_overflow},
-    {"use_after_free", barnacle::faults::use_after_free},
-    {"leak", barnacle::faults::leak},
-    {"signed_overflow", barnacle::faults::signed_overflow},
+constexpr barnacle::faults::Fault own_faults[] = {
     {"data_race", barnacle::faults::data_race},
     {"vm_memory_overflow", vm_memory_overflow},
     {"vm_memory_leak", vm_memory_leak},
     {"resource_leak", resource_leak},
+    {"thread_leak", thread_leak},
 };
 
 ERL_NIF_TERM commit(ErlNifEnv* env, int /*argc*/, const ERL_NIF_TERM argv[]) {
@@ -54,11 +57,8 @@ ERL_NIF_TERM commit(ErlNifEnv* env, int /*argc*/, const ERL_NIF_TERM argv[]) {
     if (enif_get_atom(env, argv[0], text, sizeof text, ERL_NIF_LATIN1) == 0) {
         return enif_make_badarg(env);
     }
-    const std::string_view name = text;
-    const auto* fault = std::find_if(std::begin(all_faults), std::end(all_faults),
-                                     [&](const Fault& each) { return each.name == name; });
-    return fault == std::end(all_faults) ? enif_make_badarg(env)
-                                         : enif_make_int(env, fault->commit());
+    const auto* const fault = barnacle::faults::find(text, own_faults);
+    return fault == nullptr ? enif_make_badarg(env) : enif_make_int(env, fault->commit());
 }
 
 int load(ErlNifEnv* env, void** /*data*/, ERL_NIF_TERM /*info*/) {
