@@ -16,7 +16,7 @@ messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info
 """).
 
 -export([new/2, rests/1, mode/1, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
--export([round_begins/1, round_ended/3, go/2, is_going/1, linked_again/1, callers/1, info/2]).
+-export([round_begins/1, round_ended/3, go/1, go/2, is_going/1, linked_again/1, callers/1, info/2]).
 
 -export_type([leaving/0]).
 
@@ -147,23 +147,36 @@ stay(Why, #leaving{askers = Askers, later = Later} = Leaving) ->
     lists:foreach(fun(Asker) -> barnacle_farewell:stay(Asker, Why) end, Askers ++ Later),
     Leaving#leaving{askers = [], later = []}.
 
+?DOC("Leaves all visible nodes unasked; where the VM has no room for that, later or not at all.").
+-spec go(leaving()) -> leaving().
+go(Leaving) ->
+    case go([], Leaving) of
+        {ok, Leaving1} -> Leaving1;
+        {error, _} -> Leaving
+    end.
+
 ?DOC("Leaves all visible nodes. The callers are answered {ok, Left} when that is done.").
--spec go([gen_server:from()], leaving()) -> leaving().
+-spec go([gen_server:from()], leaving()) -> {ok, leaving()} | {error, barnacle_spawn:refused()}.
 go(Callers, #leaving{farewell = none, who = Who, relinked = Before} = Leaving) ->
     case {barnacle_links:visible(), Callers} of
         {[], []} ->
-            Leaving;
+            {ok, Leaving};
         {Visible, _} ->
-            ok = barnacle_log:leaving(Who, Visible),
-            Left = #{nodes => Visible, asked => Callers =/= []},
-            Leaving#leaving{
-                farewell = barnacle_farewell:leave(Visible),
-                relinked = barnacle_relinked:left(Left, now_ms(), Before),
-                callers = Callers
-            }
+            case barnacle_farewell:leave(Visible) of
+                {ok, Farewell} ->
+                    ok = barnacle_log:leaving(Who, Visible),
+                    Left = #{nodes => Visible, asked => Callers =/= []},
+                    {ok, Leaving#leaving{
+                        farewell = Farewell,
+                        relinked = barnacle_relinked:left(Left, now_ms(), Before),
+                        callers = Callers
+                    }};
+                {error, _} = Error ->
+                    Error
+            end
     end;
 go(Callers, #leaving{callers = Others} = Leaving) ->
-    Leaving#leaving{callers = Callers ++ Others}.
+    {ok, Leaving#leaving{callers = Callers ++ Others}}.
 
 ?DOC("Whether it is about to leave.").
 -spec is_going(leaving()) -> boolean().

@@ -116,10 +116,11 @@ dial(#redial{retries = Retries} = Redial) ->
         Nodes ->
             Owner = self(),
             Ref = make_ref(),
-            Pid = spawn_link(fun() ->
-                Owner ! {barnacle_redial, Ref, connect(Nodes, Owner, Redial)}
-            end),
-            Redial#redial{worker = #worker{pid = Pid, ref = Ref, nodes = Nodes}}
+            Dial = fun() -> Owner ! {barnacle_redial, Ref, connect(Nodes, Owner, Redial)} end,
+            case barnacle_spawn:start(Dial, [link]) of
+                {ok, Pid} -> Redial#redial{worker = #worker{pid = Pid, ref = Ref, nodes = Nodes}};
+                {error, Reason} -> ended(Nodes, [{Node, Reason} || Node <- Nodes], Redial)
+            end
     end.
 
 connect(Nodes, Owner, #redial{settings = Settings, gate = Gate}) ->

@@ -66,13 +66,13 @@ init(#{strategy := Strategy} = Options) ->
     },
     {ok, start_round([], watch(State))}.
 
-watch(State) ->
-    case links_are_ours(State) of
+watch(#state{strategy = Strategy} = State) ->
+    case barnacle_strategy:makes_links(Strategy) of
         true ->
-            ok = barnacle_links:watch(),
-            State#state{history = barnacle_history:new(barnacle_links:connected(), now_ms())};
+            State;
         false ->
-            State
+            ok = barnacle_links:watch(),
+            State#state{history = barnacle_history:new(barnacle_links:connected(), now_ms())}
     end.
 
 -spec handle_call(term(), gen_server:from(), #state{}) ->
@@ -87,10 +87,15 @@ handle_call(pause, _From, State) ->
     State1 = stop(paused, State),
     {reply, ok, State1};
 handle_call(leave, From, State) ->
-    admit(State, fun(#state{gate = Gate} = Now) ->
+    admit(State, fun(#state{gate = Gate, leaving = Leaving} = Now) ->
         ok = barnacle_gate:close(Gate),
-        #state{leaving = Leaving} = Left = stop(left, Now),
-        Left#state{leaving = barnacle_leaving:go([From], Leaving)}
+        case barnacle_leaving:go([From], Leaving) of
+            {ok, Going} ->
+                stop(left, Now#state{leaving = Going});
+            {error, Reason} ->
+                gen_server:reply(From, {refused, Reason}),
+                stop(paused, Now)
+        end
     end);
 handle_call(shutdown, From, State) ->
     State1 = cancel_round(rest(stop_timer(State))),
@@ -193,7 +198,7 @@ begin_round(#round{callers = Callers} = Round, State0) ->
             [] -> {poll, State0};
             _ -> {refresh, rest(State0)}
         end,
-    Worker = barnacle_round:start(#{
+    Started = barnacle_round:start(#{
         options => State#state.options,
         strategy => State#state.strategy,
         plan => State#state.plan,
@@ -202,7 +207,10 @@ begin_round(#round{callers = Callers} = Round, State0) ->
         resting => barnacle_leaving:rests(State#state.leaving),
         left_alone => barnacle_redial:left_alone(State#state.redial)
     }),
-    State#state{round = Round#round{worker = Worker}}.
+    case Started of
+        {ok, Worker} -> State#state{round = Round#round{worker = Worker}};
+        {error, Reason} -> crashed(Reason, [], State)
+    end.
 
 round_event({overdue, Function}, State) ->
     crashed({strategy_timeout, Function}, [], State);
@@ -219,7 +227,7 @@ done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = 
         strategy = maps:get(strategy, Outcome),
         plan = Plan,
         visible = Visible,
-        redial = redial_after(Outcome, Plan, State),
+        redial = redial_after(Outcome, Plan, State#state.redial),
         log = barnacle_log:round(Outcome, State#state.log),
         history = barnacle_history:observe(Outcome, now_ms(), State#state.history),
         crashes = 0,
@@ -227,11 +235,11 @@ done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = 
     },
     next_round(leave_or_stay(Outcome, Ended)).
 
-redial_after(#{tried := Tried, failed := Failed}, Plan, #state{redial = Redial} = State) ->
+redial_after(#{tried := Tried, failed := Failed, strategy := Strategy}, Plan, Redial) ->
     IsWanted = fun(Node) -> barnacle_plan:is_wanted(Node, Plan) end,
-    case links_are_ours(State) of
-        true -> barnacle_redial:round_ended({Tried, Failed}, IsWanted, Redial);
-        false -> Redial
+    case barnacle_strategy:makes_links(Strategy) of
+        true -> Redial;
+        false -> barnacle_redial:round_ended({Tried, Failed}, IsWanted, Redial)
     end.
 
 crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
@@ -256,10 +264,6 @@ wait_for_poll(State) ->
     Past = #{age_ms => now_ms() - BornMs, failed => Failed, crashes => Crashes},
     NextMs = barnacle_pace:next_ms(Past, Options),
     redial(State#state{timer = erlang:start_timer(NextMs, self(), poll)}).
-
-%% Links that the strategy makes or lists itself are its own to watch and to mend.
-links_are_ours(#state{strategy = Strategy}) ->
-    not (barnacle_strategy:has(list, Strategy) orelse barnacle_strategy:has(connect, Strategy)).
 
 node_up(Node, State) ->
     #state{plan = Plan, redial = Redial} = State1 = heard({back, Node}, State),
@@ -299,7 +303,7 @@ stop(Mode, #state{leaving = Leaving} = State) ->
 leave_or_stay(Outcome, #state{mode = Mode, plan = Plan, leaving = Before} = State) ->
     case barnacle_leaving:round_ended({Outcome, Plan}, Mode, Before) of
         {leave, Leaving} ->
-            rest(State#state{mode = resting, leaving = barnacle_leaving:go([], Leaving)});
+            rest(State#state{mode = resting, leaving = barnacle_leaving:go(Leaving)});
         {Mode1, Leaving} ->
             State#state{mode = Mode1, leaving = Leaving}
     end.
@@ -308,7 +312,7 @@ leave_or_stay(Outcome, #state{mode = Mode, plan = Plan, leaving = Before} = Stat
 leave_again(#state{mode = Mode, leaving = Leaving} = State) when Mode =:= resting; Mode =:= left ->
     case {barnacle_leaving:linked_again(Leaving), Mode} of
         {{true, Again}, resting} -> poll_now(State#state{leaving = Again});
-        {{true, Again}, left} -> State#state{leaving = barnacle_leaving:go([], Again)};
+        {{true, Again}, left} -> State#state{leaving = barnacle_leaving:go(Again)};
         {{false, Same}, _} -> State#state{leaving = Same}
     end;
 leave_again(State) ->
@@ -341,16 +345,7 @@ heard(Said, #state{plan = Plan, round = Round} = State) ->
 poll_now(#state{round = none} = State) -> start_round([], stop_timer(State));
 poll_now(State) -> State.
 
-view(#state{plan = Plan, history = History} = State) ->
-    Linked = fun() -> [node() | listed(State, fun barnacle_links:connected/0)] end,
-    #{
-        resting => State#state.mode =:= resting,
-        rounds => barnacle_history:rounds(History),
-        answer => barnacle_history:answer(History),
-        listed => listed(State, fun() -> [node() | barnacle_links:visible()] end),
-        linked => fun() -> barnacle_names:set(Linked()) end,
-        wanted => fun() -> barnacle_plan:wanted(Plan) end
-    }.
+view(State) -> barnacle_waiting:view(facts(State)).
 
 %% Callers who wait are answered by nobody: they exit with the server, as gen_server:call/3 says.
 cancel_round(#state{gate = Gate} = State) ->

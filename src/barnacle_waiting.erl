@@ -7,7 +7,7 @@
 
 ?MODULEDOC("Callers of a server who wait for something to come about.").
 
--export([check/1, is_met/2, new/0, count/1, add/4, answer/2, expired/2]).
+-export([check/1, view/1, is_met/2, new/0, count/1, add/4, answer/2, expired/2]).
 
 -export_type([what/0, view/0, waiting/0]).
 
@@ -38,6 +38,24 @@ check(first_round) -> ok;
 check(all) -> ok;
 check({nodes, N}) when is_integer(N), N >= 1 -> ok;
 check(Other) -> {error, text("wait for first_round, {nodes, N} or all, not for ~0tp", [Other])}.
+
+?DOC("How things stand, by the facts of a server.").
+-spec view(barnacle_status:facts()) -> view().
+view(#{mode := Mode, strategy := Strategy, plan := Plan, history := History} = Facts) ->
+    #{linked := Linked, visible := Visible} = Facts,
+    Listed =
+        case barnacle_strategy:has(list, Strategy) of
+            true -> Visible;
+            false -> [node() | Visible]
+        end,
+    #{
+        resting => Mode =:= resting,
+        rounds => barnacle_history:rounds(History),
+        answer => barnacle_history:answer(History),
+        listed => Listed,
+        linked => fun() -> barnacle_names:set([node() | Linked]) end,
+        wanted => fun() -> barnacle_plan:wanted(Plan) end
+    }.
 
 ?DOC("Whether it has come about.").
 -spec is_met(what(), view()) -> boolean().
