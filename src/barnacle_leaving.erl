@@ -16,7 +16,8 @@ messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info
 """).
 
 -export([new/2, rests/1, mode/1, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
--export([round_begins/1, round_ended/3, go/1, go/2, is_going/1, linked_again/1, callers/1, info/2]).
+-export([round_begins/1, round_ended/3, go/1, go/2, is_going/1, linked_again/1]).
+-export([callers/1, caller_gone/2, info/2]).
 
 -export_type([leaving/0]).
 
@@ -31,7 +32,7 @@ messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info
     askers = [] :: [pid()],
     farewell = none :: none | barnacle_farewell:farewell(),
     relinked = barnacle_relinked:new() :: barnacle_relinked:relinked(),
-    callers = [] :: [gen_server:from()]
+    callers = barnacle_callers:new() :: barnacle_callers:callers()
 }).
 
 -opaque leaving() :: #leaving{}.
@@ -169,14 +170,16 @@ go(Callers, #leaving{farewell = none, who = Who, relinked = Before} = Leaving) -
                     {ok, Leaving#leaving{
                         farewell = Farewell,
                         relinked = barnacle_relinked:left(Left, now_ms(), Before),
-                        callers = Callers
+                        callers = joined(Callers, barnacle_callers:new())
                     }};
                 {error, _} = Error ->
                     Error
             end
     end;
 go(Callers, #leaving{callers = Others} = Leaving) ->
-    {ok, Leaving#leaving{callers = Callers ++ Others}}.
+    {ok, Leaving#leaving{callers = joined(Callers, Others)}}.
+
+joined(Callers, Others) -> lists:foldl(fun barnacle_callers:add/2, Others, Callers).
 
 ?DOC("Whether it is about to leave.").
 -spec is_going(leaving()) -> boolean().
@@ -197,7 +200,12 @@ linked_again(Leaving) ->
 ?DOC("How many callers wait for that.").
 -spec callers(leaving()) -> non_neg_integer().
 callers(#leaving{callers = Callers}) ->
-    length(Callers).
+    barnacle_callers:count(Callers).
+
+?DOC("Who is monitored so, if it is one of those, waits no more.").
+-spec caller_gone(reference(), leaving()) -> leaving().
+caller_gone(Monitor, #leaving{callers = Callers} = Leaving) ->
+    Leaving#leaving{callers = barnacle_callers:gone(Monitor, Callers)}.
 
 ?DOC("Takes a message of its own: {ok, Leaving}. Others are ignored.").
 -spec info(term(), leaving()) -> {ok, leaving()} | ignored.
@@ -209,8 +217,8 @@ info(_, #leaving{}) ->
     ignored.
 
 gone(Left, #leaving{callers = Callers} = Leaving) ->
-    lists:foreach(fun(From) -> gen_server:reply(From, {ok, Left}) end, Callers),
-    Leaving#leaving{farewell = none, callers = []}.
+    ok = barnacle_callers:answer({ok, Left}, Callers),
+    Leaving#leaving{farewell = none, callers = barnacle_callers:new()}.
 
 now_ms() ->
     erlang:monotonic_time(millisecond).
