@@ -5,8 +5,8 @@
 
 ?MODULEDOC("""
 Callers of a server who wait for one answer. Each is monitored by the server: who has died is told
-by {'DOWN', Monitor, process, _, _}, for gone/2, and counts no longer. No function but answer/2 takes
-longer where many wait.
+by {'DOWN', Monitor, process, _, _}, for gone/2, and counts no longer. No function but answer/2
+takes longer where many wait.
 """).
 
 -export([new/0, add/2, is_asked/1, count/1, gone/2, answer/2]).

@@ -8,8 +8,8 @@ The round that a server has now, if any: its worker, the callers who wait for it
 the one after it, and what was heard of nodes meanwhile.
 
 A refresh shares a round whose discovery has not begun; all later ones share the one after it. The
-owner is a server that traps exits; it hands in the messages of barnacle_round, and {'DOWN', Monitor,
-process, _, Reason} of the worker, of which info/2 knows its own.
+owner is a server that traps exits; it hands in the messages of barnacle_round and {'DOWN', Monitor,
+process, _, _}, of which info/2 and caller_gone/2 know their own.
 """).
 
 -export([new/0, is_there/1, may_begin/1, trigger/1, callers/1]).

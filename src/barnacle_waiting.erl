@@ -82,8 +82,8 @@ count(Waiting) ->
     map_size(Waiting).
 
 ?DOC("""
-A caller waits, at most TimeoutMs: then the calling process gets {timeout, _, {waiting, Waiter}}, for
-expired/2; {'DOWN', Waiter, process, _, _}, for gone/2, where it has died.
+A caller waits, at most TimeoutMs: then the calling process gets {timeout, _, {waiting, Waiter}},
+for expired/2; {'DOWN', Waiter, process, _, _}, for gone/2, where it has died.
 """).
 -spec add(what(), gen_server:from(), timeout(), waiting()) -> waiting().
 add(What, {Pid, _} = From, TimeoutMs, Waiting) ->
