@@ -102,8 +102,8 @@ stay(Asker, Why) ->
 ?DOC("""
 Tells all visible nodes that this one leaves, and leaves them, in a worker process linked to the
 caller. It ends with the message {barnacle_farewell, Ref, Left} to the caller: the nodes that are
-linked no longer. An error where the VM has no room for it. Source: global:disconnect/0, which leaves
-as one whole what the leaving node alone may leave; what global does not know of is disconnected one
+linked no longer. An error where the VM has no room for it. Source: global:disconnect/0, which
+leaves as one whole what the leaving node alone may leave; what global does not know of is cut one
 by one.
 """).
 -spec leave([node()]) -> {ok, farewell()} | {error, barnacle_spawn:refused()}.
