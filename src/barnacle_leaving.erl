@@ -15,7 +15,7 @@ The owner is a server that traps exits; it hands in what rounds bring, what peer
 messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info/2 knows its own.
 """).
 
--export([new/2, rests/1, mode/1, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
+-export([new/2, rests/1, mode/1, back/1, keep/2, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
 -export([round_begins/1, round_ended/3, go/1, go/2, is_going/1, linked_again/1]).
 -export([callers/1, caller_gone/2, info/2]).
 
@@ -55,6 +55,19 @@ mode(Leaving) ->
         true -> resting;
         false -> running
     end.
+
+?DOC("The mode to begin with: one that crashed while it was paused, or had left, is so still.").
+-spec back(leaving()) -> barnacle_status:mode().
+back(#leaving{barnacle = Barnacle} = Leaving) ->
+    case barnacle_registry:back(Barnacle) of
+        running -> mode(Leaving);
+        Mode -> Mode
+    end.
+
+?DOC("A mode that the barnacle is to have also as another process.").
+-spec keep(running | paused | left, leaving()) -> ok.
+keep(Mode, #leaving{barnacle = Barnacle}) ->
+    barnacle_registry:keep(Barnacle, Mode).
 
 ?DOC("A node that was asked stays.").
 -spec stays(node(), barnacle_farewell:stay(), leaving()) -> leaving().

@@ -42,7 +42,7 @@ init(#{strategy := Strategy} = Options) ->
     Log = barnacle_log:new(Name, Level, Visible),
     Leaving = barnacle_leaving:new({Name, Level}, Options),
     State = #state{
-        mode = barnacle_leaving:mode(Leaving),
+        mode = barnacle_leaving:back(Leaving),
         options = Options,
         strategy = Strategy,
         plan = barnacle_plan:new(),
@@ -54,7 +54,13 @@ init(#{strategy := Strategy} = Options) ->
         log = barnacle_log:hints([not_alive || not is_alive()], Log),
         history = barnacle_history:new(rounds, now_ms())
     },
-    {ok, start_round(watch(State))}.
+    {ok, first_round(watch(State))}.
+
+first_round(#state{mode = Mode, gate = Gate} = State) when Mode =:= paused; Mode =:= left ->
+    ok = barnacle_gate:close(Gate),
+    State;
+first_round(State) ->
+    start_round(State).
 
 watch(#state{strategy = Strategy} = State) ->
     case barnacle_strategy:makes_links(Strategy) of
@@ -70,6 +76,7 @@ watch(#state{strategy = Strategy} = State) ->
 handle_call(refresh, From, State) ->
     admit(State, fun(#state{gate = Gate, leaving = Leaving} = Now) ->
         ok = barnacle_gate:open(Gate),
+        ok = forget_mode(Now),
         join_round(From, Now#state{mode = barnacle_leaving:mode(Leaving)})
     end);
 handle_call(pause, _From, State) ->
@@ -149,7 +156,8 @@ heard_else(Info, #state{redial = Redial, leaving = Leaving} = State) ->
     end.
 
 -spec terminate(term(), #state{}) -> term().
-terminate(_Reason, State) ->
+terminate(Reason, State) ->
+    _ = (Reason =:= normal orelse Reason =:= shutdown) andalso forget_mode(State),
     cancel_round(State).
 
 %% For sys:get_status/1, observer and crash reports: what barnacle_cluster:status/1 gives.
@@ -287,10 +295,16 @@ answer_waiting(#state{waiting = Waiting} = State) ->
 
 %% Who waits for a word of this node need not wait until it goes on.
 stop(Mode, #state{leaving = Leaving} = State) ->
+    ok = barnacle_leaving:keep(Mode, Leaving),
     Stays = barnacle_leaving:stay(paused, Leaving),
     State1 = rest(stop_timer(State#state{mode = Mode, leaving = Stays})),
     notify(pause, State1),
     State1.
+
+forget_mode(#state{mode = Mode, leaving = Leaving}) when Mode =:= paused; Mode =:= left ->
+    barnacle_leaving:keep(running, Leaving);
+forget_mode(_State) ->
+    ok.
 
 leave_or_stay(Outcome, #state{mode = Mode, plan = Plan, leaving = Before} = State) ->
     case barnacle_leaving:round_ended({Outcome, Plan}, Mode, Before) of
