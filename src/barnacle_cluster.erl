@@ -38,7 +38,12 @@ worker process, so the server answers at any time. Options are those of barnacle
     | {already_started, pid()}
     | barnacle_spawn:refused().
 
-?DOC("What a listener is told, as {barnacle, ServerPid, Event}.").
+?DOC("""
+What a listener is told, as {barnacle, ServerPid, Event}. shutdown: shutdown/2 was called; when a
+supervisor ends the server, or it crashes, nothing is told. The result of a poll may name a node
+whose link was lost and which is to be dialled again soon, with the reason of the loss, one of
+net_kernel:monitor_nodes/2, under connect_error.
+""").
 -type event() :: {refresh, barnacle_plan:result()} | pause | shutdown.
 
 %% Between two polls a server takes no more memory than what it knows.
@@ -104,7 +109,9 @@ pause(Server) ->
 
 ?DOC("""
 Stops polling until the next refresh. When it has returned, a round that still runs begins no more
-connects or cuts; its report may still come. Exits as gen_server:call/3 does.
+connects or cuts; its report may still come. A barnacle that crashes is paused still when it is back
+within 60 s, by its supervisor or anybody else who gives it the same name and strategy; one that was
+shut down begins anew. Exits as gen_server:call/3 does.
 """).
 -spec pause(server(), timeout()) -> ok.
 pause(Server, TimeoutMs) ->
@@ -117,7 +124,8 @@ shutdown(Server) ->
 
 ?DOC("""
 Ends a running round and the server, with the reason normal. No link is cut. Callers that still
-wait for a refresh exit. Exits as gen_server:call/3 does.
+wait for anything exit with {normal, Call}, others who call shutdown/2 at the same time too; who
+calls later exits with {noproc, Call}. Exits as gen_server:call/3 does.
 """).
 -spec shutdown(server(), timeout()) -> ok.
 shutdown(Server, TimeoutMs) ->
@@ -141,7 +149,8 @@ leave(Server) ->
 Leaves the cluster, as before a planned stop: tells the peers, so that their barnacles do not dial
 this node again until it is back or named anew, pauses, and disconnects this node from all visible
 nodes, which it gives. If one of them links to it again within 10 s, it leaves again. The next
-refresh joins again. Exits as gen_server:call/3 does; with {too_many_callers, Max} it leaves nobody,
+refresh joins again; a restart after a crash does not, as with pause/2, but for those 10 s, which it
+knows nothing of. Exits as gen_server:call/3 does; with {too_many_callers, Max} it leaves nobody,
 and with {too_many_processes, Max}, where the VM has no room for leaving, it only pauses.
 """).
 -spec leave(server(), timeout()) -> {ok, [node()]}.

@@ -13,8 +13,8 @@
 -export_type([options/0, checked/0, listener/0]).
 
 ?DOC("""
-Who hears of refreshes, pause and shutdown. A process receives {barnacle, ServerPid, Event}; a
-module's notify(Arg, Event) is called in the server and must not wait. Event is {refresh, Result},
+Who hears of refreshes, pause, calls of shutdown. A process receives {barnacle, ServerPid, Event};
+a module's notify(Arg, Event) is called in the server and must not wait. Event is {refresh, Result},
 pause or shutdown.
 """).
 -type listener() :: pid() | atom() | {module(), Arg :: term()}.

@@ -116,8 +116,9 @@ rests(Barnacle) ->
     ets:member(?RESTS, Barnacle).
 
 ?DOC("""
-The calling process is paused, has left, or is running again. It is not waited for; remembered as
-rest/2 does, for as long as the process lives and, where it dies of anything but a shutdown, for 60 s.
+The calling process is paused, has left, or is running again; that is remembered as rest/2 does.
+Where it dies of anything but a shutdown, for 60 s more, or without an end if it had not said yet
+what it wants. Nobody is waited for.
 """).
 -spec keep(Barnacle :: term(), running | paused | left) -> ok.
 keep(Barnacle, Mode) ->
@@ -178,7 +179,8 @@ handle_cast({keep, Barnacle, Owner, running}, Monitors) ->
     true = ets:match_delete(?MODES, {Barnacle, '_', Owner}),
     {noreply, Monitors};
 handle_cast({keep, Barnacle, Owner, Mode}, Monitors) ->
-    {noreply, kept(Owner, {Barnacle, Mode}, Monitors)};
+    true = ets:insert(?MODES, {Barnacle, Mode, Owner}),
+    {noreply, Monitors};
 handle_cast(_, Monitors) ->
     {noreply, Monitors}.
 
@@ -207,15 +209,16 @@ handle_info({forget, Owner}, Monitors) ->
 handle_info(_, Monitors) ->
     {noreply, Monitors}.
 
+%% Who has no row in the first table is not monitored: it had not said yet what it wants.
 takes_over(Owner, {Barnacle, Mode, Before}, Monitors) ->
-    [ets:insert(?TABLE, Row#row{owner = Owner}) || Row <- ets:take(?TABLE, Before)],
-    kept(Owner, {Barnacle, Mode}, Monitors).
-
-%% Whoever is monitored has a row.
-kept(Owner, {Barnacle, Mode}, Monitors) ->
-    _ = ets:insert_new(?TABLE, #row{owner = Owner, hash = erlang:phash2(#{}), names = #{}}),
     true = ets:insert(?MODES, {Barnacle, Mode, Owner}),
-    monitored(Owner, Monitors).
+    case ets:take(?TABLE, Before) of
+        [Row] ->
+            true = ets:insert(?TABLE, Row#row{owner = Owner}),
+            monitored(Owner, Monitors);
+        [] ->
+            Monitors
+    end.
 
 %% Who is alive and has a row is monitored, so more rows than monitors are rows of the dead.
 forget_dead(New, Monitors) when not is_map_key(New, Monitors) ->

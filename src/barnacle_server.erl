@@ -84,14 +84,16 @@ handle_call(pause, _From, State) ->
     State1 = stop(paused, State),
     {reply, ok, State1};
 handle_call(leave, From, State) ->
-    admit(State, fun(#state{gate = Gate, leaving = Leaving} = Now) ->
+    admit(State, fun(#state{gate = Gate} = Now) ->
         ok = barnacle_gate:close(Gate),
+        #state{leaving = Leaving} = Left = stop(left, Now),
         case barnacle_leaving:go([From], Leaving) of
             {ok, Going} ->
-                stop(left, Now#state{leaving = Going});
+                Left#state{leaving = Going};
             {error, Reason} ->
                 gen_server:reply(From, {refused, Reason}),
-                stop(paused, Now)
+                ok = barnacle_leaving:keep(paused, Leaving),
+                Left#state{mode = paused}
         end
     end);
 handle_call(shutdown, From, State) ->

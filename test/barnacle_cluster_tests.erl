@@ -293,6 +293,31 @@ supervisor_brings_back_what_was_killed_test() ->
     ?assertEqual({ok, [node()]}, barnacle_cluster:refresh(barnacle_test_name)),
     ok = gen_server:stop(Sup).
 
+%% As the documentation says: one is answered.
+shutdown_by_two_test() ->
+    {ok, Server} = bed_held:start(#{}),
+    unlink(Server),
+    true = erlang:suspend_process(Server),
+    Two = [bed_held:ask(fun() -> barnacle_cluster:shutdown(Server) end) || _ <- "12"],
+    ok = bed_held:await_messages(Two),
+    true = erlang:resume_process(Server),
+    ?assertMatch(
+        [ok, {'EXIT', {normal, {gen_server, call, [Server, shutdown | _]}}}],
+        lists:sort([bed_held:answer(Caller) || Caller <- Two])
+    ),
+    ?assertExit({noproc, _}, barnacle_cluster:shutdown(Server)),
+    _ = bed_held:flush().
+
+supervisor_tells_no_listener_test() ->
+    Discover = fun() -> {ok, [node()]} end,
+    Strategy = {custom, #{discover => Discover}},
+    {ok, Sup} = supervise(#{
+        name => barnacle_test_name, listener => self(), strategy => Strategy
+    }),
+    {ok, _} = barnacle_cluster:refresh(barnacle_test_name),
+    ok = gen_server:stop(Sup),
+    ?assertEqual([], [Event || {barnacle, _, Event} <- bed_held:flush(), is_atom(Event)]).
+
 %% A crash is no reason to come back uninvited.
 crashed_barnacle_is_paused_still_test_() ->
     [

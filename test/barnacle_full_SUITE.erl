@@ -31,6 +31,7 @@ rounds_fail_and_go_on(_) ->
         #{
             refresh := ?FULL,
             leave := ?FULL,
+            left := #{state := paused},
             run_once := ?FULL,
             start := {error, ?FULL},
             status := #{last_error := #{reason := ?FULL, lasting := true}}
@@ -47,8 +48,6 @@ rounds_fail_and_go_on(_) ->
 %% net_kernel needs processes of its own for a dial, and does not live on without.
 nobody_is_dialled(_) ->
     [First, Second] = Nodes = hosts(),
-    ok = bed_story:members([First], (epmd([First]))#{poll_interval => ?NEVER_MS}),
-    ok = bed_story:rounds(First, 1),
     [
         ?assertEqual(
             {error, {connect_error, [{bed_node:name(Second), ?FULL}]}},
@@ -97,6 +96,7 @@ rounds(Count) ->
         Asked = #{
             refresh => exit_of(fun() -> barnacle_cluster:refresh(Name) end),
             leave => exit_of(fun() -> barnacle_cluster:leave(Leaver) end),
+            left => barnacle_cluster:status(Leaver),
             run_once => exit_of(fun() -> barnacle_cluster:run_once(Options) end),
             start => barnacle_cluster:start_link(Options)
         },

@@ -22,6 +22,8 @@
 -record(m, {
     settings,
     mode = running, gate = open, timer = none,
+    %% What the next server is to begin with.
+    kept = running,
     round = none, followers = [], waiting = [], leaving = [],
     wanted = [], visible = [], answer = none,
     rounds = 0, failed = 0, crashed = 0,
@@ -40,12 +42,17 @@
 start(Settings) ->
     shown(begin_round({new(#m{settings = Settings}), #out{}})).
 
-new(M) ->
-    start_round([], #m{
+new(#m{kept = running} = M) ->
+    start_round([], fresh(M));
+new(#m{kept = Mode} = M) ->
+    saw({kept, Mode}, (fresh(M))#m{mode = Mode, gate = closed}).
+
+fresh(M) ->
+    #m{
         settings = M#m.settings, linked = M#m.linked, others = M#m.others, orphan = M#m.orphan,
         listener = M#m.listener, calls = M#m.calls, timers = M#m.timers, begun = M#m.begun,
         seen = M#m.seen
-    }).
+    }.
 
 situation(#m{mode = down}) -> down;
 situation(#m{round = none}) -> idle;
@@ -322,7 +329,13 @@ expired({#m{waiting = Waiting, leaving = Leaving} = M, O}) ->
     ).
 
 %% Who still waits exits with the server.
-died(Why, {#m{round = R, followers = F, waiting = W, leaving = L} = M, O}) ->
+died(Why, {#m{round = R, followers = F, waiting = W, leaving = L, mode = Mode} = M, O}) ->
+    %% Who crashes is what it was; who is shut down begins anew.
+    Kept =
+        case Why of
+            normal -> running;
+            _ -> Mode
+        end,
     Callers =
         case R of
             none -> [];
@@ -333,7 +346,7 @@ died(Why, {#m{round = R, followers = F, waiting = W, leaving = L} = M, O}) ->
     answered_all(
         All,
         {gone, Why},
-        {M1#m{mode = down, round = none, followers = [], waiting = [], leaving = []}, O#out{
+        {M1#m{mode = down, kept = Kept, round = none, followers = [], waiting = [], leaving = []}, O#out{
             died = Why
         }}
     ).

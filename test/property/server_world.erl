@@ -67,7 +67,8 @@ stop() ->
             Orphan = [Pid || {Pid, _, _, _} <- [W#w.orphan, (get_orphan(W))]],
             Pids = [Pid || Pid <- [Listener | maps:keys(Asking) ++ Orphan], is_pid(Pid)],
             lists:foreach(fun ended/1, Pids),
-            ok = barnacle_registry:want(self(), #{}),
+            %% The next sequence may begin with a server of the same options.
+            _ = is_pid(whereis(barnacle_registry)) andalso gen_server:stop(barnacle_registry),
             _ = bed_held:flush(),
             ok
     end.
