@@ -46,7 +46,9 @@ on_hosts_without_epmd(_) ->
     _ = bed_dead_end:start_link([Hung], Port),
     [ok = bed_node:call(Node, bed_page, watch_log, []) || Node <- [Live, Other]],
     Names = [name(Live), name(Other), at(Nobody), at(Hung), Short],
-    ok = bed_story:members([First], #{strategy => {epmd, Names}, connect_timeout => bed_long:stretched(1000)}),
+    ok = bed_story:members([First], #{
+        strategy => {epmd, Names}, connect_timeout => bed_long:stretched(1000)
+    }),
     Page = page_after(3, First),
     told(Page, [
         {name(Live), "linked for", ""},

@@ -118,7 +118,9 @@ measures() ->
 %% the sanitizers that it is started so for keep what is freed; what leaks they report.
 memory_measures() ->
     try erlang:memory(total) of
-        _ -> [{memory_mib, {5, 4}}, {heaps_mib, {5, 4}}, {binaries_mib, {5, 2}}, {resident_mib, {5, 8}}]
+        _ -> [
+            {memory_mib, {5, 4}}, {heaps_mib, {5, 4}}, {binaries_mib, {5, 2}}, {resident_mib, {5, 8}}
+        ]
     catch
         error:notsup -> []
     end.

@@ -9,6 +9,8 @@
 
 -ifdef(PROPER).
 
+-import(server_acts, [answer/1, known/2, failures/1, crash/1]).
+
 -export([start/1, situation/1, run/2, seen/1]).
 
 -record(round, {
@@ -21,9 +23,8 @@
 
 -record(m, {
     settings,
-    mode = running, gate = open, timer = none,
-    %% What the next server is to begin with.
-    kept = running,
+    %% kept: what the next server begins with.
+    mode = running, gate = open, timer = none, kept = running,
     round = none, followers = [], waiting = [], leaving = [],
     wanted = [], visible = [], answer = none,
     rounds = 0, failed = 0, crashed = 0,
@@ -130,22 +131,6 @@ returned(connect, Result, MO) ->
     connected(failures(Result), MO);
 returned(disconnect, Result, MO) ->
     disconnected(failures(Result), MO).
-
-answer({ok, Names}) -> {complete, Names};
-answer({partial, Names, _}) -> {partial, Names};
-answer({error, Why}) -> {error, Why}.
-
-known({complete, []}, Before) -> Before;
-known({complete, Names}, _Before) -> Names;
-known({partial, Names}, Before) -> lists:umerge(Names, Before);
-known({error, _}, Before) -> Before.
-
-failures({ok, _}) -> [];
-failures({error, Failures}) -> Failures.
-
-crash(throw) -> {nocatch, ball};
-crash(kill) -> killed;
-crash(Kind) -> Kind.
 
 first_list({M, _} = MO) ->
     case has(list, M) of
@@ -330,12 +315,7 @@ expired({#m{waiting = Waiting, leaving = Leaving} = M, O}) ->
 
 %% Who still waits exits with the server.
 died(Why, {#m{round = R, followers = F, waiting = W, leaving = L, mode = Mode} = M, O}) ->
-    %% Who crashes is what it was; who is shut down begins anew.
-    Kept =
-        case Why of
-            normal -> running;
-            _ -> Mode
-        end,
+    Kept = kept(Why, Mode),
     Callers =
         case R of
             none -> [];
@@ -346,10 +326,16 @@ died(Why, {#m{round = R, followers = F, waiting = W, leaving = L, mode = Mode} =
     answered_all(
         All,
         {gone, Why},
-        {M1#m{mode = down, kept = Kept, round = none, followers = [], waiting = [], leaving = []}, O#out{
-            died = Why
-        }}
+        {
+            M1#m{
+                mode = down, kept = Kept, round = none, followers = [], waiting = [], leaving = []
+            },
+            O#out{died = Why}
+        }
     ).
+
+kept(normal, _Mode) -> running;
+kept(_Crash, Mode) -> Mode.
 
 answered_all(Ids, Answer, MO) ->
     lists:foldl(fun(Id, Acc) -> answered(Id, Answer, Acc) end, MO, Ids).
