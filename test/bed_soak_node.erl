@@ -119,7 +119,8 @@ measures() ->
 memory_measures() ->
     try erlang:memory(total) of
         _ -> [
-            {memory_mib, {5, 4}}, {heaps_mib, {5, 4}}, {binaries_mib, {5, 2}}, {resident_mib, {5, 8}}
+            {memory_mib, {5, 4}}, {heaps_mib, {5, 4}}, {binaries_mib, {5, 2}},
+            {resident_mib, {5, 8}}
         ]
     catch
         error:notsup -> []
