@@ -50,7 +50,7 @@ pub type BarnacleResponse(error) {
   RefreshResponse(RefreshResult(error))
   /// `pause` was called.
   PauseResponse(Nil)
-  /// `shutdown` was called; the barnacle ends.
+  /// `shutdown` was called; the barnacle ends. When a supervisor ends it, nothing is told.
   ShutdownResponse(Nil)
 }
 
@@ -171,7 +171,7 @@ pub fn named(
   name: process.Name(Message(a)),
 ) -> Barnacle(a)
 
-/// Tells this subject of every refresh, pause and shutdown; one that is gone is told nothing.
+/// Tells this subject, unless it is gone, of every refresh, pause and call of `shutdown`.
 @external(erlang, "barnacle_gleam", "with_listener")
 pub fn with_listener(
   barnacle: Barnacle(a),
@@ -335,15 +335,15 @@ pub fn refresh(
   timeout: Int,
 ) -> Result(List(atom.Atom), RefreshError(a))
 
-/// Stops polling until the next `refresh`. When it has returned, nobody is linked or unlinked any
-/// more; a round that was running may still tell the listener. Exits the caller as `refresh` does.
+/// Stops polling until the next `refresh`, over a crash too. When it has returned, nobody is linked
+/// or unlinked any more; a running round may still tell the listener. Exits as `refresh` does.
 @external(erlang, "barnacle_gleam", "pause")
 pub fn pause(subject: process.Subject(Message(a)), timeout: Int) -> Nil
 
 /// Leaves the cluster, as before a planned stop: tells the peers, so that their barnacles do not dial
 /// this node again until it is back or named anew, pauses, and unlinks this node from all visible
 /// nodes, which it gives. If one of them links to it again within 10 s, it leaves again. The next
-/// `refresh` joins again. Exits the caller as `refresh` does; 10000 is a good timeout.
+/// `refresh` joins again, a restart after a crash does not. Exits as `refresh` does; give it 10000.
 @external(erlang, "barnacle_gleam", "leave")
 pub fn leave(
   subject: process.Subject(Message(a)),
@@ -351,7 +351,7 @@ pub fn leave(
 ) -> List(atom.Atom)
 
 /// Ends the barnacle, and a round that is running. No node is unlinked. Callers that wait in
-/// `refresh` exit. Exits the caller as `refresh` does.
+/// `refresh` exit, and so does whoever calls `shutdown` meanwhile. Exits as `refresh` does.
 @external(erlang, "barnacle_gleam", "shutdown")
 pub fn shutdown(subject: process.Subject(Message(a)), timeout: Int) -> Nil
 

@@ -35,9 +35,15 @@ worker process, so the server answers at any time. Options are those of barnacle
 -type start_error() ::
     {bad_options, [barnacle_settings:problem()]}
     | {native_library, unicode:chardata()}
-    | {already_started, pid()}.
+    | {already_started, pid()}
+    | barnacle_spawn:refused().
 
-?DOC("What a listener is told, as {barnacle, ServerPid, Event}.").
+?DOC("""
+What a listener is told, as {barnacle, ServerPid, Event}. shutdown: shutdown/2 was called; when a
+supervisor ends the server, or it crashes, nothing is told. The result of a poll may name a node
+whose link was lost and which is to be dialled again soon, with the reason of the loss, one of
+net_kernel:monitor_nodes/2, under connect_error.
+""").
 -type event() :: {refresh, barnacle_plan:result()} | pause | shutdown.
 
 %% Between two polls a server takes no more memory than what it knows.
@@ -67,17 +73,13 @@ child_spec(Options) ->
 ?DOC("""
 Starts a barnacle, linked to the caller; its first round begins at once. Errors leave the caller
 alive, linked or not: bad_options with every problem, native_library where the C++ library cannot
-be used, already_started where the name is taken.
+be used, already_started where the name is taken, too_many_processes where the VM has no room.
 """).
 -spec start_link(barnacle_options:options()) -> {ok, pid()} | {error, start_error()}.
 start_link(Options) ->
     case checked(Options) of
-        {ok, #{name := Name} = Checked} ->
-            gen_server:start_link({local, Name}, barnacle_server, Checked, ?SERVER_OPTIONS);
-        {ok, Checked} ->
-            gen_server:start_link(barnacle_server, Checked, ?SERVER_OPTIONS);
-        {error, _} = Error ->
-            Error
+        {ok, Checked} -> start_server(Checked);
+        {error, _} = Error -> Error
     end.
 
 ?DOC("As refresh/2, with 30000 ms: room for a running round and the next one.").
@@ -90,8 +92,8 @@ A round that begins its discovery after this call, and its result; resumes a pau
 resets the poll timer. {ok, Nodes}: this node and the visible ones (a strategy with its own list
 function: what that gives). Else the first of strategy_error, connect_error and disconnect_error
 with every node that failed. Exits as gen_server:call/3 does past TimeoutMs or without a server,
-with the reason of a strategy's function that crashed, and with {too_many_callers, Max} where
-max_callers wait already.
+with the reason of a strategy's function that crashed, with {too_many_processes, Max} where the VM
+has no room for a round, and with {too_many_callers, Max} where max_callers wait already.
 """).
 -spec refresh(server(), timeout()) -> barnacle_plan:result().
 refresh(Server, TimeoutMs) ->
@@ -107,7 +109,9 @@ pause(Server) ->
 
 ?DOC("""
 Stops polling until the next refresh. When it has returned, a round that still runs begins no more
-connects or cuts; its report may still come. Exits as gen_server:call/3 does.
+connects or cuts; its report may still come. A barnacle that crashes is paused still when it is back
+within 60 s, by its supervisor or anybody else who gives it the same name and strategy; one that was
+shut down begins anew. Exits as gen_server:call/3 does.
 """).
 -spec pause(server(), timeout()) -> ok.
 pause(Server, TimeoutMs) ->
@@ -120,7 +124,8 @@ shutdown(Server) ->
 
 ?DOC("""
 Ends a running round and the server, with the reason normal. No link is cut. Callers that still
-wait for a refresh exit. Exits as gen_server:call/3 does.
+wait for anything exit with {normal, Call}, others who call shutdown/2 at the same time too; who
+calls later exits with {noproc, Call}. Exits as gen_server:call/3 does.
 """).
 -spec shutdown(server(), timeout()) -> ok.
 shutdown(Server, TimeoutMs) ->
@@ -144,7 +149,9 @@ leave(Server) ->
 Leaves the cluster, as before a planned stop: tells the peers, so that their barnacles do not dial
 this node again until it is back or named anew, pauses, and disconnects this node from all visible
 nodes, which it gives. If one of them links to it again within 10 s, it leaves again. The next
-refresh joins again. Exits as gen_server:call/3 does; with {too_many_callers, Max} it leaves nobody.
+refresh joins again; a restart after a crash does not, as with pause/2, but for those 10 s, which it
+knows nothing of. Exits as gen_server:call/3 does; with {too_many_callers, Max} it leaves nobody,
+and with {too_many_processes, Max}, where the VM has no room for leaving, it only pauses.
 """).
 -spec leave(server(), timeout()) -> {ok, [node()]}.
 leave(Server, TimeoutMs) ->
@@ -195,7 +202,7 @@ ready(Server, What) ->
 One round without a server, in the caller's name: the same options, of which those about polling
 and telling are ignored, and the same result as refresh/2. Exits with {bad_options, _} or
 {native_library, _}, with the reason of a strategy's function that crashed, or with
-{strategy_timeout, Function}.
+{strategy_timeout, Function} or {too_many_processes, Max}.
 """).
 -spec run_once(barnacle_options:options()) -> barnacle_plan:result().
 run_once(Options) ->
@@ -222,6 +229,18 @@ wait(Server, Request, TimeoutMs) ->
     case gen_server:call(Server, Request, TimeoutMs) of
         {refused, Reason} -> exit(Reason);
         Answer -> Answer
+    end.
+
+start_server(Checked) ->
+    try
+        case Checked of
+            #{name := Name} ->
+                gen_server:start_link({local, Name}, barnacle_server, Checked, ?SERVER_OPTIONS);
+            #{} ->
+                gen_server:start_link(barnacle_server, Checked, ?SERVER_OPTIONS)
+        end
+    catch
+        error:system_limit -> {error, barnacle_spawn:refused()}
     end.
 
 checked(Options) ->

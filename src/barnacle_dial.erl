@@ -18,7 +18,8 @@ anybody else.
 ?DOC("""
 Why a node is not linked: what barnacle_probe says; handshake_failed, it accepts connections and
 turned this one away; failed_to_connect, its dial failed and nobody had looked why; timeout, the
-deadline came before its dial ended; not_dialled, before its dial had a place.
+deadline came before its dial ended; not_dialled, before its dial had a place; too_many_processes,
+the VM has no room for a dial.
 """).
 -type reason() ::
     barnacle_probe:reason()
@@ -27,7 +28,8 @@ deadline came before its dial ended; not_dialled, before its dial had a place.
     | local_node_is_not_alive
     | timeout
     | not_dialled
-    | paused.
+    | paused
+    | barnacle_spawn:refused().
 
 -type verdicts() :: [{node(), barnacle_probe:verdict()}].
 
@@ -52,6 +54,11 @@ deadline came before its dial ended; not_dialled, before its dial had a place.
     ref :: reference(),
     failed = [] :: [dial()]
 }).
+
+%% What net_kernel starts for a dial, over TLS, and what it may start once for names of hosts. It
+%% does not live on where there is no room for those, nor does the distribution of the VM.
+-define(PROCESSES_EACH, 5).
+-define(PROCESSES_ONCE, 10).
 
 %% How long before the deadline the probe says what it knows, a tenth of the time at most.
 -define(HEARD_MS, 100).
@@ -81,8 +88,12 @@ start_probe(Nodes, #dials{ref = Ref} = Dials, #{probe := Probe, deadline_ms := D
     LeftMs = DeadlineMs - now_ms(),
     TimeoutMs = max(1, LeftMs - min(?HEARD_MS, LeftMs div 10)),
     OnVerdicts = fun(Verdicts) -> Dialler ! {Ref, Verdicts} end,
-    Prober = spawn_monitor(fun() -> exit({verdicts, Probe(Nodes, TimeoutMs, OnVerdicts)}) end),
-    Dials#dials{unseen = maps:from_keys(Nodes, []), prober = Prober}.
+    Unseen = Dials#dials{unseen = maps:from_keys(Nodes, [])},
+    Run = fun() -> exit({verdicts, Probe(Nodes, TimeoutMs, OnVerdicts)}) end,
+    case barnacle_spawn:start(Run, [monitor]) of
+        {ok, Prober} -> Unseen#dials{prober = Prober};
+        {error, _} = Error -> judged([{Node, Error} || Node <- Nodes], Unseen)
+    end.
 
 loop(Dials0, #{deadline_ms := DeadlineMs} = Options) ->
     #dials{running = Running, prober = Prober, ref = Ref} = Dials = fill(Dials0, Options),
@@ -112,20 +123,31 @@ probe_monitor(#dials{prober = {_Pid, Monitor}}) -> Monitor.
 fill(#dials{dials = [Dial | Queue], running = Running} = Dials, #{max := Max} = Options) when
     map_size(Running) < Max
 ->
-    {Pid, Monitor} = dial(Dial, Options),
-    fill(Dials#dials{dials = Queue, running = Running#{Monitor => {Pid, Dial}}}, Options);
+    case dial(Dial, map_size(Running), Options) of
+        {ok, {Pid, Monitor}} ->
+            fill(Dials#dials{dials = Queue, running = Running#{Monitor => {Pid, Dial}}}, Options);
+        {error, _} when map_size(Running) > 0 ->
+            %% There may be room when one of those has ended.
+            Dials;
+        {error, Reason} ->
+            fill(failed(element(1, Dial), Reason, Dials#dials{dials = Queue}), Options)
+    end;
 fill(Dials, _Options) ->
     Dials.
 
 %% A dial hands over its result as its exit reason.
--dialyzer({nowarn_function, dial/2}).
-dial({Node, _}, #{gate := Gate}) ->
-    spawn_monitor(fun() ->
+-dialyzer({nowarn_function, dial/3}).
+dial({Node, _}, Running, #{gate := Gate}) ->
+    Dial = fun() ->
         case barnacle_registry:has_left(Node) of
             true -> exit({result, left});
             false -> exit({result, barnacle_gate:pass(Gate, connect(Node))})
         end
-    end).
+    end,
+    case barnacle_spawn:room(?PROCESSES_ONCE + ?PROCESSES_EACH * (Running + 1)) of
+        ok -> barnacle_spawn:start(Dial, [monitor]);
+        Refused -> Refused
+    end.
 
 connect(Node) ->
     fun() -> net_kernel:connect_node(Node) end.

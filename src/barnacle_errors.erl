@@ -77,6 +77,12 @@ start() ->
                     "build the library: `make` in the directory of barnacle, in Gleam `gleam run "
                     "-m barnacle/install`"
                 >>
+        },
+        #{
+            place => start,
+            error => {too_many_processes, 'Max'},
+            gleam => <<"InitFailed(text)">>,
+            fix => <<"as for `connect_error`">>
         }
     ].
 
@@ -267,6 +273,11 @@ dials() ->
                 >>},
             {not_dialled, <<"its turn did not come">>,
                 <<"many nodes hang: raise `max_connects` or `connect_timeout`">>},
+            {{too_many_processes, 'Max'}, <<"this VM has no room for more processes">>,
+                <<
+                    "see what has so many; then raise their limit (`erl +P`): a dial needs 15 "
+                    "free ones, and 5 more for each that runs beside it"
+                >>},
             {failed_to_connect, <<"the connect failed">>,
                 <<"without `probe` nothing more is known: the node is down, or turned it away">>}
         ]
@@ -311,6 +322,11 @@ exits() ->
                 <<
                     "so many wait for this server: have fewer processes wait, or raise "
                     "`max_callers`"
+                >>},
+            {{too_many_processes, 'Max'}, <<"the same">>,
+                <<
+                    "the VM had no room for the round, or for leaving, which then only paused: as "
+                    "for `connect_error`"
                 >>},
             {{strategy_timeout, 'Function'}, <<"the same">>,
                 <<"a function of your own overstayed `strategy_timeout`">>},

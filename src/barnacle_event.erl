@@ -27,7 +27,7 @@ its round.
     Event :: [atom(), ...], [{atom(), binary()}], [{atom(), binary()}], When :: binary()
 }.
 
-?DOC("Who hands events on; none where there is no telemetry.").
+?DOC("Who hands events on; none where there is no telemetry, or no room for a process.").
 -opaque emitter() :: none | pid().
 
 -define(KEY, {?MODULE, telemetry}).
@@ -106,16 +106,24 @@ open(Common) ->
             none;
         Module ->
             Worker = self(),
-            Pid = spawn(fun() ->
-                Monitor = monitor(process, Worker),
-                Worker ! {emitting, self()},
-                loop(Monitor, #emitter{telemetry = Module, common = Common})
-            end),
-            %% From here on the reason of the worker's end is known.
-            receive
-                {emitting, Pid} -> Pid
-            end
+            Started = barnacle_spawn:start(
+                fun() ->
+                    Monitor = monitor(process, Worker),
+                    Worker ! {emitting, self()},
+                    loop(Monitor, #emitter{telemetry = Module, common = Common})
+                end,
+                []
+            ),
+            await(Started)
     end.
+
+%% From here on the reason of the worker's end is known.
+await({ok, Pid}) ->
+    receive
+        {emitting, Pid} -> Pid
+    end;
+await({error, _}) ->
+    none.
 
 ?DOC("A span begins; Metadata joins that of its stop or exception too.").
 -spec start(span(), metadata(), emitter()) -> ok.

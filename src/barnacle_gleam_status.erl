@@ -94,4 +94,4 @@ given(Key, Map, Convert) ->
     end.
 
 text(Why) when is_atom(Why) -> atom_to_binary(Why);
-text(Why) -> unicode:characters_to_binary(io_lib:format("~0tp", [Why])).
+text(Why) -> unicode:characters_to_binary(barnacle_words:term(Why)).

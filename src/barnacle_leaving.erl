@@ -15,8 +15,9 @@ The owner is a server that traps exits; it hands in what rounds bring, what peer
 messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info/2 knows its own.
 """).
 
--export([new/2, rests/1, mode/1, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
--export([round_begins/1, round_ended/3, go/2, is_going/1, linked_again/1, callers/1, info/2]).
+-export([new/2, rests/1, mode/1, back/1, keep/2, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
+-export([round_begins/1, round_ended/3, go/1, go/2, is_going/1, linked_again/1]).
+-export([callers/1, caller_gone/2, info/2]).
 
 -export_type([leaving/0]).
 
@@ -31,7 +32,7 @@ messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info
     askers = [] :: [pid()],
     farewell = none :: none | barnacle_farewell:farewell(),
     relinked = barnacle_relinked:new() :: barnacle_relinked:relinked(),
-    callers = [] :: [gen_server:from()]
+    callers = barnacle_callers:new() :: barnacle_callers:callers()
 }).
 
 -opaque leaving() :: #leaving{}.
@@ -54,6 +55,19 @@ mode(Leaving) ->
         true -> resting;
         false -> running
     end.
+
+?DOC("The mode to begin with: one that crashed while it was paused, or had left, is so still.").
+-spec back(leaving()) -> barnacle_status:mode().
+back(#leaving{barnacle = Barnacle} = Leaving) ->
+    case barnacle_registry:back(Barnacle) of
+        running -> mode(Leaving);
+        Mode -> Mode
+    end.
+
+?DOC("A mode that the barnacle is to have also as another process.").
+-spec keep(running | paused | left, leaving()) -> ok.
+keep(Mode, #leaving{barnacle = Barnacle}) ->
+    barnacle_registry:keep(Barnacle, Mode).
 
 ?DOC("A node that was asked stays.").
 -spec stays(node(), barnacle_farewell:stay(), leaving()) -> leaving().
@@ -147,23 +161,38 @@ stay(Why, #leaving{askers = Askers, later = Later} = Leaving) ->
     lists:foreach(fun(Asker) -> barnacle_farewell:stay(Asker, Why) end, Askers ++ Later),
     Leaving#leaving{askers = [], later = []}.
 
+?DOC("Leaves all visible nodes unasked; where the VM has no room for that, later or not at all.").
+-spec go(leaving()) -> leaving().
+go(Leaving) ->
+    case go([], Leaving) of
+        {ok, Leaving1} -> Leaving1;
+        {error, _} -> Leaving
+    end.
+
 ?DOC("Leaves all visible nodes. The callers are answered {ok, Left} when that is done.").
--spec go([gen_server:from()], leaving()) -> leaving().
+-spec go([gen_server:from()], leaving()) -> {ok, leaving()} | {error, barnacle_spawn:refused()}.
 go(Callers, #leaving{farewell = none, who = Who, relinked = Before} = Leaving) ->
     case {barnacle_links:visible(), Callers} of
         {[], []} ->
-            Leaving;
+            {ok, Leaving};
         {Visible, _} ->
-            ok = barnacle_log:leaving(Who, Visible),
-            Left = #{nodes => Visible, asked => Callers =/= []},
-            Leaving#leaving{
-                farewell = barnacle_farewell:leave(Visible),
-                relinked = barnacle_relinked:left(Left, now_ms(), Before),
-                callers = Callers
-            }
+            case barnacle_farewell:leave(Visible) of
+                {ok, Farewell} ->
+                    ok = barnacle_log:leaving(Who, Visible),
+                    Left = #{nodes => Visible, asked => Callers =/= []},
+                    {ok, Leaving#leaving{
+                        farewell = Farewell,
+                        relinked = barnacle_relinked:left(Left, now_ms(), Before),
+                        callers = joined(Callers, barnacle_callers:new())
+                    }};
+                {error, _} = Error ->
+                    Error
+            end
     end;
 go(Callers, #leaving{callers = Others} = Leaving) ->
-    Leaving#leaving{callers = Callers ++ Others}.
+    {ok, Leaving#leaving{callers = joined(Callers, Others)}}.
+
+joined(Callers, Others) -> lists:foldl(fun barnacle_callers:add/2, Others, Callers).
 
 ?DOC("Whether it is about to leave.").
 -spec is_going(leaving()) -> boolean().
@@ -184,7 +213,12 @@ linked_again(Leaving) ->
 ?DOC("How many callers wait for that.").
 -spec callers(leaving()) -> non_neg_integer().
 callers(#leaving{callers = Callers}) ->
-    length(Callers).
+    barnacle_callers:count(Callers).
+
+?DOC("Who is monitored so, if it is one of those, waits no more.").
+-spec caller_gone(reference(), leaving()) -> leaving().
+caller_gone(Monitor, #leaving{callers = Callers} = Leaving) ->
+    Leaving#leaving{callers = barnacle_callers:gone(Monitor, Callers)}.
 
 ?DOC("Takes a message of its own: {ok, Leaving}. Others are ignored.").
 -spec info(term(), leaving()) -> {ok, leaving()} | ignored.
@@ -196,8 +230,8 @@ info(_, #leaving{}) ->
     ignored.
 
 gone(Left, #leaving{callers = Callers} = Leaving) ->
-    lists:foreach(fun(From) -> gen_server:reply(From, {ok, Left}) end, Callers),
-    Leaving#leaving{farewell = none, callers = []}.
+    ok = barnacle_callers:answer({ok, Left}, Callers),
+    Leaving#leaving{farewell = none, callers = barnacle_callers:new()}.
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [names/1, count/2, time/1, reason/1, reasons/1]).
+-import(barnacle_words, [names/1, count/2, time/1, reason/1, reasons/1, term/1]).
 
 ?MODULEDOC("The reports of barnacle_log in words.").
 
@@ -34,7 +34,7 @@ text(port_program, #{detail := {died, How, Deaths, PauseMs}}) ->
         time(PauseMs), " (", count(Deaths, "death"), " in quick succession)"
     ];
 text(port_program, #{detail := {complains, Reply}}) ->
-    io_lib:format("the port program complains: ~0tp", [Reply]);
+    ["the port program complains: ", term(Reply)];
 text(over, #{trouble := Kind, rounds := Rounds, since_ms := SinceMs}) ->
     [over(Kind), " (after ", time(SinceMs), ", ", count(Rounds, "round"), $)];
 text(Kind, #{detail := Detail, rounds := Rounds, since_ms := SinceMs}) ->

@@ -4,6 +4,7 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_settings, [text/2]).
+-import(barnacle_words, [term/1, cut/2, reason/1]).
 
 ?MODULEDOC("The options of a barnacle: the table of them, and their check.").
 
@@ -12,8 +13,8 @@
 -export_type([options/0, checked/0, listener/0]).
 
 ?DOC("""
-Who hears of refreshes, pause and shutdown. A process receives {barnacle, ServerPid, Event}; a
-module's notify(Arg, Event) is called in the server and must not wait. Event is {refresh, Result},
+Who hears of refreshes, pause, calls of shutdown. A process receives {barnacle, ServerPid, Event};
+a module's notify(Arg, Event) is called in the server and must not wait. Event is {refresh, Result},
 pause or shutdown.
 """).
 -type listener() :: pid() | atom() | {module(), Arg :: term()}.
@@ -65,6 +66,7 @@ pause or shutdown.
 }.
 
 -define(DAY_MS, 86400000).
+-define(ERROR_CHARS, 20000).
 
 ?DOC("""
 Checks options, and what the environment of the application says for the whole VM. bad_options
@@ -72,7 +74,8 @@ carries every problem at once.
 """).
 -spec new(term()) -> {ok, checked()} | {error, {bad_options, [barnacle_settings:problem()]}}.
 new(Options) ->
-    case {barnacle_settings:check(table(), Options), barnacle_environment:problems()} of
+    Checks = barnacle_settings:check(table(), Options, [{retry_min, retry_max}]),
+    case {Checks, barnacle_environment:problems()} of
         {{ok, Checked}, []} -> {ok, with_disconnect(Checked)};
         {{ok, _}, Problems} -> {error, {bad_options, Problems}};
         {{error, Problems}, More} -> {error, {bad_options, Problems ++ More}}
@@ -121,7 +124,7 @@ table() ->
         {max_nodes, {integer, names, 1, 1000000}, {default, 10000},
             <<"how many names an answer may bring, after the filter; a longer one is refused">>},
         {retry_min, {integer, ms, 1, ?DAY_MS}, {default, 1000},
-            <<"how long a node whose dial failed is left alone, at first">>},
+            <<"how long a node whose dial failed is left alone, at first; at most `retry_max`">>},
         {retry_max, {integer, ms, 1, ?DAY_MS}, {default, 30000},
             <<"and at most; twice as long after each failure">>},
         {strategy_timeout, {integer, ms, 1, ?DAY_MS}, {default, 30000},
@@ -132,18 +135,30 @@ table() ->
             <<"the lowest level that is logged, or none">>}
     ].
 
-?DOC("Why a barnacle did not start, and what to do, as a text for people.").
+?DOC("""
+Why a barnacle did not start, and what to do, as a text for people. Of what no barnacle gives, the
+term; of what is very long, the begin.
+""").
 -spec format_error(term()) -> binary().
-format_error({bad_options, Problems}) ->
-    <<"bad options:\n", (barnacle_settings:format(Problems))/binary>>;
-format_error({already_started, Pid}) ->
+format_error(Reason) ->
+    try
+        <<_, _/binary>> = unicode:characters_to_binary(cut(words(Reason), ?ERROR_CHARS))
+    catch
+        error:_ -> unicode:characters_to_binary(term(Reason))
+    end.
+
+words({bad_options, [_ | _] = Problems}) ->
+    ["bad options:\n", barnacle_settings:format(Problems)];
+words({already_started, Pid}) ->
     text("the name is taken by ~p (~0tp); stop that process or choose another name", [
         Pid, registered_name(Pid)
     ]);
-format_error({native_library, Text}) ->
-    unicode:characters_to_binary(Text);
-format_error(Reason) ->
-    text("~0tp", [Reason]).
+words({native_library, Text}) ->
+    Text;
+words({too_many_processes, _} = Reason) ->
+    [reason(Reason), "; raise their limit, erl +P"];
+words(Reason) ->
+    term(Reason).
 
 %% A strategy that lists what it manages is told exactly what to let go; links of distributed
 %% Erlang may have been made by anybody, so there only a node itself can say that it leaves.

@@ -39,8 +39,9 @@ new(Settings, Gate) ->
 ?DOC("A wanted node is linked: a reason to try the others sooner. wait/1 makes it so.").
 -spec node_up(node(), redial()) -> redial().
 node_up(Node, #redial{retries = Retries, settings = Settings} = Redial) ->
-    Up = barnacle_retry:up(Node, Retries),
-    Redial#redial{retries = barnacle_retry:reset(now_ms(), Settings, Up)}.
+    NowMs = now_ms(),
+    Up = barnacle_retry:up(Node, NowMs, Retries),
+    Redial#redial{retries = barnacle_retry:reset(NowMs, Settings, Up)}.
 
 ?DOC("The link to a wanted node was lost. wait/1 makes it be dialled again.").
 -spec node_down(node(), Reason :: term(), redial()) -> redial().
@@ -116,10 +117,11 @@ dial(#redial{retries = Retries} = Redial) ->
         Nodes ->
             Owner = self(),
             Ref = make_ref(),
-            Pid = spawn_link(fun() ->
-                Owner ! {barnacle_redial, Ref, connect(Nodes, Owner, Redial)}
-            end),
-            Redial#redial{worker = #worker{pid = Pid, ref = Ref, nodes = Nodes}}
+            Dial = fun() -> Owner ! {barnacle_redial, Ref, connect(Nodes, Owner, Redial)} end,
+            case barnacle_spawn:start(Dial, [link]) of
+                {ok, Pid} -> Redial#redial{worker = #worker{pid = Pid, ref = Ref, nodes = Nodes}};
+                {error, Reason} -> ended(Nodes, [{Node, Reason} || Node <- Nodes], Redial)
+            end
     end.
 
 connect(Nodes, Owner, #redial{settings = Settings, gate = Gate}) ->

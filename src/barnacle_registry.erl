@@ -10,14 +10,15 @@ where barnacles of other nodes find them.
 One process owns a table of who wants which names; the row of a process goes when it ends. Where it
 dies of anything but a shutdown, its row stays until the next barnacle says for the first time what
 it wants, a minute at most: that is the same one, started again by its supervisor, and until its
-first answer nobody else would know. The process runs below the application's supervisor, or is
+first answer nobody else would know. For that time it is also remembered that it was paused, or had
+left. The process runs below the application's supervisor, or is
 started by its first user where barnacle is used without its application.
 """).
 
 -behaviour(gen_server).
 
 -export([start_link/0, ensure/0, want/2, wanted_by_others/1, has_left/1]).
--export([rest/2, rests/1]).
+-export([rest/2, rests/1, keep/2, back/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(TABLE, ?MODULE).
@@ -25,6 +26,8 @@ started by its first user where barnacle is used without its application.
 -define(LEFT, barnacle_left).
 %% Which barnacles here rest.
 -define(RESTS, barnacle_rests).
+%% Which barnacles here are paused or have left, and their processes.
+-define(MODES, barnacle_modes).
 %% Longer than a round that began before may take to dial it.
 -define(LEFT_MS, 10000).
 
@@ -112,6 +115,25 @@ rests(Barnacle) ->
     ok = ensure(),
     ets:member(?RESTS, Barnacle).
 
+?DOC("""
+The calling process is paused, has left, or is running again; that is remembered as rest/2 does.
+Where it dies of anything but a shutdown, for 60 s more, or without an end if it had not said yet
+what it wants. Nobody is waited for.
+""").
+-spec keep(Barnacle :: term(), running | paused | left) -> ok.
+keep(Barnacle, Mode) ->
+    ok = ensure(),
+    gen_server:cast(?MODULE, {keep, Barnacle, self(), Mode}).
+
+?DOC("""
+What is remembered of this barnacle, if its process has died of anything but a shutdown: the calling
+process takes its place, and wants what that wanted.
+""").
+-spec back(Barnacle :: term()) -> running | paused | left.
+back(Barnacle) ->
+    ok = ensure(),
+    gen_server:call(?MODULE, {back, Barnacle, self()}).
+
 -spec init([]) -> {ok, monitors()}.
 init([]) ->
     ok = barnacle_names:make_counter(),
@@ -120,14 +142,26 @@ init([]) ->
     ]),
     ?LEFT = ets:new(?LEFT, [named_table, protected, {read_concurrency, true}]),
     ?RESTS = ets:new(?RESTS, [named_table, protected]),
+    ?MODES = ets:new(?MODES, [named_table, protected]),
     {ok, #{}}.
 
 -spec handle_call(
-    {want, pid(), non_neg_integer(), wanted()} | {rest, term(), boolean()},
+    {want, pid(), non_neg_integer(), wanted()} | {rest, term(), boolean()} | {back, term(), pid()},
     gen_server:from(),
     monitors()
 ) ->
-    {reply, ok, monitors()}.
+    {reply, ok | running | paused | left, monitors()}.
+handle_call({back, Barnacle, Owner}, _From, Monitors) ->
+    case ets:lookup(?MODES, Barnacle) of
+        [{_, Mode, Before}] ->
+            case is_process_alive(Before) of
+                %% Another one with the same options.
+                true -> {reply, running, Monitors};
+                false -> {reply, Mode, takes_over(Owner, {Barnacle, Mode, Before}, Monitors)}
+            end;
+        [] ->
+            {reply, running, Monitors}
+    end;
 handle_call({rest, Barnacle, Rests}, _From, Monitors) ->
     true =
         case Rests of
@@ -141,6 +175,12 @@ handle_call({want, Owner, Hash, Names}, _From, Monitors) ->
     {reply, ok, monitored(Owner, Monitors)}.
 
 -spec handle_cast(term(), monitors()) -> {noreply, monitors()}.
+handle_cast({keep, Barnacle, Owner, running}, Monitors) ->
+    true = ets:match_delete(?MODES, {Barnacle, '_', Owner}),
+    {noreply, Monitors};
+handle_cast({keep, Barnacle, Owner, Mode}, Monitors) ->
+    true = ets:insert(?MODES, {Barnacle, Mode, Owner}),
+    {noreply, Monitors};
 handle_cast(_, Monitors) ->
     {noreply, Monitors}.
 
@@ -164,9 +204,21 @@ handle_info({'DOWN', _, process, Owner, Reason}, Monitors) ->
     {noreply, maps:remove(Owner, Monitors)};
 handle_info({forget, Owner}, Monitors) ->
     true = ets:delete(?TABLE, Owner),
+    true = ets:match_delete(?MODES, {'_', '_', Owner}),
     {noreply, Monitors};
 handle_info(_, Monitors) ->
     {noreply, Monitors}.
+
+%% Who has no row in the first table is not monitored: it had not said yet what it wants.
+takes_over(Owner, {Barnacle, Mode, Before}, Monitors) ->
+    true = ets:insert(?MODES, {Barnacle, Mode, Owner}),
+    case ets:take(?TABLE, Before) of
+        [Row] ->
+            true = ets:insert(?TABLE, Row#row{owner = Owner}),
+            monitored(Owner, Monitors);
+        [] ->
+            Monitors
+    end.
 
 %% Who is alive and has a row is monitored, so more rows than monitors are rows of the dead.
 forget_dead(New, Monitors) when not is_map_key(New, Monitors) ->

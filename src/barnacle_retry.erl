@@ -9,29 +9,39 @@ the clock comes from outside.
 
 After a failed dial a node is left alone for retry_min, then for twice as long each time up to
 retry_max; the jitter makes that between half and the whole of it. A link that was lost is dialled
-soon, once, unless it was lost shortly before as well: that counts as one more failure.
+soon, once; if it had not lasted for retry_max, that counts as one more failure.
 """).
 
--export([new/0, dialled/4, down/4, up/2, reset/3, keep/3, forget/2]).
+-export([new/0, dialled/4, down/4, up/3, reset/3, keep/3, forget/2]).
 -export([due/2, failing/1, next/1, find/2]).
 
 -export_type([retries/0, settings/0, retry/0]).
 
 -type settings() :: #{retry_min := pos_integer(), retry_max := pos_integer(), _ => _}.
 
-%% next_ms: when it is dialled again, or up while it is linked.
+%% since_ms, attempts: of the dials that failed since it was linked last. failures: those that it
+%% backs off for, links that did not last among them. next_ms: when it is dialled again, or since
+%% when it is linked.
 -record(retry, {
     since_ms :: integer(),
     attempts :: non_neg_integer(),
+    failures :: non_neg_integer(),
     reason :: term(),
-    next_ms :: integer() | up
+    next_ms :: integer() | {up, integer()}
 }).
 
 -opaque retries() :: #{node() => #retry{}}.
 
-?DOC("What is known of a node: failing since, dials so far, why the last failed, the next dial.").
+?DOC("""
+What is known of a node: not linked since, dials that failed since then, failures that it backs off
+for, why the last dial failed or the link was lost, and when the next is due; up while it is linked.
+""").
 -type retry() :: #{
-    since := integer(), attempts := non_neg_integer(), reason := term(), next := integer() | up
+    since := integer(),
+    attempts := non_neg_integer(),
+    failures := non_neg_integer(),
+    reason := term(),
+    next := integer() | up
 }.
 
 ?DOC("Nobody failed.").
@@ -47,7 +57,8 @@ as a failure; it is only put off.
 -spec dialled([node()], [{node(), Reason :: term()}], {integer(), settings()}, retries()) ->
     retries().
 dialled(Nodes, Failures, {NowMs, Settings}, Retries) ->
-    Linked = lists:foldl(fun up/2, Retries, Nodes -- [Node || {Node, _} <- Failures]),
+    Up = fun(Node, Acc) -> up(Node, NowMs, Acc) end,
+    Linked = lists:foldl(Up, Retries, Nodes -- [Node || {Node, _} <- Failures]),
     lists:foldl(
         fun({Node, Reason}, Acc) -> failed(Node, Reason, {NowMs, Settings}, Acc) end,
         Linked,
@@ -56,27 +67,24 @@ dialled(Nodes, Failures, {NowMs, Settings}, Retries) ->
 
 ?DOC("The link to a node was lost at NowMs: it is dialled again soon, once.").
 -spec down({node(), Reason :: term()}, integer(), settings(), retries()) -> retries().
-down({Node, Reason}, NowMs, #{retry_min := MinMs, retry_max := MaxMs} = Settings, Retries) ->
-    case Retries of
-        #{Node := #retry{since_ms = SinceMs}} when NowMs - SinceMs < MaxMs ->
-            Retries#{Node => fail(Retries, Node, Reason, NowMs, Settings)};
-        _ ->
-            Retries#{
-                Node => #retry{
-                    since_ms = NowMs,
-                    attempts = 0,
-                    reason = Reason,
-                    next_ms = NowMs + jittered(MinMs) div 2
-                }
-            }
-    end.
+down({Node, Reason}, NowMs, #{retry_min := MinMs} = Settings, Retries) ->
+    Retry =
+        case before(Node, NowMs, Settings, Retries) of
+            none ->
+                (fresh(Reason, NowMs))#retry{next_ms = NowMs + jittered(MinMs) div 2};
+            Before ->
+                backed_off(Before#retry{reason = Reason}, NowMs, Settings)
+        end,
+    Retries#{Node => Retry}.
 
-?DOC("A node is linked. What was known of it is kept a while, so that a flapping link is seen.").
--spec up(node(), retries()) -> retries().
-up(Node, Retries) ->
+?DOC("A node is linked. What it backed off for is kept a while, so that a flapping link is seen.").
+-spec up(node(), integer(), retries()) -> retries().
+up(Node, NowMs, Retries) ->
     case Retries of
-        #{Node := Retry} -> Retries#{Node := Retry#retry{next_ms = up}};
-        _ -> Retries
+        #{Node := #retry{next_ms = NextMs} = Retry} when is_integer(NextMs) ->
+            Retries#{Node := Retry#retry{next_ms = {up, NowMs}}};
+        _ ->
+            Retries
     end.
 
 ?DOC("""
@@ -87,11 +95,11 @@ backs off anew from there.
 reset(NowMs, #{retry_min := MinMs}, Retries) ->
     maps:map(
         fun
-            (_, #retry{next_ms = NextMs, attempts = Attempts} = Retry) when
-                is_integer(NextMs), Attempts > 1
+            (_, #retry{next_ms = NextMs, failures = Failures} = Retry) when
+                is_integer(NextMs), Failures > 1
             ->
                 SoonMs = min(NextMs, NowMs + jittered(MinMs)),
-                Retry#retry{attempts = 1, next_ms = SoonMs};
+                Retry#retry{failures = 1, next_ms = SoonMs};
             (_, Retry) ->
                 Retry
         end,
@@ -103,7 +111,7 @@ reset(NowMs, #{retry_min := MinMs}, Retries) ->
 keep(Is, {NowMs, #{retry_max := MaxMs}}, Retries) ->
     maps:filter(
         fun
-            (_, #retry{next_ms = up, since_ms = SinceMs}) when NowMs - SinceMs >= MaxMs -> false;
+            (_, #retry{next_ms = {up, SinceMs}}) when NowMs - SinceMs >= MaxMs -> false;
             (Node, _) -> Is(Node)
         end,
         Retries
@@ -142,8 +150,13 @@ next(Retries) ->
 -spec find(node(), retries()) -> retry() | none.
 find(Node, Retries) ->
     case Retries of
-        #{Node := #retry{since_ms = S, attempts = A, reason = R, next_ms = N}} ->
-            #{since => S, attempts => A, reason => R, next => N};
+        #{Node := #retry{since_ms = S, attempts = A, failures = F, reason = R, next_ms = N}} ->
+            Next =
+                case N of
+                    {up, _} -> up;
+                    _ -> N
+                end,
+            #{since => S, attempts => A, failures => F, reason => R, next => Next};
         _ ->
             none
     end.
@@ -156,22 +169,31 @@ failed(Node, Reason, {NowMs, #{retry_min := MinMs}}, Retries) when
         _ -> Retries
     end;
 failed(Node, Reason, {NowMs, Settings}, Retries) ->
-    Retries#{Node => fail(Retries, Node, Reason, NowMs, Settings)}.
-
-fail(Retries, Node, Reason, NowMs, #{retry_min := MinMs, retry_max := MaxMs}) ->
-    {SinceMs, Attempts} =
-        case Retries of
-            #{Node := #retry{since_ms = Since, attempts = Before}} -> {Since, Before + 1};
-            _ -> {NowMs, 1}
+    Before =
+        case before(Node, NowMs, Settings, Retries) of
+            none -> fresh(Reason, NowMs);
+            Known -> Known
         end,
+    Failed = Before#retry{attempts = Before#retry.attempts + 1, reason = Reason},
+    Retries#{Node => backed_off(Failed, NowMs, Settings)}.
+
+fresh(Reason, NowMs) ->
+    #retry{since_ms = NowMs, attempts = 0, failures = 0, reason = Reason, next_ms = NowMs}.
+
+%% What is to be counted on from: none after a link that lasted. Whatever was before a link is over,
+%% but for what it backs off for.
+before(Node, NowMs, #{retry_max := MaxMs}, Retries) ->
+    case Retries of
+        #{Node := #retry{next_ms = {up, UpMs}}} when NowMs - UpMs >= MaxMs -> none;
+        #{Node := #retry{next_ms = {up, _}} = Retry} -> Retry#retry{since_ms = NowMs, attempts = 0};
+        #{Node := Retry} -> Retry;
+        _ -> none
+    end.
+
+backed_off(#retry{failures = Before} = Retry, NowMs, #{retry_min := MinMs, retry_max := MaxMs}) ->
     %% Past twenty doublings every wait is the longest one.
-    WaitMs = min(MaxMs, MinMs bsl min(Attempts - 1, 20)),
-    #retry{
-        since_ms = SinceMs,
-        attempts = Attempts,
-        reason = Reason,
-        next_ms = NowMs + jittered(WaitMs)
-    }.
+    WaitMs = min(MaxMs, MinMs bsl min(Before, 20)),
+    Retry#retry{failures = Before + 1, next_ms = NowMs + jittered(WaitMs)}.
 
 %% From half of it to the whole.
 jittered(Ms) ->

@@ -51,14 +51,17 @@ function of the strategy overstays, then or else one of {done, Outcome} or
 -define(HEAP_WORDS, 2586).
 
 ?DOC("Starts a worker, linked to the caller, who is its owner.").
--spec start(work()) -> worker().
+-spec start(work()) -> {ok, worker()} | {error, barnacle_spawn:refused()}.
 start(Work) ->
     Owner = self(),
     Ref = make_ref(),
-    {Pid, Monitor} = spawn_opt(fun() -> worker(Owner, Ref, Work) end, [
+    Started = barnacle_spawn:start(fun() -> worker(Owner, Ref, Work) end, [
         link, monitor, {min_heap_size, ?HEAP_WORDS}
     ]),
-    #{pid => Pid, monitor => Monitor, ref => Ref}.
+    case Started of
+        {ok, {Pid, Monitor}} -> {ok, #{pid => Pid, monitor => Monitor, ref => Ref}};
+        {error, _} = Error -> Error
+    end.
 
 ?DOC("Ends a worker wherever it is; no message of it arrives afterwards.").
 -spec cancel(worker()) -> ok.

@@ -10,7 +10,7 @@
 ?DOC("""
 A round from begin to end for the calling process, which it ends with, and which it cannot take with
 it. Exits with the reason that a function of the strategy crashed with, or
-{strategy_timeout, Function}.
+{strategy_timeout, Function}, or with {too_many_processes, Max} in a VM without room for it.
 """).
 -spec run(barnacle_round:work()) -> barnacle_plan:result().
 %% The owner hands over the result as its exit reason.
@@ -18,7 +18,13 @@ it. Exits with the reason that a function of the strategy crashed with, or
 run(Work) ->
     Caller = self(),
     %% A shutdown, so that the registry forgets at once what it wanted.
-    {_Owner, Monitor} = spawn_monitor(fun() -> exit({shutdown, {once, own(Caller, Work)}}) end),
+    Own = fun() -> exit({shutdown, {once, own(Caller, Work)}}) end,
+    case barnacle_spawn:start(Own, [monitor]) of
+        {ok, {_Owner, Monitor}} -> result(Monitor);
+        {error, Reason} -> exit(Reason)
+    end.
+
+result(Monitor) ->
     receive
         {'DOWN', Monitor, process, _, {shutdown, {once, {result, Result}}}} -> Result;
         {'DOWN', Monitor, process, _, {shutdown, {once, {crashed, Reason}}}} -> exit(Reason);
@@ -29,10 +35,14 @@ run(Work) ->
 own(Caller, Work) ->
     process_flag(trap_exit, true),
     CallerMonitor = monitor(process, Caller),
-    Worker = barnacle_round:start(Work),
-    Outcome = await(Worker, CallerMonitor),
-    ok = barnacle_round:cancel(Worker),
-    Outcome.
+    case barnacle_round:start(Work) of
+        {ok, Worker} ->
+            Outcome = await(Worker, CallerMonitor),
+            ok = barnacle_round:cancel(Worker),
+            Outcome;
+        {error, Reason} ->
+            {crashed, Reason}
+    end.
 
 await(#{ref := Ref, monitor := Monitor}, CallerMonitor) ->
     receive

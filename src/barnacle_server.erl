@@ -12,15 +12,6 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
 
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2, format_status/1]).
 
--record(round, {
-    %% none until its discovery may begin.
-    worker = none :: none | barnacle_round:worker(),
-    callers :: [gen_server:from()],
-    %% Nodes that said during it that they leave, or that were linked; the newest first. The round
-    %% has a plan of its own.
-    heard = [] :: [{left | back, node()}]
-}).
-
 -record(state, {
     options :: barnacle_options:checked(),
     strategy :: barnacle_strategy:t(),
@@ -28,8 +19,7 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
     gate :: barnacle_gate:gate(),
     born_ms :: integer(),
     timer = none :: none | reference(),
-    round = none :: none | #round{},
-    followers = [] :: [gen_server:from()],
+    round = barnacle_current:new() :: barnacle_current:current(),
     waiting = barnacle_waiting:new() :: barnacle_waiting:waiting(),
     mode = running :: barnacle_status:mode(),
     leaving :: barnacle_leaving:leaving(),
@@ -52,7 +42,7 @@ init(#{strategy := Strategy} = Options) ->
     Log = barnacle_log:new(Name, Level, Visible),
     Leaving = barnacle_leaving:new({Name, Level}, Options),
     State = #state{
-        mode = barnacle_leaving:mode(Leaving),
+        mode = barnacle_leaving:back(Leaving),
         options = Options,
         strategy = Strategy,
         plan = barnacle_plan:new(),
@@ -64,15 +54,21 @@ init(#{strategy := Strategy} = Options) ->
         log = barnacle_log:hints([not_alive || not is_alive()], Log),
         history = barnacle_history:new(rounds, now_ms())
     },
-    {ok, start_round([], watch(State))}.
+    {ok, first_round(watch(State))}.
 
-watch(State) ->
-    case links_are_ours(State) of
+first_round(#state{mode = Mode, gate = Gate} = State) when Mode =:= paused; Mode =:= left ->
+    ok = barnacle_gate:close(Gate),
+    State;
+first_round(State) ->
+    start_round(State).
+
+watch(#state{strategy = Strategy} = State) ->
+    case barnacle_strategy:makes_links(Strategy) of
         true ->
-            ok = barnacle_links:watch(),
-            State#state{history = barnacle_history:new(barnacle_links:connected(), now_ms())};
+            State;
         false ->
-            State
+            ok = barnacle_links:watch(),
+            State#state{history = barnacle_history:new(barnacle_links:connected(), now_ms())}
     end.
 
 -spec handle_call(term(), gen_server:from(), #state{}) ->
@@ -80,6 +76,7 @@ watch(State) ->
 handle_call(refresh, From, State) ->
     admit(State, fun(#state{gate = Gate, leaving = Leaving} = Now) ->
         ok = barnacle_gate:open(Gate),
+        ok = forget_mode(Now),
         join_round(From, Now#state{mode = barnacle_leaving:mode(Leaving)})
     end);
 handle_call(pause, _From, State) ->
@@ -90,7 +87,14 @@ handle_call(leave, From, State) ->
     admit(State, fun(#state{gate = Gate} = Now) ->
         ok = barnacle_gate:close(Gate),
         #state{leaving = Leaving} = Left = stop(left, Now),
-        Left#state{leaving = barnacle_leaving:go([From], Leaving)}
+        case barnacle_leaving:go([From], Leaving) of
+            {ok, Going} ->
+                Left#state{leaving = Going};
+            {error, Reason} ->
+                gen_server:reply(From, {refused, Reason}),
+                ok = barnacle_leaving:keep(paused, Leaving),
+                Left#state{mode = paused}
+        end
     end);
 handle_call(shutdown, From, State) ->
     State1 = cancel_round(rest(stop_timer(State))),
@@ -119,16 +123,12 @@ handle_cast(_, State) ->
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}}.
 handle_info({timeout, Timer, poll}, #state{timer = Timer} = State) ->
-    {noreply, start_round([], State#state{timer = none})};
-handle_info({barnacle_round, Ref, Event}, #state{round = #round{worker = #{ref := Ref}}} = State) ->
-    {noreply, round_event(Event, State)};
-handle_info(begin_round, #state{round = #round{worker = none} = Round} = State) ->
-    {noreply, begin_round(Round, State)};
-handle_info(
-    {'DOWN', Monitor, process, _, Reason},
-    #state{round = #round{worker = #{monitor := Monitor}}} = State
-) ->
-    {noreply, crashed(Reason, [], State)};
+    {noreply, start_round(State#state{timer = none})};
+handle_info(begin_round, #state{round = Round} = State) ->
+    case barnacle_current:may_begin(Round) of
+        true -> {noreply, begin_round(State)};
+        false -> {noreply, State}
+    end;
 handle_info({nodeup, Node, _Info}, State) ->
     History = barnacle_history:up(Node, now_ms(), State#state.history),
     {noreply, answer_waiting(leave_again(node_up(Node, State#state{history = History})))};
@@ -138,62 +138,73 @@ handle_info({nodedown, Node, Info}, State) ->
     History = barnacle_history:down(Node, State#state.history),
     Reason = proplists:get_value(nodedown_reason, Info),
     {noreply, node_down(Node, Reason, State#state{history = History})};
-handle_info({timeout, Limit, waiting}, #state{waiting = Waiting} = State) ->
-    {noreply, State#state{waiting = barnacle_waiting:expired(Limit, Waiting)}};
-handle_info(Info, #state{redial = Redial, leaving = Leaving} = State) ->
+handle_info({timeout, _, {waiting, Waiter}}, #state{waiting = Waiting} = State) ->
+    {noreply, State#state{waiting = barnacle_waiting:expired(Waiter, Waiting)}};
+handle_info(Info, #state{round = Round} = State) ->
+    case barnacle_current:info(Info, Round) of
+        {done, Outcome} -> {noreply, done(Outcome, State)};
+        {overdue, Function} -> {noreply, crashed({strategy_timeout, Function}, [], State)};
+        {crashed, Reason, Stacktrace} -> {noreply, crashed(Reason, Stacktrace, State)};
+        ignored -> {noreply, heard_else(Info, State)}
+    end.
+
+heard_else({'DOWN', Monitor, process, _, _}, State) ->
+    caller_gone(Monitor, State);
+heard_else(Info, #state{redial = Redial, leaving = Leaving} = State) ->
     case {barnacle_redial:info(Info, Redial), barnacle_leaving:info(Info, Leaving)} of
-        {{ok, Redial1}, _} -> {noreply, State#state{redial = Redial1}};
-        {_, {ok, Leaving1}} -> {noreply, leave_again(State#state{leaving = Leaving1})};
-        {ignored, ignored} -> {noreply, State}
+        {{ok, Redial1}, _} -> State#state{redial = Redial1};
+        {_, {ok, Leaving1}} -> leave_again(State#state{leaving = Leaving1});
+        {ignored, ignored} -> State
     end.
 
 -spec terminate(term(), #state{}) -> term().
-terminate(_Reason, State) ->
+terminate(Reason, State) ->
+    _ = (Reason =:= normal orelse Reason =:= shutdown) andalso forget_mode(State),
     cancel_round(State).
 
 %% For sys:get_status/1, observer and crash reports: what barnacle_cluster:status/1 gives.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(#{state := State} = Status) -> Status#{state => barnacle_status:map(facts(State))}.
 
-%% Whoever waits costs memory, and a reply. Those who are gone are in nobody's way.
-admit(#state{options = #{max_callers := Max}} = Before, Wait) ->
-    State =
-        case callers(Before) < Max of
-            true -> Before;
-            false -> answer_waiting(Before)
-        end,
-    case callers(State) < Max of
+%% Whoever waits costs memory, and a reply. Those who have died do not count: each is monitored.
+admit(#state{options = #{max_callers := Max}, round = Round, waiting = Waiting} = State, Wait) ->
+    Callers =
+        barnacle_current:callers(Round) + barnacle_waiting:count(Waiting) +
+            barnacle_leaving:callers(State#state.leaving),
+    case Callers < Max of
         true -> {noreply, Wait(State)};
         false -> {reply, {refused, {too_many_callers, Max}}, State}
     end.
 
-callers(#state{round = Round, followers = Followers, waiting = Waiting, leaving = Leaving}) ->
-    InRound = lists:sum([length(Callers) || #round{callers = Callers} <- [Round]]),
-    InRound + length(Followers) + barnacle_waiting:count(Waiting) +
-        barnacle_leaving:callers(Leaving).
-
-%% A refresh shares a round whose discovery has not begun; all later ones share the one after it.
-join_round(From, #state{round = none} = State) ->
-    start_round([From], stop_timer(State));
-join_round(From, #state{round = #round{worker = none, callers = Callers} = Round} = State) ->
-    State#state{round = Round#round{callers = [From | Callers]}};
-join_round(From, #state{followers = Followers} = State) ->
-    State#state{followers = [From | Followers]}.
-
-%% Its discovery begins when all messages that are there now have been read.
-start_round(Callers, #state{round = none, leaving = Leaving} = State) ->
-    self() ! begin_round,
+caller_gone(Monitor, #state{round = Round, waiting = Waiting, leaving = Leaving} = State) ->
     State#state{
-        round = #round{callers = Callers}, leaving = barnacle_leaving:round_begins(Leaving)
+        round = barnacle_current:caller_gone(Monitor, Round),
+        waiting = barnacle_waiting:gone(Monitor, Waiting),
+        leaving = barnacle_leaving:caller_gone(Monitor, Leaving)
     }.
 
-begin_round(#round{callers = Callers} = Round, State0) ->
-    {Trigger, State} =
-        case Callers of
-            [] -> {poll, State0};
-            _ -> {refresh, rest(State0)}
+join_round(From, #state{round = Before} = State) ->
+    case barnacle_current:join(From, Before) of
+        {new, Round} -> asked(stop_timer(State#state{round = Round}));
+        {joined, Round} -> State#state{round = Round}
+    end.
+
+start_round(#state{round = Round} = State) ->
+    asked(State#state{round = barnacle_current:ask(Round)}).
+
+%% Its discovery begins when all messages that are there now have been read.
+asked(#state{leaving = Leaving} = State) ->
+    self() ! begin_round,
+    State#state{leaving = barnacle_leaving:round_begins(Leaving)}.
+
+begin_round(#state{round = Round} = State0) ->
+    Trigger = barnacle_current:trigger(Round),
+    State =
+        case Trigger of
+            poll -> State0;
+            refresh -> rest(State0)
         end,
-    Worker = barnacle_round:start(#{
+    Work = #{
         options => State#state.options,
         strategy => State#state.strategy,
         plan => State#state.plan,
@@ -201,25 +212,22 @@ begin_round(#round{callers = Callers} = Round, State0) ->
         trigger => Trigger,
         resting => barnacle_leaving:rests(State#state.leaving),
         left_alone => barnacle_redial:left_alone(State#state.redial)
-    }),
-    State#state{round = Round#round{worker = Worker}}.
-
-round_event({overdue, Function}, State) ->
-    crashed({strategy_timeout, Function}, [], State);
-round_event({done, Outcome}, State) ->
-    done(Outcome, State);
-round_event({crashed, Reason, Stacktrace}, State) ->
-    crashed(Reason, Stacktrace, State).
+    },
+    case barnacle_current:start(Work, Round) of
+        {ok, Begun} -> State#state{round = Begun};
+        {error, Reason} -> crashed(Reason, [], State)
+    end.
 
 done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
-    answer(Round, {result, Result}),
+    Over = barnacle_current:answer({result, Result}, Round),
     notify({refresh, Result}, State),
-    Plan = barnacle_plan:heard(Round#round.heard, maps:get(plan, Outcome)),
-    Ended = (end_round(State))#state{
+    Plan = barnacle_plan:heard(barnacle_current:heard(Round), maps:get(plan, Outcome)),
+    Ended = State#state{
+        round = Over,
         strategy = maps:get(strategy, Outcome),
         plan = Plan,
         visible = Visible,
-        redial = redial_after(Outcome, Plan, State),
+        redial = redial_after(Outcome, Plan, State#state.redial),
         log = barnacle_log:round(Outcome, State#state.log),
         history = barnacle_history:observe(Outcome, now_ms(), State#state.history),
         crashes = 0,
@@ -227,16 +235,16 @@ done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = 
     },
     next_round(leave_or_stay(Outcome, Ended)).
 
-redial_after(#{tried := Tried, failed := Failed}, Plan, #state{redial = Redial} = State) ->
+redial_after(#{tried := Tried, failed := Failed, strategy := Strategy}, Plan, Redial) ->
     IsWanted = fun(Node) -> barnacle_plan:is_wanted(Node, Plan) end,
-    case links_are_ours(State) of
-        true -> barnacle_redial:round_ended({Tried, Failed}, IsWanted, Redial);
-        false -> Redial
+    case barnacle_strategy:makes_links(Strategy) of
+        true -> Redial;
+        false -> barnacle_redial:round_ended({Tried, Failed}, IsWanted, Redial)
     end.
 
 crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
-    answer(Round, {crashed, Reason}),
-    next_round((end_round(State))#state{
+    next_round(State#state{
+        round = barnacle_current:answer({crashed, Reason}, Round),
         crashes = Crashes + 1,
         failed = true,
         log = barnacle_log:crashed(Reason, Stacktrace, State#state.log),
@@ -244,11 +252,12 @@ crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
     }).
 
 next_round(State) ->
-    #state{followers = Followers, mode = Mode, leaving = Leaving} = State1 = answer_waiting(State),
-    case Followers =/= [] orelse barnacle_leaving:is_asked(Leaving) of
-        true -> start_round(Followers, State1#state{followers = []});
-        false when Mode =:= paused; Mode =:= left -> State1;
-        false -> wait_for_poll(State1)
+    #state{round = Before, mode = Mode, leaving = Leaving} = State1 = answer_waiting(State),
+    case {barnacle_current:follow_up(Before), barnacle_leaving:is_asked(Leaving)} of
+        {{true, Round}, _} -> asked(State1#state{round = Round});
+        {false, true} -> start_round(State1);
+        {false, false} when Mode =:= paused; Mode =:= left -> State1;
+        {false, false} -> wait_for_poll(State1)
     end.
 
 wait_for_poll(State) ->
@@ -256,10 +265,6 @@ wait_for_poll(State) ->
     Past = #{age_ms => now_ms() - BornMs, failed => Failed, crashes => Crashes},
     NextMs = barnacle_pace:next_ms(Past, Options),
     redial(State#state{timer = erlang:start_timer(NextMs, self(), poll)}).
-
-%% Links that the strategy makes or lists itself are its own to watch and to mend.
-links_are_ours(#state{strategy = Strategy}) ->
-    not (barnacle_strategy:has(list, Strategy) orelse barnacle_strategy:has(connect, Strategy)).
 
 node_up(Node, State) ->
     #state{plan = Plan, redial = Redial} = State1 = heard({back, Node}, State),
@@ -275,10 +280,11 @@ node_down(Node, Reason, #state{plan = Plan, redial = Redial} = State) ->
     end.
 
 %% Not while a refresh dials everybody; its end comes here too.
-redial(#state{round = #round{callers = [_ | _]}} = State) ->
-    State;
-redial(#state{mode = running, redial = Redial} = State) ->
-    State#state{redial = barnacle_redial:wait(Redial)};
+redial(#state{mode = running, redial = Redial, round = Round} = State) ->
+    case barnacle_current:trigger(Round) of
+        refresh -> State;
+        _ -> State#state{redial = barnacle_redial:wait(Redial)}
+    end;
 redial(State) ->
     State.
 
@@ -291,15 +297,21 @@ answer_waiting(#state{waiting = Waiting} = State) ->
 
 %% Who waits for a word of this node need not wait until it goes on.
 stop(Mode, #state{leaving = Leaving} = State) ->
+    ok = barnacle_leaving:keep(Mode, Leaving),
     Stays = barnacle_leaving:stay(paused, Leaving),
     State1 = rest(stop_timer(State#state{mode = Mode, leaving = Stays})),
     notify(pause, State1),
     State1.
 
+forget_mode(#state{mode = Mode, leaving = Leaving}) when Mode =:= paused; Mode =:= left ->
+    barnacle_leaving:keep(running, Leaving);
+forget_mode(_State) ->
+    ok.
+
 leave_or_stay(Outcome, #state{mode = Mode, plan = Plan, leaving = Before} = State) ->
     case barnacle_leaving:round_ended({Outcome, Plan}, Mode, Before) of
         {leave, Leaving} ->
-            rest(State#state{mode = resting, leaving = barnacle_leaving:go([], Leaving)});
+            rest(State#state{mode = resting, leaving = barnacle_leaving:go(Leaving)});
         {Mode1, Leaving} ->
             State#state{mode = Mode1, leaving = Leaving}
     end.
@@ -308,7 +320,7 @@ leave_or_stay(Outcome, #state{mode = Mode, plan = Plan, leaving = Before} = Stat
 leave_again(#state{mode = Mode, leaving = Leaving} = State) when Mode =:= resting; Mode =:= left ->
     case {barnacle_leaving:linked_again(Leaving), Mode} of
         {{true, Again}, resting} -> poll_now(State#state{leaving = Again});
-        {{true, Again}, left} -> State#state{leaving = barnacle_leaving:go([], Again)};
+        {{true, Again}, left} -> State#state{leaving = barnacle_leaving:go(Again)};
         {{false, Same}, _} -> State#state{leaving = Same}
     end;
 leave_again(State) ->
@@ -331,40 +343,22 @@ peer_said({leaving, Node}, #state{redial = Redial} = State) ->
     heard({left, Node}, State#state{redial = barnacle_redial:forget(Node, Redial)}).
 
 heard(Said, #state{plan = Plan, round = Round} = State) ->
-    Round1 =
-        case Round of
-            none -> none;
-            #round{heard = Before} -> Round#round{heard = [Said | Before]}
-        end,
-    State#state{plan = barnacle_plan:heard([Said], Plan), round = Round1}.
-
-poll_now(#state{round = none} = State) -> start_round([], stop_timer(State));
-poll_now(State) -> State.
-
-view(#state{plan = Plan, history = History} = State) ->
-    Linked = fun() -> [node() | listed(State, fun barnacle_links:connected/0)] end,
-    #{
-        resting => State#state.mode =:= resting,
-        rounds => barnacle_history:rounds(History),
-        answer => barnacle_history:answer(History),
-        listed => listed(State, fun() -> [node() | barnacle_links:visible()] end),
-        linked => fun() -> barnacle_names:set(Linked()) end,
-        wanted => fun() -> barnacle_plan:wanted(Plan) end
+    State#state{
+        plan = barnacle_plan:heard([Said], Plan), round = barnacle_current:heard(Said, Round)
     }.
 
+poll_now(#state{round = Round} = State) ->
+    case barnacle_current:is_there(Round) of
+        true -> State;
+        false -> start_round(stop_timer(State))
+    end.
+
+view(State) -> barnacle_waiting:view(facts(State)).
+
 %% Callers who wait are answered by nobody: they exit with the server, as gen_server:call/3 says.
-cancel_round(#state{gate = Gate} = State) ->
+cancel_round(#state{gate = Gate, round = Round} = State) ->
     ok = barnacle_gate:close(Gate),
-    end_round(State).
-
-end_round(#state{round = #round{worker = #{} = Worker}} = State) ->
-    ok = barnacle_round:cancel(Worker),
-    State#state{round = none};
-end_round(State) ->
-    State#state{round = none}.
-
-answer(#round{callers = Callers}, Reply) ->
-    lists:foreach(fun(From) -> gen_server:reply(From, Reply) end, lists:reverse(Callers)).
+    State#state{round = barnacle_current:cancel(Round)}.
 
 stop_timer(#state{timer = none} = State) ->
     State;
@@ -376,11 +370,16 @@ notify(Event, #state{options = Options}) ->
     barnacle_listener:tell(maps:get(listener, Options, none), Event).
 
 facts(#state{strategy = Strategy, round = Round} = State) ->
+    Running =
+        case barnacle_current:is_there(Round) of
+            true -> running;
+            false -> idle
+        end,
     #{
         options => State#state.options,
         strategy => Strategy,
         mode => State#state.mode,
-        round => case Round of none -> idle; #round{} -> running end,
+        round => Running,
         poll => State#state.timer,
         plan => State#state.plan,
         history => State#state.history,

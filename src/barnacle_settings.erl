@@ -8,9 +8,15 @@ Settings against a table of them: one row says a setting's name, type, default a
 check, the defaults and the documentation all come from it. All that is wrong is told at once.
 """).
 
--export([check/2, check_value/2, check_list/3, format/1, format/2, text/2]).
+-import(barnacle_words, [term/1]).
+
+-export([check/2, check/3, check_value/2, check_list/3, format/1, format/2, text/2]).
 
 -export_type([table/0, row/0, type/0, problem/0]).
+
+%% More than any text of barnacle's own has, and no more lines than somebody reads.
+-define(TEXT_CHARS, 2000).
+-define(MAX_LINES, 50).
 
 -type table() :: [row()].
 -type row() :: {
@@ -29,7 +35,15 @@ Checks a map or property list. Gives the settings with defaults filled in and op
 out, or every problem with its value and what would be right.
 """).
 -spec check(table(), term()) -> {ok, map()} | {error, [problem()]}.
-check(Table, Settings) when is_map(Settings) ->
+check(Table, Settings) ->
+    check(Table, Settings, []).
+
+?DOC("""
+The same where some settings are the ends of ranges: it is a problem that Min is greater than Max.
+""").
+-spec check(table(), term(), Ranges :: [{Min :: atom(), Max :: atom()}]) ->
+    {ok, map()} | {error, [problem()]}.
+check(Table, Settings, Ranges) when is_map(Settings) ->
     Keys = [Key || {Key, _, _, _} <- Table],
     Unknown = [
         {Key, Value, text("no such setting; there are ~ts", [join(Keys)])}
@@ -38,18 +52,28 @@ check(Table, Settings) when is_map(Settings) ->
     {Checked, Problems} = lists:foldr(
         fun(Row, Acc) -> check_row(Row, Settings, Acc) end, {#{}, Unknown}, Table
     ),
-    case Problems of
+    case Problems ++ lists:append([check_range(Range, Checked) || Range <- Ranges]) of
         [] -> {ok, Checked};
-        _ -> {error, Problems}
+        All -> {error, All}
     end;
-check(Table, Settings) when is_list(Settings) ->
+check(Table, Settings, Ranges) when is_list(Settings) ->
     try
-        check(Table, maps:from_list(proplists:unfold(Settings)))
+        check(Table, maps:from_list(proplists:unfold(Settings)), Ranges)
     catch
         error:_ -> not_settings(Settings)
     end;
-check(_Table, Settings) ->
+check(_Table, Settings, _Ranges) ->
     not_settings(Settings).
+
+check_range({Min, Max}, Checked) ->
+    case Checked of
+        #{Min := Least, Max := Most} when Least > Most ->
+            [{Min, Least, text("must be no more than ~p, which is ~b: lower it, or raise ~p", [
+                Max, Most, Max
+            ])}];
+        #{} ->
+            []
+    end.
 
 ?DOC("""
 Whether a term is a proper list of what a predicate holds for. If not, a text: what was wanted, and
@@ -67,15 +91,18 @@ check_list([], _Is, _Wanted) ->
 check_list(NoList, _Is, Wanted) ->
     {error, text("~ts, not ~0tp", [Wanted, NoList])}.
 
-?DOC("A text for people, as io_lib:format/2 makes it, in UTF-8.").
+?DOC("""
+A text for people, as io_lib:format/2 makes it, in UTF-8. Of arguments that are very long it has the
+begin.
+""").
 -spec text(io:format(), [term()]) -> binary().
 text(Format, Args) ->
-    unicode:characters_to_binary(io_lib:format(Format, Args)).
+    unicode:characters_to_binary(io_lib:format(Format, Args, [{chars_limit, ?TEXT_CHARS}])).
 
 ?DOC("Problems as a text for people, one a line.").
 -spec format([problem()]) -> binary().
 format(Problems) ->
-    iolist_to_binary(lists:join($\n, lines(Problems))).
+    unicode:characters_to_binary(lists:join($\n, lines(Problems))).
 
 ?DOC("""
 The same for settings within another: each line with the Owner's name before it, and indented but
@@ -83,10 +110,19 @@ for the first, which stands behind what they are within.
 """).
 -spec format(Owner :: atom(), [problem()]) -> binary().
 format(Owner, Problems) ->
-    iolist_to_binary(lists:join("\n  ", [text("~p: ~ts", [Owner, L]) || L <- lines(Problems)])).
+    Lines = [[atom_to_binary(Owner), ": ", Line] || Line <- lines(Problems)],
+    unicode:characters_to_binary(lists:join("\n  ", Lines)).
 
 lines(Problems) ->
-    [text("~tp => ~0tp: ~ts", [Key, Value, Why]) || {Key, Value, Why} <- Problems].
+    Lines = [line(Problem) || Problem <- lists:sublist(Problems, ?MAX_LINES)],
+    case length(Problems) - length(Lines) of
+        0 -> Lines;
+        More -> Lines ++ [text("and ~b more", [More])]
+    end.
+
+%% Whoever has made the problems may have made them up.
+line({Key, Value, Why}) when is_binary(Why) -> [term(Key), " => ", term(Value), ": ", Why];
+line(Problem) -> term(Problem).
 
 check_row({Key, Type, Default, _}, Settings, {Checked, Problems}) ->
     case {Settings, Default} of

@@ -16,7 +16,7 @@ its round only.
 The built-in ones are chosen by the forms of strategy/0; {Module, Arg} is a module of one's own.
 """).
 
--export([new/1, discover/1, has/2, call/3, timeout/2, describe/1, to_error/2]).
+-export([new/1, discover/1, has/2, makes_links/1, call/3, timeout/2, describe/1, to_error/2]).
 
 -export_type([strategy/0, t/0, answer/0]).
 
@@ -105,6 +105,11 @@ has(Function, {Module, State}) ->
         true -> lists:member(Function, Module:functions(State));
         false -> erlang:function_exported(Module, Function, arity(Function))
     end.
+
+?DOC("Whether links are the strategy's own to watch and to mend: it makes or lists them itself.").
+-spec makes_links(t()) -> boolean().
+makes_links(Strategy) ->
+    has(list, Strategy) orelse has(connect, Strategy).
 
 ?DOC("Calls the strategy's own connect, disconnect or list, and checks what it gives.").
 -spec call(connect | disconnect | list, [node()], t()) ->

@@ -7,7 +7,7 @@
 
 ?MODULEDOC("Callers of a server who wait for something to come about.").
 
--export([check/1, is_met/2, new/0, count/1, add/4, answer/2, expired/2]).
+-export([check/1, view/1, is_met/2, new/0, count/1, add/4, answer/2, expired/2, gone/2]).
 
 -export_type([what/0, view/0, waiting/0]).
 
@@ -30,7 +30,8 @@ A node that has left the cluster because nobody names it has nothing to wait for
 
 -record(waiter, {what :: what(), from :: gen_server:from(), limit :: reference() | none}).
 
--opaque waiting() :: [#waiter{}].
+%% Each by the monitor of its process.
+-opaque waiting() :: #{reference() => #waiter{}}.
 
 ?DOC("Whether a term is something to wait for, or a text that says what is.").
 -spec check(term()) -> ok | {error, binary()}.
@@ -38,6 +39,24 @@ check(first_round) -> ok;
 check(all) -> ok;
 check({nodes, N}) when is_integer(N), N >= 1 -> ok;
 check(Other) -> {error, text("wait for first_round, {nodes, N} or all, not for ~0tp", [Other])}.
+
+?DOC("How things stand, by the facts of a server.").
+-spec view(barnacle_status:facts()) -> view().
+view(#{mode := Mode, strategy := Strategy, plan := Plan, history := History} = Facts) ->
+    #{linked := Linked, visible := Visible} = Facts,
+    Listed =
+        case barnacle_strategy:has(list, Strategy) of
+            true -> Visible;
+            false -> [node() | Visible]
+        end,
+    #{
+        resting => Mode =:= resting,
+        rounds => barnacle_history:rounds(History),
+        answer => barnacle_history:answer(History),
+        listed => Listed,
+        linked => fun() -> barnacle_names:set([node() | Linked]) end,
+        wanted => fun() -> barnacle_plan:wanted(Plan) end
+    }.
 
 ?DOC("Whether it has come about.").
 -spec is_met(what(), view()) -> boolean().
@@ -55,52 +74,64 @@ is_met(all, #{}) ->
 ?DOC("Nobody waits.").
 -spec new() -> waiting().
 new() ->
-    [].
+    #{}.
 
 ?DOC("How many wait.").
 -spec count(waiting()) -> non_neg_integer().
 count(Waiting) ->
-    length(Waiting).
+    map_size(Waiting).
 
 ?DOC("""
-A caller waits, at most TimeoutMs: then the calling process gets {timeout, Limit, waiting}, for
-expired/2.
+A caller waits, at most TimeoutMs: then the calling process gets {timeout, _, {waiting, Waiter}},
+for expired/2; {'DOWN', Waiter, process, _, _}, for gone/2, where it has died.
 """).
 -spec add(what(), gen_server:from(), timeout(), waiting()) -> waiting().
-add(What, From, infinity, Waiting) ->
-    [#waiter{what = What, from = From, limit = none} | Waiting];
-add(What, From, TimeoutMs, Waiting) ->
-    Limit = erlang:start_timer(TimeoutMs, self(), waiting),
-    [#waiter{what = What, from = From, limit = Limit} | Waiting].
+add(What, {Pid, _} = From, TimeoutMs, Waiting) ->
+    Waiter = monitor(process, Pid),
+    Limit =
+        case TimeoutMs of
+            infinity -> none;
+            _ -> erlang:start_timer(TimeoutMs, self(), {waiting, Waiter})
+        end,
+    Waiting#{Waiter => #waiter{what = What, from = From, limit = Limit}}.
 
-?DOC("Answers ok to all whose wish has come about, and forgets those who are gone.").
+?DOC("Answers ok to all whose wish has come about.").
 -spec answer(fun(() -> view()), waiting()) -> waiting().
-answer(_View, []) ->
-    [];
+answer(_View, Waiting) when map_size(Waiting) =:= 0 ->
+    Waiting;
 answer(View, Waiting) ->
     Now = View(),
-    lists:filter(
-        fun(#waiter{what = What, from = From, limit = Limit}) ->
-            case is_met(What, Now) of
-                true ->
-                    _ = Limit =:= none orelse erlang:cancel_timer(Limit),
-                    gen_server:reply(From, ok),
-                    false;
-                false ->
-                    is_there(From)
-            end
-        end,
-        Waiting
+    Wishes = lists:usort([What || #waiter{what = What} <- maps:values(Waiting)]),
+    Met = maps:from_keys([What || What <- Wishes, is_met(What, Now)], true),
+    IsMet = fun(_, #waiter{what = What}) -> is_map_key(What, Met) end,
+    lists:foldl(
+        fun(Waiter, Acc) -> told(ok, Waiter, Acc) end,
+        Waiting,
+        maps:keys(maps:filter(IsMet, Waiting))
     ).
 
 ?DOC("A caller's time is over: {error, timeout}.").
--spec expired(reference(), waiting()) -> waiting().
-expired(Limit, Waiting) ->
-    {Expired, Rest} = lists:partition(fun(#waiter{limit = L}) -> L =:= Limit end, Waiting),
-    lists:foreach(
-        fun(#waiter{from = From}) -> gen_server:reply(From, {error, timeout}) end, Expired
-    ),
+-spec expired(Waiter :: reference(), waiting()) -> waiting().
+expired(Waiter, Waiting) ->
+    told({error, timeout}, Waiter, Waiting).
+
+?DOC("A caller has died, if it is one of them.").
+-spec gone(Waiter :: reference(), waiting()) -> waiting().
+gone(Waiter, Waiting) ->
+    element(2, taken(Waiter, Waiting)).
+
+told(Answer, Waiter, Waiting) ->
+    {Callers, Rest} = taken(Waiter, Waiting),
+    lists:foreach(fun(From) -> gen_server:reply(From, Answer) end, Callers),
     Rest.
 
-is_there({Pid, _}) when node(Pid) =:= node() -> is_process_alive(Pid);
-is_there(_) -> true.
+%% It may have been answered in the very moment in which its time was over.
+taken(Waiter, Waiting) ->
+    case maps:take(Waiter, Waiting) of
+        {#waiter{from = From, limit = Limit}, Rest} ->
+            true = demonitor(Waiter),
+            _ = Limit =:= none orelse erlang:cancel_timer(Limit),
+            {[From], Rest};
+        error ->
+            {[], Waiting}
+    end.

@@ -5,12 +5,21 @@
 
 ?MODULEDOC("Names, times and reasons in words, alike in logs and in what is printed.").
 
--export([printable/1, names/1, names/2, count/2, time/1, reason/1, reasons/1]).
+-export([printable/1, names/1, names/2, count/2, time/1, reason/1, reasons/1, term/1, cut/2]).
 
 -define(FEW, 5).
+-define(MANY, 20).
+%% As long as a node's name may be.
+-define(NAME_CHARS, 255).
+-define(TERM_CHARS, 500).
 
-?DOC("A name as it can be shown: what no terminal should get is shown as Erlang writes it.").
+?DOC("""
+A name as it can be shown: what no terminal should get is shown as Erlang writes it, and the end of
+what is too long to be a node's is left out.
+""").
 -spec printable(binary()) -> binary().
+printable(Name) when byte_size(Name) > ?NAME_CHARS ->
+    <<(printable(binary:part(Name, 0, ?NAME_CHARS)))/binary, "...">>;
 printable(Name) ->
     case unicode:characters_to_list(Name) of
         Characters when is_list(Characters) ->
@@ -73,16 +82,20 @@ time(Ms) ->
 reason(Reason) ->
     case barnacle_errors:says(Reason) of
         {ok, Phrase} -> [Phrase, detail(Reason)];
-        error -> io_lib:format("~0tp", [Reason])
+        error -> term(Reason)
     end.
 
 %% What a phrase leaves open.
 detail({not_registered, Names}) -> [" (it knows ", names(Names), ")"];
 detail({lookup_failed, Why}) -> [": ", reason(Why)];
-detail({posix, Errno}) -> io_lib:format(" (~tp)", [Errno]);
+detail({posix, Errno}) -> [" (", term(Errno), $)];
+detail({too_many_processes, Max}) -> [" (", term(Max), " at most)"];
 detail(_) -> "".
 
-?DOC("Who failed and why, one phrase for each reason: timed out: a@h, b@h; paused: c@h.").
+?DOC("""
+Who failed and why, one phrase for each reason: timed out: a@h, b@h; paused: c@h. Of very many
+reasons the first ones, and how many more there are.
+""").
 -spec reasons([{barnacle_names:name(), term()}]) -> unicode:chardata().
 reasons(Failed) ->
     Groups = maps:groups_from_list(
@@ -90,7 +103,23 @@ reasons(Failed) ->
         fun({Name, _}) -> Name end,
         Failed
     ),
-    lists:join("; ", [
-        [Why, ": ", names(Names)]
-     || {Why, Names} <- lists:sort(maps:to_list(Groups))
-    ]).
+    Sorted = lists:sort(maps:to_list(Groups)),
+    Shown = lists:sublist(Sorted, ?MANY),
+    Phrases = lists:join("; ", [[Why, ": ", names(Names)] || {Why, Names} <- Shown]),
+    case length(Sorted) - length(Shown) of
+        0 -> Phrases;
+        More -> [Phrases, "; and ", count(More, "more reason")]
+    end.
+
+?DOC("A term as Erlang writes it, without the end of a long one: errors of others have any size.").
+-spec term(term()) -> unicode:chardata().
+term(Term) ->
+    cut(io_lib:format("~0tp", [Term], [{chars_limit, ?TERM_CHARS}]), 2 * ?TERM_CHARS).
+
+?DOC("A text, the end of a long one left out.").
+-spec cut(unicode:chardata(), pos_integer()) -> unicode:chardata().
+cut(Text, Max) ->
+    case string:slice(Text, Max, 1) of
+        Rest when Rest =:= <<>>; Rest =:= [] -> Text;
+        _ -> [string:slice(Text, 0, Max), "..."]
+    end.

@@ -293,6 +293,82 @@ supervisor_brings_back_what_was_killed_test() ->
     ?assertEqual({ok, [node()]}, barnacle_cluster:refresh(barnacle_test_name)),
     ok = gen_server:stop(Sup).
 
+%% As the documentation says: one is answered.
+shutdown_by_two_test() ->
+    {ok, Server} = bed_held:start(#{}),
+    unlink(Server),
+    true = erlang:suspend_process(Server),
+    Two = [bed_held:ask(fun() -> barnacle_cluster:shutdown(Server) end) || _ <- "12"],
+    ok = bed_held:await_messages(Two),
+    true = erlang:resume_process(Server),
+    ?assertMatch(
+        [ok, {'EXIT', {normal, {gen_server, call, [Server, shutdown | _]}}}],
+        lists:sort([bed_held:answer(Caller) || Caller <- Two])
+    ),
+    ?assertExit({noproc, _}, barnacle_cluster:shutdown(Server)),
+    _ = bed_held:flush().
+
+supervisor_tells_no_listener_test() ->
+    Discover = fun() -> {ok, [node()]} end,
+    Strategy = {custom, #{discover => Discover}},
+    {ok, Sup} = supervise(#{
+        name => barnacle_test_name, listener => self(), strategy => Strategy
+    }),
+    {ok, _} = barnacle_cluster:refresh(barnacle_test_name),
+    ok = gen_server:stop(Sup),
+    ?assertEqual([], [Event || {barnacle, _, Event} <- bed_held:flush(), is_atom(Event)]).
+
+%% A crash is no reason to come back uninvited.
+crashed_barnacle_is_paused_still_test_() ->
+    [
+        ?_test(begin
+            Test = self(),
+            Discover = fun() -> Test ! discovered, {ok, [node()]} end,
+            Options = #{name => barnacle_test_name, strategy => {custom, #{discover => Discover}}},
+            {ok, Sup} = supervise(Options),
+            {ok, _} = barnacle_cluster:refresh(barnacle_test_name),
+            _ = Stop(barnacle_test_name),
+            _ = bed_held:flush(),
+            [
+                begin
+                    ok = killed(barnacle_test_name),
+                    ?assertMatch(
+                        #{state := State, round := idle, next_poll_in := none, rounds := 0},
+                        barnacle_cluster:status(barnacle_test_name)
+                    )
+                end
+             || _ <- [once, twice]
+            ],
+            ?assertEqual([], bed_held:flush()),
+            %% Until it is told to, and then for good.
+            {ok, _} = barnacle_cluster:refresh(barnacle_test_name),
+            ok = killed(barnacle_test_name),
+            ?assertMatch(#{state := running}, barnacle_cluster:status(barnacle_test_name)),
+            %% Who is shut down begins anew.
+            _ = Stop(barnacle_test_name),
+            ok = gen_server:stop(Sup),
+            {ok, Next} = supervise(Options),
+            ?assertMatch(#{state := running}, barnacle_cluster:status(barnacle_test_name)),
+            _ = Stop(barnacle_test_name),
+            ok = barnacle_cluster:shutdown(barnacle_test_name),
+            {ok, _} = supervisor:restart_child(Next, barnacle_test_name),
+            ?assertMatch(#{state := running}, barnacle_cluster:status(barnacle_test_name)),
+            ok = gen_server:stop(Next),
+            bed_held:flush()
+        end)
+     || {Stop, State} <- [
+            {fun barnacle_cluster:pause/1, paused}, {fun barnacle_cluster:leave/1, left}
+        ]
+    ].
+
+killed(Name) ->
+    Pid = whereis(Name),
+    exit(Pid, kill),
+    bed_wait:until(restarted, fun() ->
+        Now = whereis(Name),
+        is_pid(Now) andalso Now =/= Pid
+    end).
+
 supervise(Options) ->
     {ok, Sup} = supervisor:start_link({local, barnacle_test_sup}, barnacle_test_sup, []),
     {ok, _} = supervisor:start_child(Sup, barnacle_cluster:child_spec(Options)),

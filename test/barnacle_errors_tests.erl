@@ -41,7 +41,8 @@ phrases_test_() ->
             union(barnacle_native, probe_error) ++
             union(barnacle_names, refusal) ++
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
-                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile}]
+                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile},
+                {too_many_processes, 1024}]
     ] ++ [?_assertEqual(error, barnacle_errors:says(Why)) || Why <- [strange, {a, b}, []]].
 
 what_start_gives_is_in_words_test_() ->
@@ -94,6 +95,7 @@ union(Module, Name) ->
 
 instance(bad_options) -> [{key, value, <<"text">>}];
 instance(already_started) -> self();
+instance(too_many_processes) -> 1024;
 instance(native_library) -> <<"text">>.
 
 gleam({strategy_error, [{Host, Why}]}) ->

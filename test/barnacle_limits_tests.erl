@@ -99,8 +99,7 @@ places_of_the_dead_test() ->
     Dead = [ask(Await), ask(Await)],
     ok = await_messages(Dead),
     ?assertEqual({'EXIT', {too_many_callers, 2}}, answer(ask(Await))),
-    [exit(Pid, kill) || {Pid, _} <- Dead],
-    [bed_wait:gone(Pid) || {Pid, _} <- Dead],
+    ok = killed(Dead, Server),
     Alive = [ask(Await), ask(Await)],
     ok = await_messages(Alive),
     ?assertEqual({'EXIT', {too_many_callers, 2}}, answer(ask(Await))),
@@ -108,6 +107,57 @@ places_of_the_dead_test() ->
     ok = barnacle_cluster:shutdown(Server),
     [?assertMatch({'EXIT', {normal, _}}, answer(Caller)) || Caller <- Alive],
     bed_held:flush().
+
+%% Who dies is told to the server, and to others, in no certain order.
+killed(Callers, Server) ->
+    [exit(Pid, kill) || {Pid, _} <- Callers],
+    bed_wait:until(forgotten, fun() ->
+        {monitors, Monitors} = process_info(Server, monitors),
+        [Pid || {Pid, _} <- Callers, lists:member({process, Pid}, Monitors)] =:= []
+    end).
+
+%% Of those who wait for a round too, while it runs, and for the one after it.
+rounds_are_kept_for_none_of_the_dead_test() ->
+    {ok, Server} = start(#{max_callers => 3}),
+    Discovery = await_discovery(),
+    Refresh = fun() -> barnacle_cluster:refresh(Server, ?LONG_MS) end,
+    Await = fun() -> barnacle_cluster:await(Server, {nodes, 2}, infinity) end,
+    Dead = [ask(Ask) || Ask <- [Refresh, Refresh, Await]],
+    ok = await_messages(Dead),
+    ?assertExit({too_many_callers, 3}, barnacle_cluster:leave(Server)),
+    ok = killed(Dead, Server),
+    Alive = [ask(Refresh), ask(Await)],
+    ok = await_messages(Alive),
+    ?assertEqual({ok, []}, barnacle_cluster:leave(Server)),
+    ?assertMatch(#{state := left, round := running}, barnacle_cluster:status(Server)),
+    %% The round that they asked for comes all the same.
+    reply(Discovery, {ok, []}),
+    1 = bed_held:answer_until_answered([hd(Alive)], 0),
+    [{Pid, _}] = tl(Alive),
+    exit(Pid, kill),
+    stop(Server).
+
+%% What one more caller costs the server does not grow with those who wait.
+cost_of_a_caller_test_() ->
+    {timeout, 120, fun() ->
+        {ok, Server} = start(#{}),
+        _ = await_discovery(),
+        Costs = [cost(Server, Count, 1000) || Count <- [1000, 8000]],
+        ?assertMatch([Few, Many] when Many < 3 * Few, Costs),
+        unlink(Server),
+        ok = barnacle_cluster:shutdown(Server),
+        _ = bed_held:flush()
+    end}.
+
+%% The reductions of so many refreshes, once Count wait.
+cost(Server, Count, Refreshes) ->
+    Ask = fun(Number) ->
+        [Server ! {'$gen_call', {self(), make_ref()}, refresh} || _ <- lists:seq(1, Number)],
+        #{state := running} = barnacle_cluster:status(Server),
+        element(2, process_info(Server, reductions))
+    end,
+    Before = Ask(Count - 1),
+    Ask(Refreshes) - Before.
 
 %% A paused barnacle is not resumed by one that is refused, nor by its waiting.
 refused_refresh_does_not_resume_test() ->

@@ -36,6 +36,53 @@ an_hour_of_everything_test() ->
     Lines = lists:append(said(Outage)),
     ?assert(length(Lines) =< 80, length(Lines)).
 
+%% Whatever a function of somebody's own has said.
+huge_reasons_make_short_lines_test_() ->
+    Long = binary:copy(<<"long ">>, 100000),
+    Why = {failed, [Long, binary_to_list(Long)]},
+    Node = fun(N) -> list_to_atom("a" ++ integer_to_list(N) ++ "@h") end,
+    Outcome = round_of([], []),
+    [
+        {What,
+            ?_test(begin
+                {[_ | _] = Lines, _} = Make(barnacle_log:new(a, notice, [])),
+                [
+                    begin
+                        {Format, Args} = barnacle_log_text:format(Report#{
+                            barnacle => a, what => Kind
+                        }),
+                        Size = iolist_size(unicode:characters_to_binary(
+                            io_lib:format(Format, Args)
+                        )),
+                        ?assert(Size < Max, {Kind, Size})
+                    end
+                 || {_, Kind, Report} <- Lines
+                ]
+            end)}
+     || {What, Max, Make} <- [
+            {"discovery", 1000, fun(Log) ->
+                barnacle_log:lines(Outcome#{answer := {error, Why}}, 0, Log)
+            end},
+            {"partial", 1000, fun(Log) ->
+                barnacle_log:lines(Outcome#{answer := {partial, [], Why}}, 0, Log)
+            end},
+            {"connect", 1000, fun(Log) ->
+                barnacle_log:lines(round_of([], [{a@h, Why}]), 0, Log)
+            end},
+            {"many reasons", 40000, fun(Log) ->
+                Failed = [{Node(N), {N, Why}} || N <- lists:seq(1, 30)],
+                barnacle_log:lines(round_of([], Failed), 0, Log)
+            end},
+            {"refused", 1000, fun(Log) ->
+                barnacle_log:lines(Outcome#{refused => [{Long, invalid_node_name}]}, 0, Log)
+            end},
+            {"crash", 1000, fun(Log) ->
+                Trace = [{m, f, [Why], []}],
+                barnacle_log:crash_lines({Why, Trace}, Trace, 0, Log)
+            end}
+        ]
+    ].
+
 quiet_is_silent_test() ->
     Calm = [round_of(live() ++ dead(), []) || _ <- lists:seq(1, 1000)],
     ?assertEqual([], lists:append(said(Calm))).

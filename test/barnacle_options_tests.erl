@@ -64,6 +64,62 @@ every_problem_is_told_test() ->
      || Word <- ["poll_interval => 0", "from 1 to", "nonsense", "[x]", "listener"]
     ].
 
+%% Both are said, be one of them the default; and beside all else that is wrong.
+retry_min_above_retry_max_test_() ->
+    [
+        ?_test(begin
+            {error, {bad_options, Problems} = Reason} = barnacle_options:new(
+                maps:merge(#{strategy => {epmd, []}}, Options)
+            ),
+            ?assertEqual(Keys, lists:sort([Key || {Key, _, _} <- Problems])),
+            Text = barnacle_options:format_error(Reason),
+            [?assertNotEqual({Part, nomatch}, {Part, string:find(Text, Part)}) || Part <- Parts]
+        end)
+     || {Options, Keys, Parts} <- [
+            {#{retry_min => 500, retry_max => 400}, [retry_min],
+                ["retry_min => 500: ", "retry_max, which is 400", "raise retry_max"]},
+            {#{retry_min => 30001}, [retry_min], ["retry_max, which is 30000"]},
+            {#{retry_max => 999}, [retry_min], ["retry_min => 1000: ", "retry_max, which is 999"]},
+            {#{retry_min => 2, retry_max => 1, max_connects => 0}, [max_connects, retry_min], []},
+            %% One that is wrong by itself is no end of a range.
+            {#{retry_min => 2, retry_max => 0}, [retry_max], ["retry_max => 0: must be"]}
+        ]
+    ] ++
+        [
+            ?_assertMatch({ok, _}, barnacle_options:new(#{
+                strategy => {epmd, []}, retry_min => Ms, retry_max => Ms
+            }))
+         || Ms <- [1, 86400000]
+        ].
+
+%% Whoever hands it in, whatever it is: a text, and not too long a one.
+anything_is_an_error_in_words_test_() ->
+    Long = binary:copy(<<"long">>, 100000),
+    Junk = [
+        junk, [], [junk], [junk | tail], [{key, value, no_text}], [{key, Long, Long}], Long,
+        [{list_to_atom("key" ++ integer_to_list(N)), Long, <<"text">>} || N <- lists:seq(1, 500)],
+        <<255>>, [<<255>>], [16#110000], self(), #{}
+    ],
+    [
+        ?_test(begin
+            Text = barnacle_cluster:format_error(Reason),
+            ?assert(is_binary(Text) andalso Text =/= <<>>),
+            ?assert(is_list(unicode:characters_to_list(Text))),
+            ?assert(byte_size(Text) =< 20100, byte_size(Text))
+        end)
+     || Reason <- Junk ++ [
+            {Kind, Why}
+         || Kind <- [
+                bad_options, already_started, native_library, too_many_processes, 'Kind', Long
+            ],
+            Why <- Junk
+        ]
+    ] ++
+        [
+            ?_assertNotEqual(nomatch, string:find(barnacle_cluster:format_error(Reason), "junk"))
+         || Reason <- [{bad_options, junk}, {bad_options, [junk]}, {native_library, {junk}}]
+        ].
+
 %% A strategy's own timeout isn't to be taken for one of the barnacle's.
 problem_of_a_strategy_names_it_test() ->
     {error, Reason} = barnacle_options:new(#{

@@ -49,6 +49,36 @@ a_whole_page_test() ->
     ]],
     ?assert(position("10.0.0.3", Page) < position("app@10.0.0.2 ", Page)).
 
+huge_reasons_make_a_short_page_test_() ->
+    Long = binary:copy(<<"long ">>, 100000),
+    Why = {failed, [Long, binary_to_list(Long)]},
+    [
+        ?_test(begin
+            Size = length(text(Part)),
+            ?assert(Size < 4000, Size)
+        end)
+     || Part <- [
+            #{answer => error, why => Why},
+            #{answer => partial, why => Why},
+            #{last_error => failure(true, {strategy_error, Why})},
+            #{last_error => failure(false, {Why, [{m, f, 1, []}]})},
+            #{wanted => #{
+                <<"app@10.0.0.2">> => #{
+                    state => failing, for => 300, attempts => 1, reason => Why
+                }
+            }},
+            #{wanted => #{
+                <<"app@10.0.0.2">> => #{
+                    state => failing, for => 300, attempts => 1,
+                    reason => {lookup_failed, Why}
+                }
+            }},
+            #{missing => #{<<"a@h">> => 1}, departed => #{<<"a@h">> => {stays, Why}}},
+            #{refused => [{Long, invalid_node_name}]},
+            #{filtered => [Long]}
+        ]
+    ].
+
 what_it_does_test_() ->
     [
         ?_assertNotEqual(nomatch, string:find(one_line(text(Part)), Expected))

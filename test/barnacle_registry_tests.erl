@@ -35,18 +35,55 @@ dead_owner_wants_nothing_test() ->
 killed_owner_wants_on_until_it_is_back_test() ->
     {Owner, Monitor} = owner(),
     ok = barnacle_registry:want(Owner, #{?A => present}),
-    exit(Owner, kill),
-    receive
-        {'DOWN', Monitor, process, _, killed} -> ok
-    after ?LIMIT_MS -> error(not_gone)
-    end,
-    %% The registry has heard of it when it has answered a question asked after that.
-    _ = sys:get_state(barnacle_registry),
+    ok = killed(Owner, Monitor),
     ?assert(is_wanted(?A, self())),
     {Next, NextMonitor} = owner(),
     ok = barnacle_registry:want(Next, #{}),
     ?assertNot(is_wanted(?A, self())),
     gone(Next, NextMonitor).
+
+%% Also where it paused before it said what it wants.
+paused_newcomer_takes_nobody_for_alive_test() ->
+    {Owner, Monitor} = owner(),
+    ok = barnacle_registry:want(Owner, #{?A => present}),
+    ok = killed(Owner, Monitor),
+    ok = barnacle_registry:keep(?MODULE, paused),
+    ok = barnacle_registry:want(self(), #{}),
+    ok = barnacle_registry:keep(?MODULE, running),
+    ?assertNot(is_wanted(?A, self())).
+
+%% Whoever is paused asks nobody, so what it wanted is known from before alone.
+killed_while_paused_test() ->
+    Test = self(),
+    {Owner, Monitor} = spawn_monitor(fun() ->
+        ok = barnacle_registry:keep(?MODULE, paused),
+        Test ! kept,
+        receive stop -> ok end
+    end),
+    receive kept -> ok end,
+    ok = barnacle_registry:want(Owner, #{?A => present}),
+    %% Another one of the same options is not its successor.
+    ?assertEqual(running, barnacle_registry:back(?MODULE)),
+    ok = killed(Owner, Monitor),
+    ?assertEqual(paused, barnacle_registry:back(?MODULE)),
+    ?assert(is_wanted(?A, Owner)),
+    ?assertNot(is_wanted(?A, self())),
+    ok = barnacle_registry:want(self(), #{}),
+    ok = barnacle_registry:keep(?MODULE, running),
+    ?assertEqual(running, barnacle_registry:back(?MODULE)).
+
+shut_down_while_paused_test() ->
+    Test = self(),
+    {Owner, Monitor} = spawn_monitor(fun() ->
+        ok = barnacle_registry:keep(?MODULE, paused),
+        ok = barnacle_registry:want(self(), #{?A => present}),
+        Test ! kept,
+        receive stop -> ok end
+    end),
+    receive kept -> ok end,
+    gone(Owner, Monitor),
+    until(fun() -> not is_wanted(?A, self()) end, erlang:monotonic_time(millisecond) + ?LIMIT_MS),
+    ?assertEqual(running, barnacle_registry:back(?MODULE)).
 
 killed_registry_is_told_again_test() ->
     {Owner, Monitor} = owner(),
@@ -91,6 +128,18 @@ gate_lets_through_while_it_is_open_test() ->
 
 is_wanted(Name, Asker) ->
     (barnacle_registry:wanted_by_others(Asker))(Name).
+
+%% The registry has heard of it when it has answered a question asked after that.
+killed(Owner, Monitor) ->
+    exit(Owner, kill),
+    receive
+        {'DOWN', Monitor, process, _, killed} -> ok
+    after ?LIMIT_MS -> error(not_gone)
+    end,
+    until(
+        fun() -> not is_map_key(Owner, sys:get_state(barnacle_registry)) end,
+        erlang:monotonic_time(millisecond) + ?LIMIT_MS
+    ).
 
 owner() ->
     spawn_monitor(fun() -> receive stop -> ok end end).

@@ -7,7 +7,7 @@
 -include_lib("eunit/include/eunit.hrl").
 
 -import(barnacle_retry, [
-    new/0, dialled/4, down/4, up/2, reset/3, keep/3, due/2, failing/1, find/2
+    new/0, dialled/4, down/4, up/3, reset/3, keep/3, due/2, failing/1, find/2
 ]).
 
 -define(S, #{retry_min => 1000, retry_max => 30000}).
@@ -63,16 +63,47 @@ lost_link_is_dialled_soon_and_once_test() ->
     ?assertEqual([], due(999, Failed)),
     ?assertEqual([a@h], due(1500, Failed)).
 
-flapping_link_counts_as_failing_test() ->
-    Flap = fun(NowMs, R) -> down({a@h, closed}, NowMs, ?S, up(a@h, R)) end,
+%% It backs off as one that fails does, but no dial has failed.
+flapping_link_backs_off_test() ->
+    Flap = fun(NowMs, R) -> down({a@h, closed}, NowMs, ?S, up(a@h, NowMs, R)) end,
     R = lists:foldl(Flap, new(), [0, 100, 200, 300, 400]),
-    ?assertMatch(#{attempts := 4}, find(a@h, R)),
+    ?assertMatch(#{attempts := 0, since := 400}, find(a@h, R)),
     ?assertEqual([], due(4399, R)),
-    %% A link that has lasted starts anew.
-    ?assertMatch(#{attempts := 0}, find(a@h, Flap(30000, R))).
+    ?assertEqual([a@h], due(8400, R)).
+
+%% A link that has lasted starts anew.
+link_that_lasted_is_dialled_soon_again_test() ->
+    Lost = fun(UpMs, DownMs) ->
+        Failing = lists:foldl(
+            fun(_, R) -> failed([{a@h, timeout}], 0, ?S, R) end, new(), [1, 2, 3, 4, 5]
+        ),
+        down({a@h, closed}, DownMs, ?S, up(a@h, UpMs, Failing))
+    end,
+    ?assertEqual([a@h], due(40500, Lost(10000, 40000))),
+    ?assertEqual([], due(40498, Lost(10001, 40000))),
+    ?assertEqual([], due(47999, Lost(10001, 40000))).
+
+%% Whatever was before a link, that was over: status would else count the time of the link too.
+counts_afresh_after_a_time_linked_test() ->
+    Failing = failed([{a@h, timeout}], 1000, ?S, failed([{a@h, timeout}], 0, ?S, new())),
+    ?assertMatch(#{attempts := 2, since := 0}, find(a@h, Failing)),
+    Up = up(a@h, 2000, Failing),
+    Down = down({a@h, closed}, 20000, ?S, Up),
+    ?assertMatch(#{attempts := 0, since := 20000, reason := closed}, find(a@h, Down)),
+    Again = failed([{a@h, timeout}], 21000, ?S, Down),
+    ?assertMatch(#{attempts := 1, since := 20000}, find(a@h, Again)),
+    %% Also where nobody said that the link was lost.
+    ?assertMatch(
+        #{attempts := 1, since := 20000}, find(a@h, failed([{a@h, timeout}], 20000, ?S, Up))
+    ).
+
+%% A round that finds it linked again and again makes its link no younger.
+linked_since_it_was_first_seen_test() ->
+    Up = up(a@h, 0, failed([{a@h, timeout}], 0, ?S, new())),
+    ?assertEqual(Up, dialled([a@h], [], {20000, ?S}, Up)).
 
 linked_node_is_not_dialled_test() ->
-    R = up(a@h, failed([{a@h, timeout}], 0, ?S, new())),
+    R = up(a@h, 0, failed([{a@h, timeout}], 0, ?S, new())),
     ?assertEqual([], due(100000, R)),
     ?assertEqual(none, barnacle_retry:next(R)),
     ?assertEqual(#{}, failing(R)).
@@ -82,7 +113,9 @@ reset_brings_long_waits_near_test() ->
     Reset = reset(0, ?S, Long),
     ?assertEqual([a@h], due(1000, Reset)),
     ?assertEqual([], due(499, Reset)),
-    ?assertMatch(#{since := 0, attempts := 1}, find(a@h, Reset)),
+    ?assertMatch(#{since := 0, attempts := 5}, find(a@h, Reset)),
+    ?assertEqual([], due(1999, failed([{a@h, timeout}], 1000, ?S, Reset))),
+    ?assertEqual([a@h], due(3000, failed([{a@h, timeout}], 1000, ?S, Reset))),
     %% Again and again makes nothing sooner or later.
     ?assertEqual(Reset, reset(300, ?S, Reset)).
 
@@ -92,10 +125,10 @@ only_wanted_nodes_are_kept_test() ->
     ?assertEqual({none, timeout}, {find(b@h, Kept), maps:get(reason, find(a@h, Kept))}).
 
 links_that_lasted_are_forgotten_test() ->
-    R = up(a@h, down({a@h, closed}, 0, ?S, new())),
+    R = up(a@h, 500, down({a@h, closed}, 0, ?S, new())),
     All = fun(_) -> true end,
-    ?assertNotEqual(none, find(a@h, keep(All, {29999, ?S}, R))),
-    ?assertEqual(none, find(a@h, keep(All, {30000, ?S}, R))).
+    ?assertNotEqual(none, find(a@h, keep(All, {30499, ?S}, R))),
+    ?assertEqual(none, find(a@h, keep(All, {30500, ?S}, R))).
 
 joined_node_is_a_reason_to_dial_the_others_test() ->
     Far = #{retry_min => 3600000, retry_max => 36000000},
@@ -104,7 +137,7 @@ joined_node_is_a_reason_to_dial_the_others_test() ->
     Failing = lists:foldl(Fail, barnacle_redial:new(Far, barnacle_gate:new()), [1, 2, 3]),
     #{attempts := 3, next := Before} = barnacle_redial:find(a@h, Failing),
     Now = barnacle_redial:node_up(b@h, Failing),
-    #{attempts := 1, next := After} = barnacle_redial:find(a@h, Now),
+    #{attempts := 3, next := After} = barnacle_redial:find(a@h, Now),
     ?assert(After < Before - 3600000).
 
 failed(Failures, NowMs, Settings, Retries) ->

@@ -68,9 +68,14 @@ caller_that_is_gone_is_forgotten_test() ->
         {'DOWN', Monitor, process, Pid, _} -> ok
     end,
     From = {Pid, make_ref()},
-    Waiting = barnacle_waiting:add(first_round, From, infinity, barnacle_waiting:new()),
-    View = fun() -> #{resting => false, rounds => 0} end,
-    ?assertEqual(barnacle_waiting:new(), barnacle_waiting:answer(View, Waiting)).
+    Waiting = barnacle_waiting:add(first_round, From, ?LONG_MS, barnacle_waiting:new()),
+    ?assertEqual(1, barnacle_waiting:count(Waiting)),
+    ?assertEqual(Waiting, barnacle_waiting:gone(make_ref(), Waiting)),
+    receive
+        {'DOWN', Waiter, process, Pid, noproc} ->
+            ?assertEqual(barnacle_waiting:new(), barnacle_waiting:gone(Waiter, Waiting))
+    after 10000 -> error(not_monitored)
+    end.
 
 no_server_is_not_ready_test() ->
     ?assertNot(barnacle_cluster:ready(no_such_server)),

@@ -68,6 +68,8 @@ wrong_settings_are_named(_) ->
             {barnacle:with_filter(Epmd, rubbish), ["filter => rubbish"]},
             {barnacle:with_max_nodes(Epmd, 0), ["max_nodes => 0"]},
             {barnacle:with_max_callers(Epmd, 0), ["max_callers => 0"]},
+            {barnacle:with_retry_max(barnacle:with_retry_min(Epmd, 2), 1),
+                ["retry_min => 2", "retry_max, which is 1"]},
             {barnacle:with_log(Epmd, rubbish), ["log => rubbish"]},
             {barnacle:with_disconnect(Epmd, rubbish), ["disconnect => rubbish"]},
             {barnacle:with_grace(Dns, -1), ["grace => -1"]},

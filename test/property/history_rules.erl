@@ -104,11 +104,11 @@ leaves(Linked, {Answer, Setting, Mode, IsAsked, Others}, Rules) ->
 waits(Failed, {NowMs, #{retry_min := MinMs, retry_max := MaxMs}}, Retries) ->
     lists:foreach(
         fun(Node) ->
-            #{attempts := Attempts, next := NextMs} = barnacle_retry:find(Node, Retries),
+            #{failures := Failures, next := NextMs} = barnacle_retry:find(Node, Retries),
             WaitMs = NextMs - NowMs,
-            Longest = min(MaxMs, MinMs bsl (Attempts - 1)),
+            Longest = min(MaxMs, MinMs bsl (Failures - 1)),
             IsIn = 2 * WaitMs >= Longest andalso WaitMs =< Longest,
-            ok = rule(back_off_has_bounds, IsIn, {Node, Attempts, WaitMs})
+            ok = rule(back_off_has_bounds, IsIn, {Node, Failures, WaitMs})
         end,
         [Node || {Node, Why} <- Failed, Why =/= paused]
     ).

@@ -128,7 +128,7 @@ linked(Node, #world{linked = Linked, up = Up} = W) when
     #world{server = #server{plan = Plan, retries = Retries} = S, now = Now} = W1,
     case barnacle_plan:is_wanted(node_of(Node), Plan) of
         true ->
-            Up1 = barnacle_retry:up(node_of(Node), Retries),
+            Up1 = barnacle_retry:up(node_of(Node), Now, Retries),
             W1#world{server = S#server{retries = barnacle_retry:reset(Now, ?RETRY, Up1)}};
         false ->
             W1

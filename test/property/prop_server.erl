@@ -28,7 +28,8 @@
     {poll, 400},
     {{held, disconnect}, 100},
     {{overdue, discover}, 100},
-    {listener_gone, 100}
+    {listener_gone, 100},
+    {{kept, paused}, 50}
 ]).
 
 prop_server_keeps_its_promises() ->

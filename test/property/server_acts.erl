@@ -22,6 +22,7 @@
 -include_lib("proper/include/proper.hrl").
 
 -export([settings/0, one/1, several/0, result/4, nodes_of/1, strays/0]).
+-export([answer/1, known/2, failures/1, crash/1]).
 
 -define(PEERS, [n1@h, n2@h, n3@h, n4@h]).
 
@@ -146,6 +147,23 @@ result(Function, Nodes, {part, Mask}, Linked) ->
     Fails = [Node || Node <- Nodes, Mask =:= -1 orelse lists:member(Node, nodes_of(Mask))],
     Failed = [{Node, {in_vain, Function}} || Node <- Fails],
     {{error, Failed}, changed(Function, Nodes -- Fails, Linked)}.
+
+%% What is made of that.
+answer({ok, Names}) -> {complete, Names};
+answer({partial, Names, _}) -> {partial, Names};
+answer({error, Why}) -> {error, Why}.
+
+known({complete, []}, Before) -> Before;
+known({complete, Names}, _Before) -> Names;
+known({partial, Names}, Before) -> lists:umerge(Names, Before);
+known({error, _}, Before) -> Before.
+
+failures({ok, _}) -> [];
+failures({error, Failures}) -> Failures.
+
+crash(throw) -> {nocatch, ball};
+crash(kill) -> killed;
+crash(Kind) -> Kind.
 
 changed(connect, Nodes, Linked) -> lists:umerge(lists:sort(Nodes), Linked);
 changed(disconnect, Nodes, Linked) -> Linked -- Nodes.

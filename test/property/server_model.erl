@@ -9,6 +9,8 @@
 
 -ifdef(PROPER).
 
+-import(server_acts, [answer/1, known/2, failures/1, crash/1]).
+
 -export([start/1, situation/1, run/2, seen/1]).
 
 -record(round, {
@@ -21,7 +23,8 @@
 
 -record(m, {
     settings,
-    mode = running, gate = open, timer = none,
+    %% kept: what the next server begins with.
+    mode = running, gate = open, timer = none, kept = running,
     round = none, followers = [], waiting = [], leaving = [],
     wanted = [], visible = [], answer = none,
     rounds = 0, failed = 0, crashed = 0,
@@ -40,12 +43,17 @@
 start(Settings) ->
     shown(begin_round({new(#m{settings = Settings}), #out{}})).
 
-new(M) ->
-    start_round([], #m{
+new(#m{kept = running} = M) ->
+    start_round([], fresh(M));
+new(#m{kept = Mode} = M) ->
+    saw({kept, Mode}, (fresh(M))#m{mode = Mode, gate = closed}).
+
+fresh(M) ->
+    #m{
         settings = M#m.settings, linked = M#m.linked, others = M#m.others, orphan = M#m.orphan,
         listener = M#m.listener, calls = M#m.calls, timers = M#m.timers, begun = M#m.begun,
         seen = M#m.seen
-    }).
+    }.
 
 situation(#m{mode = down}) -> down;
 situation(#m{round = none}) -> idle;
@@ -123,22 +131,6 @@ returned(connect, Result, MO) ->
     connected(failures(Result), MO);
 returned(disconnect, Result, MO) ->
     disconnected(failures(Result), MO).
-
-answer({ok, Names}) -> {complete, Names};
-answer({partial, Names, _}) -> {partial, Names};
-answer({error, Why}) -> {error, Why}.
-
-known({complete, []}, Before) -> Before;
-known({complete, Names}, _Before) -> Names;
-known({partial, Names}, Before) -> lists:umerge(Names, Before);
-known({error, _}, Before) -> Before.
-
-failures({ok, _}) -> [];
-failures({error, Failures}) -> Failures.
-
-crash(throw) -> {nocatch, ball};
-crash(kill) -> killed;
-crash(Kind) -> Kind.
 
 first_list({M, _} = MO) ->
     case has(list, M) of
@@ -322,7 +314,8 @@ expired({#m{waiting = Waiting, leaving = Leaving} = M, O}) ->
     ).
 
 %% Who still waits exits with the server.
-died(Why, {#m{round = R, followers = F, waiting = W, leaving = L} = M, O}) ->
+died(Why, {#m{round = R, followers = F, waiting = W, leaving = L, mode = Mode} = M, O}) ->
+    Kept = kept(Why, Mode),
     Callers =
         case R of
             none -> [];
@@ -333,10 +326,16 @@ died(Why, {#m{round = R, followers = F, waiting = W, leaving = L} = M, O}) ->
     answered_all(
         All,
         {gone, Why},
-        {M1#m{mode = down, round = none, followers = [], waiting = [], leaving = []}, O#out{
-            died = Why
-        }}
+        {
+            M1#m{
+                mode = down, kept = Kept, round = none, followers = [], waiting = [], leaving = []
+            },
+            O#out{died = Why}
+        }
     ).
+
+kept(normal, _Mode) -> running;
+kept(_Crash, Mode) -> Mode.
 
 answered_all(Ids, Answer, MO) ->
     lists:foldl(fun(Id, Acc) -> answered(Id, Answer, Acc) end, MO, Ids).

@@ -60,17 +60,17 @@ run_(Acts) ->
 %% Ends all that start/1 and run/1 have started.
 stop() ->
     case erase(?MODULE) of
-        undefined ->
-            ok;
+        undefined -> ok;
         #w{listener = Listener, asking = Asking} = W ->
             _ = is_pid(W#w.server) andalso act(kill, W),
             Orphan = [Pid || {Pid, _, _, _} <- [W#w.orphan, (get_orphan(W))]],
             Pids = [Pid || Pid <- [Listener | maps:keys(Asking) ++ Orphan], is_pid(Pid)],
             lists:foreach(fun ended/1, Pids),
-            ok = barnacle_registry:want(self(), #{}),
-            _ = bed_held:flush(),
-            ok
-    end.
+            %% A server of the same options may be next.
+            _ = is_pid(whereis(barnacle_registry)) andalso gen_server:stop(barnacle_registry),
+            _ = bed_held:flush()
+    end,
+    ok.
 
 get_orphan(#w{held = {_, _, _, _} = Held}) -> Held;
 get_orphan(_) -> none.
