@@ -68,7 +68,7 @@ TEST_SUITE("diff") {
     }
 
     TEST_CASE("any two lists, with hashes good and bad") {
-        std::mt19937 random(20261123);  // NOLINT(cert-msc51-cpp): the same lists in every run
+        std::mt19937 random(20261123);  // NOLINT(cert-msc*): the same lists in every run
         for (int round = 0; round < 2000; ++round) {
             std::uniform_int_distribution<std::size_t> sizes(0, round % 3 == 0 ? 200 : 12);
             std::uniform_int_distribution<int> numbers(0, round % 2 == 0 ? 8 : 150);
