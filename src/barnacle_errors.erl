@@ -168,6 +168,13 @@ strategies() ->
         },
         #{
             place => result,
+            error => {strategy_error, {native_library, 'Text'}},
+            gleam => <<"StrategyError(Unknown)">>,
+            says => {{native_library, 'Text'}, <<"the native core cannot be used">>},
+            fix => <<"`native` is `port`, and its program is gone or ends at once: see the text">>
+        },
+        #{
+            place => result,
             error => {strategy_error, 'Reason'},
             gleam => <<"StrategyError(reason)">>,
             fix =>

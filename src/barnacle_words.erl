@@ -89,6 +89,7 @@ reason(Reason) ->
 detail({not_registered, Names}) -> [" (it knows ", names(Names), ")"];
 detail({lookup_failed, Why}) -> [": ", reason(Why)];
 detail({posix, Errno}) -> [" (", term(Errno), $)];
+detail({native_library, Text}) -> [" (", term(Text), $)];
 detail({too_many_processes, Max}) -> [" (", term(Max), " at most)"];
 detail(_) -> "".
 

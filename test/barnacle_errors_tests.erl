@@ -42,7 +42,7 @@ phrases_test_() ->
             union(barnacle_names, refusal) ++
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
                 {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile},
-                {too_many_processes, 1024}]
+                {too_many_processes, 1024}, {native_library, <<"no program">>}]
     ] ++ [?_assertEqual(error, barnacle_errors:says(Why)) || Why <- [strange, {a, b}, []]].
 
 what_start_gives_is_in_words_test_() ->
