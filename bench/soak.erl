@@ -47,8 +47,8 @@ kept(Minutes, #{samples := Samples, verdicts := Verdicts, done := Done, unwell :
 
 %% A panel for each measure.
 draw(Minutes, Measures, Samples) ->
-    Title = io_lib:format("~b barnacles in a hostile world for ~g minutes", [
-        maps:get(barnacles, ?WORLD), float(Minutes)
+    Title = io_lib:format("~b barnacles in a hostile world for ~p minutes", [
+        maps:get(barnacles, ?WORLD), Minutes
     ]),
     Rows = (length(Measures) + 2) div 3,
     bench_plot:run([
@@ -58,7 +58,7 @@ draw(Minutes, Measures, Samples) ->
         "$samples << EOD\n", [row(Measures, Sample) || Sample <- Samples], "EOD\n",
         "set multiplot layout ", integer_to_list(Rows), ",3 title '", Title, "' noenhanced\n",
         "set key off\nset grid ytics lc '#dddddd'\nset xlabel 'minutes'\nset xrange [0:]\n",
-        "set yrange [0:*]\n",
+        "set yrange [0:*]\nset offsets 0, 0, graph 0.1, 0\n",
         [
             [
                 "set title '", words(Measure), "' noenhanced\n",
