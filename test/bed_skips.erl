@@ -6,7 +6,7 @@
 %%
 %%     barnacle_nif_SUITE:killed_workers_leave_nothing: freed memory is kept for a while
 %%
-%% Each of them is skipped with its reason, and counted.
+%% Each of them is skipped with its reason, and counted. Other lines are not for it.
 
 -export([all/0, reason/2]).
 

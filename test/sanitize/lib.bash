@@ -216,6 +216,14 @@ doctest() {
     reports_of doctest
     local runner=()
     if [ "$kind" = valgrind ]; then runner=(UNDER=valgrind); fi
+    local name reason names=
+    while IFS=: read -r _ name reason; do
+        names+=${names:+,}${name# }
+        echo "skipped: doctest: ${name# }:$reason"
+    done < <(grep '^doctest: ' "$here/$kind.skip")
+    if [ -n "$names" ]; then
+        runner+=("TEST_ARGS=--no-colors=true '--test-case-exclude=$names'")
+    fi
     check "$kind: the core's tests are built" build tests
     run_doctest "${variables[@]}" "${runner[@]}"
     check_reports doctest
