@@ -23,7 +23,10 @@
     end)()
 ).
 
-frames_test() ->
+frames_test_() ->
+    {timeout, ?LIMIT_S, fun frames/0}.
+
+frames() ->
     with(#{}, fun(Program) ->
         ok = send(Program, frame($o, 7, bed_port_program:resolve([<<"127.0.0.1">>]))),
         ?assertEqual({7, {ok, [{<<"127.0.0.1">>, {ok, [{127, 0, 0, 1}]}}]}}, next(Program)),
@@ -36,7 +39,10 @@ frames_test() ->
     end).
 
 %% A byte at a time, then many frames in one piece.
-pieces_test() ->
+pieces_test_() ->
+    {timeout, ?LIMIT_S, fun pieces/0}.
+
+pieces() ->
     with(#{}, fun(Program) ->
         [ok = send(Program, [Byte]) || <<Byte>> <= frame($i, 1)],
         ?assertMatch({1, {ok, _}}, next(Program)),
@@ -44,7 +50,10 @@ pieces_test() ->
         [?assertMatch({Id, {ok, _}}, next(Program)) || Id <- lists:seq(2, 10000)]
     end).
 
-bad_frames_test() ->
+bad_frames_test_() ->
+    {timeout, ?LIMIT_S, fun bad_frames/0}.
+
+bad_frames() ->
     with(#{}, fun(Program) ->
         ok = send(Program, <<0:32>>),
         ?bad(0, "0 bytes has no room"),
@@ -76,7 +85,10 @@ bad_frames_test() ->
     end).
 
 %% Every frame has an answer, and the program goes on.
-random_frames_test() ->
+random_frames_test_() ->
+    {timeout, ?LIMIT_S, fun random_frames/0}.
+
+random_frames() ->
     with(#{}, fun(Program) ->
         [
             begin
@@ -107,7 +119,10 @@ too_long() ->
         ?bad(3, "4294967295 bytes is too long")
     end).
 
-ids_test() ->
+ids_test_() ->
+    {timeout, ?LIMIT_S, fun ids/0}.
+
+ids() ->
     with_silent_server(fun(Server) ->
         with(#{}, fun(Program) ->
             Waits = frame($o, 1, bed_port_program:silent_dns(Server, ?HOUR_MS)),
@@ -142,7 +157,10 @@ many_at_once_test_() ->
     end}.
 
 %% No descriptors left: an error that says so, and the next operation works.
-descriptors_test() ->
+descriptors_test_() ->
+    {timeout, ?LIMIT_S, fun descriptors/0}.
+
+descriptors() ->
     with_silent_server(fun(Server) ->
         with(#{limit => 40}, fun(Program) ->
             Request = bed_port_program:silent_dns(Server, ?HOUR_MS),
@@ -169,15 +187,15 @@ refused(Program, Count) ->
 
 ends_with_its_input_test_() ->
     Info = frame($i, 1),
-    {timeout, ?LIMIT_S, [
-        {What, fun() ->
+    [
+        {What, {timeout, ?LIMIT_S, fun() ->
             with_silent_server(fun(Server) ->
                 Bytes = iolist_to_binary(Frames(Server)),
                 Program = start(#{bytes => byte_size(Bytes)}),
                 ok = send(Program, Bytes),
                 ?assertEqual(0, status(Program))
             end)
-        end}
+        end}}
      || {What, Frames} <- [
             {"after a frame", fun(_) -> Info end},
             {"in a length", fun(_) -> [Info, 0, 0] end},
@@ -188,10 +206,13 @@ ends_with_its_input_test_() ->
                 [frame($o, Id, Request) || Id <- lists:seq(1, 100)]
             end}
         ]
-    ]}.
+    ].
 
 %% Operations have begun to wait, or are being answered, when the input closes.
-ends_in_the_middle_test() ->
+ends_in_the_middle_test_() ->
+    {timeout, ?LIMIT_S, fun ends_in_the_middle/0}.
+
+ends_in_the_middle() ->
     with_silent_server(fun(Server) ->
         Wait = frame($o, 1, bed_port_program:silent_dns(Server, ?HOUR_MS)),
         Work = [
@@ -279,7 +300,10 @@ rests(Program) ->
     is_blocked(Program) andalso
         lists:all(fun(Events) -> Events band ?EPOLLIN =:= 0 end, awaited(Program, 0)).
 
-wrong_descriptors_test() ->
+wrong_descriptors_test_() ->
+    {timeout, ?LIMIT_S, fun wrong_descriptors/0}.
+
+wrong_descriptors() ->
     [
         ?assertMatch({_, "1\n"}, {Redirection, os:cmd(lists:flatten([
             "'", bed_port_program:path(), "' ", Redirection, " 2>/dev/null; echo $?"
