@@ -92,7 +92,8 @@ rounds(Count) ->
     {ok, Leaver} = barnacle_cluster:start_link(Options),
     {ok, [_, _]} = barnacle_cluster:refresh(Leaver),
     Full = filled(0, fun() ->
-        #{crashed_rounds := Crashed} = barnacle_cluster:status(Name),
+        %% A round that was running has ended then.
+        Crashed = crashes(Name, 1),
         Asked = #{
             refresh => exit_of(fun() -> barnacle_cluster:refresh(Name) end),
             leave => exit_of(fun() -> barnacle_cluster:leave(Leaver) end),
@@ -100,10 +101,7 @@ rounds(Count) ->
             run_once => exit_of(fun() -> barnacle_cluster:run_once(Options) end),
             start => barnacle_cluster:start_link(Options)
         },
-        bed_wait:until(crashed, fun() ->
-            #{crashed_rounds := Now} = barnacle_cluster:status(Name),
-            Now >= Crashed + Count orelse Now
-        end),
+        true = crashes(Name, Count) > Crashed,
         Status = barnacle_cluster:status(Name),
         Page = unicode:characters_to_binary(barnacle_print:page(Status)),
         Asked#{status => Status, page => Page}
@@ -111,6 +109,17 @@ rounds(Count) ->
     true = is_process_alive(Leaver),
     ok = barnacle_cluster:shutdown(Leaver),
     Full#{before => Before, server => whereis(Name)}.
+
+%% Waits for so many more rounds that crash. How many there are then.
+crashes(Name, Count) ->
+    #{crashed_rounds := Before} = barnacle_cluster:status(Name),
+    bed_wait:until(crashed, fun() ->
+        #{crashed_rounds := Now} = barnacle_cluster:status(Name),
+        case Now >= Before + Count of
+            true -> {true, Now};
+            false -> Now
+        end
+    end).
 
 %% One round in a VM with room for so many processes.
 -spec dials(map(), non_neg_integer()) -> term().
@@ -163,11 +172,20 @@ fill(Free) ->
         {Few, Others} = lists:split(Free, Sleepers),
         ok = ended(Few),
         Caller ! {full, self()},
-        receive
-            empty -> ended(Others);
-            {'DOWN', Monitor, process, _, _} -> ended(Others)
-        end
+        ended(kept_full(Monitor, Free, Others))
     end).
+
+%% Where no room is to be left, the room of those that end is taken, too.
+kept_full(Monitor, Free, Sleepers) ->
+    receive
+        empty -> Sleepers;
+        {'DOWN', Monitor, process, _, _} -> Sleepers
+    after 1 ->
+        case Free of
+            0 -> kept_full(Monitor, Free, sleepers(Sleepers));
+            _ -> kept_full(Monitor, Free, Sleepers)
+        end
+    end.
 
 sleepers(Sleepers) ->
     try spawn(fun() -> receive after infinity -> ok end end) of
