@@ -144,10 +144,7 @@ dial({Node, _}, Running, #{gate := Gate}) ->
             false -> exit({result, barnacle_gate:pass(Gate, connect(Node))})
         end
     end,
-    case barnacle_spawn:room(?PROCESSES_ONCE + ?PROCESSES_EACH * (Running + 1)) of
-        ok -> barnacle_spawn:start(Dial, [monitor]);
-        Refused -> Refused
-    end.
+    barnacle_spawn:start(Dial, [monitor], ?PROCESSES_ONCE + ?PROCESSES_EACH * (Running + 1)).
 
 connect(Node) ->
     fun() -> net_kernel:connect_node(Node) end.

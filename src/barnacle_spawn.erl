@@ -8,7 +8,7 @@ Processes in a VM that may have no room for another one (erl +P): what is to be 
 the process that wanted it lives on.
 """).
 
--export([start/2, room/1, refused/0]).
+-export([start/2, start/3, refused/0]).
 
 -export_type([refused/0]).
 
@@ -19,24 +19,22 @@ the process that wanted it lives on.
 -spec start(fun(() -> term()), [link | monitor | {min_heap_size, pos_integer()}]) ->
     {ok, pid() | {pid(), reference()}} | {error, refused()}.
 start(Fun, Options) ->
+    start(Fun, Options, 1).
+
+?DOC("The same where there must be room for so many processes.").
+-spec start(fun(() -> term()), [link | monitor | {min_heap_size, pos_integer()}], pos_integer()) ->
+    {ok, pid() | {pid(), reference()}} | {error, refused()}.
+start(Fun, Options, Room) ->
     %% Looked at before, since each spawn in vain is an error in the emulator's log.
-    case room(1) of
-        ok ->
+    case erlang:system_info(process_limit) - erlang:system_info(process_count) >= Room of
+        true ->
             try
                 {ok, erlang:spawn_opt(Fun, Options)}
             catch
                 error:system_limit -> {error, refused()}
             end;
-        Refused ->
-            Refused
-    end.
-
-?DOC("Whether there is room for so many more processes now.").
--spec room(pos_integer()) -> ok | {error, refused()}.
-room(Count) ->
-    case erlang:system_info(process_limit) - erlang:system_info(process_count) >= Count of
-        true -> ok;
-        false -> {error, refused()}
+        false ->
+            {error, refused()}
     end.
 
 ?DOC("What is said of a VM without room.").
