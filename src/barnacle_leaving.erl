@@ -141,7 +141,7 @@ decide({Answer, Plan}, Mode, #leaving{disconnect = Disconnect} = Leaving) ->
     View = #{
         mode => Disconnect,
         answer => Answer,
-        own => barnacle_plan:standing(node(), Plan),
+        own => own(Mode, Plan),
         is_suspect => fun() -> barnacle_plan:is_suspect(Plan) end,
         visible => fun barnacle_links:visible/0,
         is_known => fun(Node) -> barnacle_plan:standing(Node, Plan) =/= unknown end,
@@ -153,6 +153,13 @@ decide({Answer, Plan}, Mode, #leaving{disconnect = Disconnect} = Leaving) ->
             {leave, Leaving#leaving{askers = []}};
         {stay, Why} ->
             {Mode, stay(Why, Leaving)}
+    end.
+
+%% Who rests was named and is no more, though one that was restarted has not seen it.
+own(Mode, Plan) ->
+    case {barnacle_plan:standing(node(), Plan), Mode} of
+        {unknown, resting} -> absent;
+        {Standing, _} -> Standing
     end.
 
 ?DOC("Tells all who have asked that this node stays.").

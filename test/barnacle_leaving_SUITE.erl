@@ -55,7 +55,11 @@ cut_by_one_isolates_the_one_that_cuts(_) ->
     ok = bed_nodes:await_mesh(Nodes),
     true = bed_node:call(First, erlang, disconnect_node, [bed_node:name(Second)]),
     ok = bed_story:linked({First, []}),
-    ok = bed_nodes:await_mesh(Others).
+    %% The one that was cut is isolated too, or not: global's messages from both sides race.
+    ok = bed_wait:until(mesh_of_the_others, fun() ->
+        bed_nodes:is_mesh(Others) orelse bed_nodes:is_mesh([Second | Others]) orelse
+            bed_nodes:visible(Nodes)
+    end).
 
 departed_node_leaves_once_and_is_back_when_named(_) ->
     {[Gone | Rest] = Nodes, Dns} = cluster(5, #{departed_after => 0}),
@@ -92,8 +96,8 @@ resting_node_that_is_linked_leaves_at_once(_) ->
     ok = lost_only(Gone, Rest, Links).
 
 restarted_server_rests_on(_) ->
-    {[Gone | Rest] = Nodes, Dns} = cluster(3, #{departed_after => 0}),
-    ok = bed_dns_script:script(Dns, bed_story:answering(Rest)),
+    {[Gone, First | _] = Nodes, Dns} = cluster(3, #{departed_after => 0}),
+    ok = bed_dns_script:script(Dns, bed_story:answering(tl(Nodes))),
     ok = bed_story:linked({Gone, []}),
     Server = bed_node:call(Gone, erlang, whereis, [bed_member:server()]),
     true = bed_node:call(Gone, erlang, exit, [Server, kill]),
@@ -101,9 +105,11 @@ restarted_server_rests_on(_) ->
         Now = bed_node:call(Gone, erlang, whereis, [bed_member:server()]),
         is_pid(Now) andalso Now =/= Server
     end),
+    %% It has forgotten whom it left, and global of a busy peer may link it any time now.
+    ok = linked_by(First, Gone),
     ok = bed_story:rounds(Gone, 5),
+    ok = bed_story:linked({Gone, []}),
     ?assertMatch(#{state := resting}, bed_story:status(Gone)),
-    ?assertEqual([], bed_node:visible(Gone)),
     ok = bed_dns_script:script(Dns, bed_story:answering(Nodes)),
     ok = bed_nodes:await_mesh(Nodes),
     ok = bed_wait:until(running, fun() -> maps:get(state, bed_story:status(Gone)) =:= running end).
@@ -248,12 +254,13 @@ linked_by(Node, Other) ->
     true = bed_node:call(Node, net_kernel, connect_node, [bed_node:name(Other)]),
     ok.
 
-%% These have all lost that node, however often, and nobody else.
+%% These have all lost that node, however often, and nobody else. They notice after the one that went.
 lost_only(Gone, Nodes, Links) ->
-    ?assertEqual(
-        lists:sort([{bed_node:name(Node), [bed_node:name(Gone)]} || Node <- Nodes]),
-        lists:sort([{Node, lists:usort(Lost)} || {Node, Lost} <- bed_story:lost(Links)])
-    ).
+    Wanted = lists:sort([{bed_node:name(Node), [bed_node:name(Gone)]} || Node <- Nodes]),
+    bed_wait:until({lost, Wanted}, fun() ->
+        Lost = lists:sort([{Node, lists:usort(Lost)} || {Node, Lost} <- bed_story:lost(Links)]),
+        Lost =:= Wanted orelse Lost
+    end).
 
 text(Node) ->
     atom_to_binary(bed_node:name(Node)).

@@ -17,14 +17,17 @@ bool is_monotonic(clockid_t clock) {
 
 }  // namespace
 
-// In the place of libc's, for every library of the program.
-extern "C" __attribute__((visibility("default"))) int clock_gettime(clockid_t clock,
-                                                                    timespec* time) noexcept {
+// In the place of libc's clock_gettime, for every library of the program. It has a name of its own
+// here, as libc's header has declared that one.
+extern "C" __attribute__((visibility("default"))) int forwarded_clock_gettime(
+    clockid_t clock, timespec* time) noexcept __asm__("clock_gettime");
+
+int forwarded_clock_gettime(clockid_t clock, timespec* time) noexcept {
     constexpr std::uint64_t ms_per_s = 1000;
     constexpr std::int64_t ns_per_ms = 1'000'000;
     constexpr std::int64_t ns_per_s = 1'000'000'000;
     static const auto real =
-        reinterpret_cast<decltype(&clock_gettime)>(::dlsym(RTLD_NEXT, "clock_gettime"));
+        reinterpret_cast<decltype(&forwarded_clock_gettime)>(::dlsym(RTLD_NEXT, "clock_gettime"));
     if (real(clock, time) != 0) {
         return -1;
     }

@@ -45,7 +45,7 @@ std::vector<DnsReply> answer(const DnsRequest& request, const Bytes& name, Place
     return {{std::move(message)}};
 }
 
-std::string reply_to(RequestMap request, const std::string& label, Place place) {
+std::string reply_to(const RequestMap& request, const std::string& label, Place place) {
     Loop servers;
     const DnsServer server(servers, [&](const DnsRequest& question) {
         return answer(question, name_of(label), place);
