@@ -254,7 +254,7 @@ linked_by(Node, Other) ->
     true = bed_node:call(Node, net_kernel, connect_node, [bed_node:name(Other)]),
     ok.
 
-%% These have all lost that node, however often, and nobody else. They notice after the one that went.
+%% These have all lost that node, however often, and nobody else. They notice it after that node.
 lost_only(Gone, Nodes, Links) ->
     Wanted = lists:sort([{bed_node:name(Node), [bed_node:name(Gone)]} || Node <- Nodes]),
     bed_wait:until({lost, Wanted}, fun() ->

@@ -22,17 +22,20 @@ namespace barnacle::test {
 // No event that a test waits for takes this long, also under sanitizers on a busy machine.
 inline constexpr int generous_ms = 20'000;
 
-// How many descriptors this process has open.
-inline std::size_t open_descriptors() {
-    // The iterator's own descriptor is in both counts that a test compares.
+inline std::size_t entries(const char* directory) {
     return static_cast<std::size_t>(
-        std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+        std::distance(std::filesystem::directory_iterator(directory), {}));
+}
+
+// How many descriptors this process has open. The iterator's own is in both counts that a test
+// compares.
+inline std::size_t open_descriptors() {
+    return entries("/proc/self/fd");
 }
 
 // How many threads it has.
 inline std::size_t threads() {
-    return static_cast<std::size_t>(
-        std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
+    return entries("/proc/self/task");
 }
 
 // Runs the loop, sleeping on its descriptor as a shell would, until `done()` holds. False if it
