@@ -56,7 +56,9 @@ operate(Request, DeadlineMs, OnPart) ->
             Error
     end.
 
+%% Who comes too late still takes what the core has: its own deadline is earlier, so it is done.
 steps(Operation, Ref, DeadlineMs, OnPart) ->
+    IsLate = now_ms() >= DeadlineMs,
     case barnacle_nif:step(Operation) of
         {done, Reply} ->
             %% Not 'safe': the atoms are the core's own, a small set.
@@ -64,21 +66,17 @@ steps(Operation, Ref, DeadlineMs, OnPart) ->
         {part, Part} ->
             {part, Results} = binary_to_term(Part),
             _ = OnPart(Results),
-            go_on(Operation, Ref, DeadlineMs, OnPart);
+            steps(Operation, Ref, DeadlineMs, OnPart);
+        {wait, _WaitMs} when IsLate ->
+            {error, timeout};
         {wait, WaitMs} ->
             receive
                 {select, Operation, Ref, ready_input} -> ok
             after wait_ms(WaitMs, DeadlineMs) -> ok
             end,
-            go_on(Operation, Ref, DeadlineMs, OnPart);
+            steps(Operation, Ref, DeadlineMs, OnPart);
         {error, Reason} ->
             {error, {internal, atom_to_binary(Reason)}}
-    end.
-
-go_on(Operation, Ref, DeadlineMs, OnPart) ->
-    case now_ms() < DeadlineMs of
-        true -> steps(Operation, Ref, DeadlineMs, OnPart);
-        false -> {error, timeout}
     end.
 
 wait_ms(WaitMs, DeadlineMs) ->

@@ -102,6 +102,7 @@ ask(Question, TimeoutMs, OnPart) ->
     end.
 
 await(Owner, Alias, DeadlineMs, OnPart) ->
+    LeftMs = max(0, DeadlineMs - now_ms()),
     receive
         {Alias, {part, Part}} ->
             {part, Results} = binary_to_term(Part),
@@ -114,9 +115,15 @@ await(Owner, Alias, DeadlineMs, OnPart) ->
             Reply;
         {'DOWN', Alias, process, _, _} ->
             {error, port_program_died}
-    after max(0, DeadlineMs - now_ms()) ->
-        Owner ! {overdue, Alias},
-        {error, timeout}
+    after LeftMs ->
+        case LeftMs of
+            0 ->
+                Owner ! {overdue, Alias},
+                {error, timeout};
+            _ ->
+                %% Who is held up past the end of a wait has not looked at what came meanwhile.
+                await(Owner, Alias, DeadlineMs, OnPart)
+        end
     end.
 
 flush(Alias) ->

@@ -13,7 +13,8 @@
     peers_see_nothing_of_a_probe/1,
     well_behaved/1, in_small_pieces/1, other_port_in_header/1, no_epmd/1, broken_replies/1,
     endless_replies/1, silent_ones/1, more_names_than_allowed/1, many_hosts_at_once/1,
-    more_hosts_than_at_once/1, host_names/1, host_name_with_silent_dns/1
+    more_hosts_than_at_once/1, host_names/1, host_name_with_silent_dns/1,
+    caller_held_up_past_the_deadline/1
 ]).
 
 -define(LONG_MS, 30000).
@@ -35,7 +36,8 @@ groups() ->
         {fake, [parallel], [
             well_behaved, in_small_pieces, other_port_in_header, no_epmd, broken_replies,
             endless_replies, silent_ones, more_names_than_allowed, many_hosts_at_once,
-            more_hosts_than_at_once, host_names, host_name_with_silent_dns
+            more_hosts_than_at_once, host_names, host_name_with_silent_dns,
+            caller_held_up_past_the_deadline
         ]}
     ].
 
@@ -330,6 +332,22 @@ host_name_with_silent_dns(_Config) ->
     ?assertEqual(
         [{<<"a.test.">>, {error, timeout}}, {Host, {ok, [{<<"app">>, 4370}]}}], Results
     ).
+
+%% On a machine too busy to run it in time, what is known is still worth having.
+caller_held_up_past_the_deadline(_Config) ->
+    {[Answers, Holds] = Hosts, Port} = hosts([bed_epmd_script:names([{"app", 4370}]), [hold]]),
+    {Caller, Monitor} = spawn_monitor(fun() ->
+        exit({was, barnacle_native:epmd_names(Hosts, #{timeout => ?SHORT_MS, port => Port})})
+    end),
+    bed_wait:until(begun, fun() -> ets:member(barnacle_queue, Caller) end),
+    true = erlang:suspend_process(Caller),
+    receive
+    after 3 * ?SHORT_MS -> true = erlang:resume_process(Caller)
+    end,
+    receive
+        {'DOWN', Monitor, process, Caller, {was, Result}} ->
+            ?assertMatch({ok, [{Answers, _}, {Holds, {error, timeout}}]}, Result)
+    end.
 
 %% ---- asking
 
