@@ -63,13 +63,7 @@ up to 10 s, while they keep dying young.
 ?DOC("Starts the process, or links to the one that runs already; the program comes later.").
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    case gen_server:start_link({local, ?MODULE}, ?MODULE, [], []) of
-        {error, {already_started, Pid}} ->
-            link(Pid),
-            {ok, Pid};
-        Result ->
-            Result
-    end.
+    barnacle_single:start_link(?MODULE).
 
 ?DOC("""
 Asks the program, and waits at most TimeoutMs. ready is answered with ok when the program runs and
@@ -85,7 +79,7 @@ ask(Question, TimeoutMs) ->
 ?DOC("The same; OnPart is called with the results of an operation that come before its reply.").
 -spec ask(question(), non_neg_integer(), fun((term()) -> term())) -> reply().
 ask(Question, TimeoutMs, OnPart) ->
-    case owner() of
+    case barnacle_single:ensure(?MODULE) of
         {ok, Owner} ->
             %% Several messages may come, so it is not the first that ends the alias.
             Alias = monitor(process, Owner, [{alias, explicit_unalias}]),
@@ -130,18 +124,6 @@ flush(Alias) ->
     receive
         {Alias, _} -> flush(Alias)
     after 0 -> ok
-    end.
-
-%% Where barnacle is used without its application, nobody has started this process.
-owner() ->
-    case whereis(?MODULE) of
-        undefined ->
-            case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
-                {error, {already_started, Owner}} -> {ok, Owner};
-                Result -> Result
-            end;
-        Owner ->
-            {ok, Owner}
     end.
 
 -spec init([]) -> {ok, #state{}}.

@@ -39,13 +39,7 @@ to wait speaks to the process here. Rows of processes that were killed are found
 ?DOC("Starts the process, or links to the one that runs already.").
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    case gen_server:start_link({local, ?MODULE}, ?MODULE, [], []) of
-        {error, {already_started, Pid}} ->
-            link(Pid),
-            {ok, Pid};
-        Result ->
-            Result
-    end.
+    barnacle_single:start_link(?MODULE).
 
 ?DOC("""
 Calls the function when its turn has come, with what is then left of the time until DeadlineMs, a
@@ -144,15 +138,8 @@ max_operations() ->
     end.
 
 ensure() ->
-    case whereis(?MODULE) of
-        undefined ->
-            case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
-                {ok, _} -> ok;
-                {error, {already_started, _}} -> ok
-            end;
-        _ ->
-            ok
-    end.
+    {ok, _} = barnacle_single:ensure(?MODULE),
+    ok.
 
 -spec init([]) -> {ok, #state{}}.
 init([]) ->

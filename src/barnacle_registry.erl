@@ -11,8 +11,7 @@ One process owns a table of who wants which names; the row of a process goes whe
 dies of anything but a shutdown, its row stays until the next barnacle says for the first time what
 it wants, a minute at most: that is the same one, started again by its supervisor, and until its
 first answer nobody else would know. For that time it is also remembered that it was paused, or had
-left. The process runs below the application's supervisor, or is
-started by its first user where barnacle is used without its application.
+left.
 """).
 
 -behaviour(gen_server).
@@ -42,26 +41,13 @@ started by its first user where barnacle is used without its application.
 ?DOC("Starts the registry, or links to the one that runs already.").
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    case gen_server:start_link({local, ?MODULE}, ?MODULE, [], []) of
-        {error, {already_started, Pid}} ->
-            link(Pid),
-            {ok, Pid};
-        Result ->
-            Result
-    end.
+    barnacle_single:start_link(?MODULE).
 
 ?DOC("Makes sure that a registry runs.").
 -spec ensure() -> ok.
 ensure() ->
-    case whereis(?MODULE) of
-        undefined ->
-            case gen_server:start({local, ?MODULE}, ?MODULE, [], []) of
-                {ok, _} -> ok;
-                {error, {already_started, _}} -> ok
-            end;
-        _ ->
-            ok
-    end.
+    {ok, _} = barnacle_single:ensure(?MODULE),
+    ok.
 
 ?DOC("""
 The barnacle Owner wants these names from now on, and no others. Says nothing to the registry

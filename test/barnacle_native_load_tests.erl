@@ -34,7 +34,7 @@ text(Native, What) ->
 ten_thousand() ->
     ok = application:set_env(barnacle, max_operations, 100),
     LimitMs = bed_long:stretched(1000),
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         Callers = [spawn_monitor(ask(Server, LimitMs)) || _ <- lists:seq(1, 10000)],
         %% Ten thousand callers are to leave it time to look.
         Before = process_flag(priority, high),
@@ -79,15 +79,7 @@ time_left() ->
         "step(Ms) -> {done, term_to_binary(Ms)}.",
         "close(_) -> ok."
     ],
-    Forms = [
-        begin
-            {ok, Tokens, _} = erl_scan:string(Line),
-            {ok, Form} = erl_parse:parse_form(Tokens),
-            Form
-        end
-     || Line <- Source
-    ],
-    {ok, Module, Code} = compile:forms(Forms, []),
+    {Module, Code} = bed_stand_in:compile(Source),
     {module, Module} = code:load_binary(Module, "stand-in", Code),
     ok = application:set_env(barnacle, max_operations, 1),
     Resolve = fun() -> barnacle_native:resolve([], #{timeout => ?LIMIT_MS}) end,
@@ -130,7 +122,7 @@ without_descriptors(Native) ->
 fail_without_descriptors() ->
     %% There will be none for loading code.
     [{module, _} = code:ensure_loaded(Module) || Module <- [bed_wait, bed_long]],
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         works(),
         Callers = [spawn_monitor(ask(Server, ?HOUR_MS)) || _ <- lists:seq(1, 100)],
         %% Some have what they need and wait, the others say what they lack.
@@ -268,14 +260,6 @@ outcome({Pid, Monitor}) ->
     receive
         {'DOWN', Monitor, process, Pid, {outcome, Outcome}} -> Outcome
     after ?LIMIT_MS -> still_running
-    end.
-
-with_silent_server(Test) ->
-    {ok, Server} = gen_udp:open(0, [{active, false}, {ip, {127, 0, 0, 1}}]),
-    try
-        Test(Server)
-    after
-        gen_udp:close(Server)
     end.
 
 -endif.

@@ -136,15 +136,7 @@ load_stand_in(Vm, Step) ->
         "step({operation, Ref} = Op) -> _ = {Op, Ref}, " ++ Step ++ ".",
         "close(_) -> put(closed, closed), ok."
     ],
-    Forms = [
-        begin
-            {ok, Tokens, _} = erl_scan:string(Line),
-            {ok, Form} = erl_parse:parse_form(Tokens),
-            Form
-        end
-     || Line <- Source
-    ],
-    {ok, Module, Code} = compile:forms(Forms, []),
+    {Module, Code} = bed_stand_in:compile(Source),
     {module, Module} = call(Vm, code, load_binary, [Module, "stand-in", Code]),
     _ = call(Vm, persistent_term, erase, [{Module, load_error}]).
 

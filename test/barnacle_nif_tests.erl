@@ -34,16 +34,17 @@ result_test() ->
     ).
 
 timeout_test() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         ?assertMatch(
-            {ok, #{a := {error, timeout}, aaaa := {error, timeout}}}, run(dns(Server, 100))
+            {ok, #{a := {error, timeout}, aaaa := {error, timeout}}},
+            run(bed_silent:request(Server, 100))
         )
     end).
 
 select_message_test() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         Ref = make_ref(),
-        {ok, Op} = barnacle_nif:open(term_to_binary(dns(Server, ?TIMEOUT_MS)), Ref),
+        {ok, Op} = barnacle_nif:open(term_to_binary(bed_silent:request(Server, ?TIMEOUT_MS)), Ref),
         ok = step_until_waiting(Op),
         %% Two queries; what is answered to them wakes the operation.
         {ok, {Address, Port, _}} = gen_udp:recv(Server, 0, ?TIMEOUT_MS),
@@ -57,7 +58,7 @@ select_message_test() ->
     end).
 
 close_test() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         Before = operations(),
         {ok, Unstepped} = open(Server),
         {ok, Waiting} = open(Server),
@@ -75,7 +76,7 @@ close_test() ->
     end).
 
 only_the_owner_test() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         {ok, Op} = open(Server),
         {_, Monitor} = spawn_monitor(fun() ->
             exit({barnacle_nif:step(Op), barnacle_nif:close(Op)})
@@ -90,7 +91,7 @@ only_the_owner_test() ->
 
 %% Nobody has the operation any more, and it was never stepped.
 forgotten_test() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         Before = operations(),
         _ = open(Server),
         ok = bed_wait:until(collected, fun() ->
@@ -122,7 +123,7 @@ info_test() ->
 %% Workers die at random moments: before they open, and then mostly within a step.
 killed_workers_leave_nothing_test_() ->
     {timeout, ?EUNIT_LIMIT_S, fun() ->
-        with_silent_server(fun(Server) ->
+        bed_silent:server(fun(Server) ->
             ok = logger:add_handler(?MODULE, ?MODULE, #{config => self()}),
             Before = {operations(), descriptors()},
             Opened = lists:sum([kill_workers(Server, 50) || _ <- lists:seq(1, ?WORKERS div 50)]),
@@ -328,7 +329,7 @@ descriptors() ->
     length(Names).
 
 open(Server) ->
-    barnacle_nif:open(term_to_binary(dns(Server, ?TIMEOUT_MS)), make_ref()).
+    barnacle_nif:open(term_to_binary(bed_silent:request(Server, ?TIMEOUT_MS)), make_ref()).
 
 step_until_waiting(Op) ->
     case barnacle_nif:step(Op) of
@@ -362,24 +363,6 @@ resolve(Hosts) ->
         nameservers => [],
         concurrency => 64
     }}.
-
-dns(Server, TimeoutMs) ->
-    {ok, Port} = inet:port(Server),
-    {dns, #{
-        name => <<"host.example.">>,
-        timeout_ms => TimeoutMs,
-        grace_ms => TimeoutMs,
-        nameservers => [iolist_to_binary(["127.0.0.1:", integer_to_list(Port)])],
-        max_addresses => 4096
-    }}.
-
-with_silent_server(Function) ->
-    {ok, Server} = gen_udp:open(0, [{active, false}, {ip, {127, 0, 0, 1}}]),
-    try
-        Function(Server)
-    after
-        gen_udp:close(Server)
-    end.
 
 with_vm(Function) ->
     {ok, Vm} = bed_node:start_link(#{alive => false}),

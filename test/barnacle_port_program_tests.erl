@@ -123,9 +123,9 @@ ids_test_() ->
     {timeout, ?LIMIT_S, fun ids/0}.
 
 ids() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         with(#{}, fun(Program) ->
-            Waits = frame($o, 1, bed_port_program:silent_dns(Server, ?HOUR_MS)),
+            Waits = frame($o, 1, bed_silent:request(Server, ?HOUR_MS)),
             ok = send(Program, [Waits, Waits]),
             ?bad(0, "the id 1 is taken"),
             ok = send(Program, frame($i, 2)),
@@ -133,17 +133,17 @@ ids() ->
             %% Cancelled: without a reply, and its id is free.
             ok = send(Program, [frame($c, 1), frame($i, 3)]),
             ?assertMatch({3, {ok, #{operations := 0}}}, next(Program)),
-            ok = send(Program, frame($o, 1, bed_port_program:silent_dns(Server, 1))),
+            ok = send(Program, frame($o, 1, bed_silent:request(Server, 1))),
             ?assertMatch({1, {ok, #{a := {error, timeout}}}}, next(Program))
         end)
     end).
 
 many_at_once_test_() ->
     {timeout, ?LIMIT_S, fun() ->
-        with_silent_server(fun(Server) ->
+        bed_silent:server(fun(Server) ->
             with(#{}, fun(Program) ->
                 Before = descriptors(Program),
-                Request = bed_port_program:silent_dns(Server, ?HOUR_MS),
+                Request = bed_silent:request(Server, ?HOUR_MS),
                 Ids = lists:seq(1, 1000),
                 ok = send(Program, [frame($o, Id, Request) || Id <- Ids]),
                 works(Program),
@@ -161,9 +161,9 @@ descriptors_test_() ->
     {timeout, ?LIMIT_S, fun descriptors/0}.
 
 descriptors() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         with(#{limit => 40}, fun(Program) ->
-            Request = bed_port_program:silent_dns(Server, ?HOUR_MS),
+            Request = bed_silent:request(Server, ?HOUR_MS),
             ok = send(Program, [[frame($o, Id, Request) || Id <- lists:seq(1, 50)], frame($i, 99)]),
             Refused = refused(Program, 0),
             ?assert(Refused > 0),
@@ -189,7 +189,7 @@ ends_with_its_input_test_() ->
     Info = frame($i, 1),
     [
         {What, {timeout, ?LIMIT_S, fun() ->
-            with_silent_server(fun(Server) ->
+            bed_silent:server(fun(Server) ->
                 Bytes = iolist_to_binary(Frames(Server)),
                 Program = start(#{bytes => byte_size(Bytes)}),
                 ok = send(Program, Bytes),
@@ -202,7 +202,7 @@ ends_with_its_input_test_() ->
             {"in a frame", fun(_) -> binary:part(Info, 0, 10) end},
             {"in a frame that is skipped", fun(_) -> <<16#ffffffff:32, $o, 1:64, "more">> end},
             {"while operations run", fun(Server) ->
-                Request = bed_port_program:silent_dns(Server, ?HOUR_MS),
+                Request = bed_silent:request(Server, ?HOUR_MS),
                 [frame($o, Id, Request) || Id <- lists:seq(1, 100)]
             end}
         ]
@@ -213,8 +213,8 @@ ends_in_the_middle_test_() ->
     {timeout, ?LIMIT_S, fun ends_in_the_middle/0}.
 
 ends_in_the_middle() ->
-    with_silent_server(fun(Server) ->
-        Wait = frame($o, 1, bed_port_program:silent_dns(Server, ?HOUR_MS)),
+    bed_silent:server(fun(Server) ->
+        Wait = frame($o, 1, bed_silent:request(Server, ?HOUR_MS)),
         Work = [
             frame($o, Id, bed_port_program:resolve([<<"127.0.0.1">>]))
          || Id <- lists:seq(2, 1000)
@@ -262,10 +262,10 @@ last_status(#{port := Port, dir := Dir}) ->
 %% While nobody reads, it stops taking frames; when somebody does, all of them are answered.
 rests_while_blocked_test_() ->
     {timeout, ?LIMIT_S, fun() ->
-        with_silent_server(fun(Server) ->
+        bed_silent:server(fun(Server) ->
             Count = 1000000,
             Frames = [
-                frame($o, 1, bed_port_program:silent_dns(Server, 100))
+                frame($o, 1, bed_silent:request(Server, 100))
                 | [frame($i, Id) || Id <- lists:seq(2, Count)]
             ],
             Program = start(#{held => Frames}),
@@ -321,14 +321,6 @@ with(Options, Test) ->
     Program = start(Options),
     Test(Program),
     stop(Program).
-
-with_silent_server(Test) ->
-    {ok, Server} = gen_udp:open(0, [{active, false}, {ip, {127, 0, 0, 1}}]),
-    try
-        Test(Server)
-    after
-        gen_udp:close(Server)
-    end.
 
 descriptors(Program) ->
     Pid = bed_port_program:os_pid(Program),

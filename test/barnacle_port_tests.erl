@@ -38,7 +38,7 @@ port_test_() ->
 
 %% Each of 50 that wait hears of it, and the next one works.
 dies() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         Callers = [spawn_monitor(wait(Server, ?HOUR_MS)) || _ <- lists:seq(1, 50)],
         ok = await_operations(50),
         ok = kill(program()),
@@ -67,7 +67,7 @@ dies_often() ->
     ?assert(length(Said) >= 1 andalso length(Said) < 5, Said).
 
 owner_dies() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         Callers = [spawn_monitor(wait(Server, ?HOUR_MS)) || _ <- lists:seq(1, 5)],
         ok = await_operations(5),
         Program = program(),
@@ -79,7 +79,7 @@ owner_dies() ->
     end).
 
 caller_dies() ->
-    with_silent_server(fun(Server) ->
+    bed_silent:server(fun(Server) ->
         Callers = [spawn(wait(Server, ?HOUR_MS)) || _ <- lists:seq(1, 50)],
         ok = await_operations(50),
         [exit(Caller, kill) || Caller <- Callers],
@@ -88,8 +88,8 @@ caller_dies() ->
 
 %% The core keeps its deadline by itself; here the caller has a shorter one.
 caller_gives_up() ->
-    with_silent_server(fun(Server) ->
-        Request = term_to_binary(bed_port_program:silent_dns(Server, ?HOUR_MS)),
+    bed_silent:server(fun(Server) ->
+        Request = term_to_binary(bed_silent:request(Server, ?HOUR_MS)),
         ?assertEqual({error, timeout}, barnacle_port:ask({open, Request}, 20)),
         ok = await_operations(0),
         ?assertEqual({messages, []}, process_info(self(), messages))
@@ -158,7 +158,7 @@ lookups(Count) ->
 %% Whether it waits for something or not when the VM is killed.
 nothing_is_left_of_a_killed_vm_test_() ->
     {timeout, ?LIMIT_S, fun() ->
-        with_silent_server(fun(Server) ->
+        bed_silent:server(fun(Server) ->
             [
                 begin
                     {ok, Node} = bed_node:start(#{
@@ -247,13 +247,5 @@ program() ->
 kill(Pid) ->
     [] = os:cmd("kill -s KILL " ++ integer_to_list(Pid)),
     bed_wait:until(gone, fun() -> not bed_node:is_running(Pid) end).
-
-with_silent_server(Test) ->
-    {ok, Server} = gen_udp:open(0, [{active, false}, {ip, {127, 0, 0, 1}}]),
-    try
-        Test(Server)
-    after
-        gen_udp:close(Server)
-    end.
 
 -endif.

@@ -5,7 +5,7 @@
 %% which closes its standard input after so many bytes; its exit status comes after its last frame.
 
 -export([start/1, send/2, frame/2, frame/3, next/1, status/1, os_pid/1, cut/1, release/1, stop/1]).
--export([path/0, silent_dns/2, resolve/1]).
+-export([path/0, resolve/1]).
 
 -export_type([program/0, options/0]).
 
@@ -139,18 +139,7 @@ stop(#{port := Port, pid := Pid, dir := Dir}) ->
     %% The shell may just be writing the exit status down.
     bed_wait:until({removed, Dir}, fun() -> file:del_dir_r(Dir) =:= ok end).
 
-%% Requests: one that waits for a name server that says nothing, one that is done at once.
--spec silent_dns(gen_udp:socket(), pos_integer()) -> term().
-silent_dns(Server, TimeoutMs) ->
-    {ok, Port} = inet:port(Server),
-    {dns, #{
-        name => <<"host.example.">>,
-        timeout_ms => TimeoutMs,
-        grace_ms => TimeoutMs,
-        nameservers => [iolist_to_binary(["127.0.0.1:", integer_to_list(Port)])],
-        max_addresses => 4096
-    }}.
-
+%% A request that is done at once.
 -spec resolve([binary()]) -> term().
 resolve(Hosts) ->
     {resolve, #{
