@@ -6,8 +6,7 @@
 ?MODULEDOC("""
 How a node leaves a cluster: by itself. Peers may ask it to; it looks at what it knows, and goes or
 stays. Nobody cuts a node that is healthy: where one side cuts, global, whose guard against
-overlapping partitions is on, takes it for a failure and isolates who cut, who was cut or
-both.
+overlapping partitions is on, takes it for a failure and isolates who cut, who was cut or both.
 
 A link of this node is only safe to drop while global is not making two nodes known to each other
 over it. Where it is, it holds a lock of its own on both and on all nodes that they know; it gives

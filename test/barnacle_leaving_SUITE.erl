@@ -45,8 +45,8 @@ all() ->
         left_node_joins_again_by_refresh
     ].
 
-%% Why nobody cuts a healthy node: global takes it for a failure, and isolates who cut, who was cut or
-%% both, as its messages race.
+%% Why nobody cuts a healthy node: global takes it for a failure, and isolates who cut, who was cut
+%% or both, as its messages race.
 cut_by_one_isolates_it_or_the_other(_) ->
     [First, Second | Others] = Nodes = hosts(5),
     [
