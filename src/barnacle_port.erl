@@ -142,7 +142,11 @@ handle_cast(_, State) ->
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, term(), #state{}}.
 handle_info({ask, Alias, Caller, Question}, State) ->
-    {noreply, asked(Question, Alias, Caller, State)};
+    %% Those who died before their turn would keep the living from theirs.
+    case is_process_alive(Caller) of
+        true -> {noreply, asked(Question, Alias, Caller, State)};
+        false -> {noreply, State}
+    end;
 handle_info({Port, {data, Frame}}, #state{program = #program{port = Port}} = State) ->
     {noreply, came(Frame, heard(State))};
 handle_info({overdue, Alias}, State) ->

@@ -29,6 +29,7 @@ port_test_() ->
             {"it may die often", fun dies_often/0},
             {"the owner may die too", fun owner_dies/0},
             {"a caller that dies ends its operation", fun caller_dies/0},
+            {"callers that die before their turn cost nothing", fun callers_die_before_their_turn/0},
             {"a caller that waits no longer ends its operation", fun caller_gives_up/0},
             {"a program that hangs is replaced", fun hangs/0},
             {"a request too large is refused", fun too_large/0},
@@ -85,6 +86,28 @@ caller_dies() ->
         [exit(Caller, kill) || Caller <- Callers],
         ok = await_operations(0)
     end).
+
+callers_die_before_their_turn() ->
+    works(),
+    bed_silent:server(fun(Server) ->
+        ok = sys:suspend(barnacle_port),
+        Before = written(),
+        Callers = [spawn_monitor(wait(Server, ?HOUR_MS)) || _ <- lists:seq(1, 50)],
+        ok = bed_wait:until(asked, fun() ->
+            {message_queue_len, Count} = process_info(whereis(barnacle_port), message_queue_len),
+            Count >= 50
+        end),
+        [exit(Caller, kill) || {Caller, _} <- Callers],
+        [killed = outcome(Caller) || Caller <- Callers],
+        ok = sys:resume(barnacle_port),
+        %% It answers after what came before.
+        {error, unknown_call} = gen_server:call(barnacle_port, anything),
+        ?assertEqual(Before, written())
+    end).
+
+%% How many bytes the program has been sent.
+written() ->
+    erlang:port_info(port(), output).
 
 %% The core keeps its deadline by itself; here the caller has a shorter one.
 caller_gives_up() ->
