@@ -29,7 +29,7 @@ port_test_() ->
             {"it may die often", fun dies_often/0},
             {"the owner may die too", fun owner_dies/0},
             {"a caller that dies ends its operation", fun caller_dies/0},
-            {"callers that die before their turn cost nothing", fun callers_die_before_their_turn/0},
+            {"who dies before its turn costs nothing", fun caller_dies_before_its_turn/0},
             {"a caller that waits no longer ends its operation", fun caller_gives_up/0},
             {"a program that hangs is replaced", fun hangs/0},
             {"a request too large is refused", fun too_large/0},
@@ -87,7 +87,7 @@ caller_dies() ->
         ok = await_operations(0)
     end).
 
-callers_die_before_their_turn() ->
+caller_dies_before_its_turn() ->
     works(),
     bed_silent:server(fun(Server) ->
         ok = sys:suspend(barnacle_port),
