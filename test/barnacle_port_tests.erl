@@ -9,7 +9,7 @@
 -include_lib("eunit/include/eunit.hrl").
 
 %% Called in another VM; a logger's handler.
--export([lookups/1, log/2]).
+-export([lookups/1, program/0, log/2]).
 
 -define(LIMIT_S, 120).
 -define(LIMIT_MS, 60000).
@@ -191,7 +191,7 @@ nothing_is_left_of_a_killed_vm_test_() ->
                     Wait = [barnacle_native, dns, dns_arguments(Server, ?HOUR_MS)],
                     [bed_node:call(Node, erlang, spawn, Wait) || _ <- lists:seq(1, Waiting)],
                     ok = bed_node:call(Node, bed_load, await_operations, [Waiting]),
-                    [Program] = children_of(bed_node:os_pid(Node)),
+                    Program = bed_node:call(Node, ?MODULE, program, []),
                     ok = bed_node:kill(Node),
                     ok = bed_wait:until(gone, fun() -> not bed_node:is_running(Program) end),
                     ok = bed_node:stop(Node)
@@ -200,14 +200,6 @@ nothing_is_left_of_a_killed_vm_test_() ->
             ]
         end)
     end}.
-
-%% Of erl_child_setup, which starts programs for the VM.
-children_of(Vm) ->
-    [Setup] = pids("pgrep -P " ++ integer_to_list(Vm)),
-    pids("pgrep -x barnacle_port -P " ++ integer_to_list(Setup)).
-
-pids(Command) ->
-    [list_to_integer(Pid) || Pid <- string:lexemes(os:cmd(Command), "\n")].
 
 %% Settings of the VM
 

@@ -67,6 +67,8 @@ build() { flock "$root/lock" nice -n 15 make "$jobs" -C c_src "${variables[@]}" 
 
 # What the port program runs under is in its file: tests start it by that name.
 build_port() {
+    # Anew: one that was run under valgrind before is a script.
+    rm -f "$app/priv/barnacle_port"
     build "$app/priv/barnacle_port" || return
     if [ "$kind" = valgrind ]; then
         mv -f "$app/priv/barnacle_port" "$root/bin/barnacle_port"
