@@ -89,8 +89,8 @@ inline Outcomes probe(Loop& loop, ProbeOptions options,
             done = true;
         });
     CHECK_FALSE(done);  // never from within the constructor
-    REQUIRE(run_until(
-        loop, [&done] { return done; }, 2 * generous_ms));
+    const auto is_done = [&done] { return done; };
+    REQUIRE(run_until(loop, is_done, 2 * generous_ms));
     Outcomes result;
     for (const auto& outcome : outcomes) {
         REQUIRE(outcome);

@@ -25,10 +25,12 @@ prepare() ->
     _ = addresses(?MOST),
     _ = [
         code:ensure_loaded(list_to_atom(filename:basename(File, ".beam")))
-     || Dir <- [code:lib_dir(Library, ebin) || Library <- [kernel, stdlib, proper]] ++ Ours,
+     || Dir <- [ebin(Library) || Library <- [kernel, stdlib, proper]] ++ Ours,
         File <- filelib:wildcard("*.beam", Dir)
     ],
     ok.
+
+ebin(Library) -> filename:join(code:lib_dir(Library), "ebin").
 
 %% Lookups at the same time; gives what is wrong with their results, and how many found something.
 -spec dns([map()], limits()) -> {[term()], non_neg_integer()}.
