@@ -340,9 +340,14 @@ caller_held_up_past_the_deadline(_Config) ->
         exit({was, barnacle_native:epmd_names(Hosts, #{timeout => ?SHORT_MS, port => Port})})
     end),
     bed_wait:until(begun, fun() -> ets:member(barnacle_queue, Caller) end),
-    true = erlang:suspend_process(Caller),
-    receive
-    after 3 * ?SHORT_MS -> true = erlang:resume_process(Caller)
+    try erlang:suspend_process(Caller) of
+        true ->
+            receive
+            after 3 * ?SHORT_MS -> true = erlang:resume_process(Caller)
+            end
+    catch
+        %% It is through already, where all is slow.
+        error:_ -> ok
     end,
     receive
         {'DOWN', Monitor, process, Caller, {was, Result}} ->
