@@ -14,20 +14,31 @@
 -define(LEAKING, #{seconds => 15, sample_ms => 200, barnacles => 20, nodes => 1}).
 
 suite() ->
-    [{timetrap, {minutes, 8}}].
+    [{timetrap, {minutes, 20}}].
 
 all() ->
     [nothing_grows, leaks_of_each_kind_are_seen].
 
+%% On a busy machine a VM takes longer to warm up. What leaks goes on growing.
 nothing_grows(_Config) ->
-    #{verdicts := Verdicts, done := Done, unwell := Unwell} = bed_soak:run(?SHORT#{
-        seconds => bed_long:stretched(?SECONDS), barnacles => ?BARNACLES div bed_long:factor()
-    }),
-    io:format("~ts~n~p~n", [bed_flat:words(Verdicts), Done]),
+    Seconds = bed_long:stretched(?SECONDS),
+    #{verdicts := First} = Short = soak(Seconds),
+    #{verdicts := Verdicts, done := Done, unwell := Unwell} =
+        case bed_flat:growing(First) of
+            [] -> Short;
+            _ -> soak(3 * Seconds)
+        end,
     ?assertEqual([], bed_flat:growing(Verdicts), Verdicts),
     ?assertEqual(none, Unwell),
     [?assert(Count > 0, Kind) || {Kind, Count} <- maps:to_list(Done)],
     {comment, lists:flatten(io_lib:format("~0p", [Done]))}.
+
+soak(Seconds) ->
+    #{verdicts := Verdicts, done := Done} = Run = bed_soak:run(?SHORT#{
+        seconds => Seconds, barnacles => ?BARNACLES div bed_long:factor()
+    }),
+    io:format("~b s:~n~ts~n~p~n", [Seconds, bed_flat:words(Verdicts), Done]),
+    Run.
 
 %% Were they not, that nothing grows would say nothing.
 leaks_of_each_kind_are_seen(_Config) ->
