@@ -11,12 +11,14 @@
 
 -export_type([options/0, result/0]).
 
-%% leak: what to leak in the soaked VM on purpose.
+%% at_least: how many samples there are, however long they take. leak: what to leak in the soaked VM
+%% on purpose, with each sample.
 -type options() :: #{
     seconds := pos_integer(),
     sample_ms := pos_integer(),
     barnacles := pos_integer(),
     nodes := pos_integer(),
+    at_least => pos_integer(),
     leak => [bed_flat:measure()]
 }.
 -type result() :: #{
@@ -55,7 +57,6 @@
 -define(TURN_MS, 1000).
 -define(HOSTILE_HOSTS, 3).
 -define(ENDLESS, <<"name endless at port 1\n">>).
--define(LEAK_MS, 50).
 -define(CALM_LIMIT_MS, 300000).
 %% As many as verdicts need (bed_flat).
 -define(MIN_SAMPLES, 3).
@@ -67,9 +68,12 @@ run(#{seconds := Seconds, sample_ms := SampleMs} = Options) ->
     ok = bed_node:call(Node, bed_soak_node, start, [
         [barnacle(N, World) || N <- lists:seq(1, maps:get(barnacles, Options))]
     ]),
-    ok = leak(maps:get(leak, Options, []), Node),
+    Leaks = maps:get(leak, Options, []),
+    %% Nothing of OTP's starts threads while a VM runs.
+    [load_faulty(Node) || lists:member(threads, Leaks)],
     Weather = spawn_link(fun() -> weather(World, Options) end),
-    Samples = samples(now_ms(), Seconds * 1000, SampleMs, ?MIN_SAMPLES, World),
+    AtLeast = maps:get(at_least, Options, ?MIN_SAMPLES),
+    Samples = samples({now_ms(), Seconds * 1000, SampleMs}, AtLeast, Leaks, Node),
     Unwell = calm(Weather, World),
     Done = bed_node:call(Node, bed_soak_node, done, []),
     ok = bed_nodes:stop([Node | World#world.others]),
@@ -79,11 +83,6 @@ run(#{seconds := Seconds, sample_ms := SampleMs} = Options) ->
         done => Done,
         unwell => Unwell
     }.
-
-leak(Leaks, Node) ->
-    %% Nothing of OTP's starts threads while a VM runs.
-    [load_faulty(Node) || lists:member(threads, Leaks)],
-    bed_node:call(Node, bed_soak_node, leak, [Leaks, ?LEAK_MS]).
 
 load_faulty(Node) ->
     Library = bed_faulty:build(),
@@ -221,15 +220,17 @@ weather(#world{others = Others, good = Good, hostile = Hostile} = World, Options
     end.
 
 %% For so long, and at least so many.
-samples(BeganMs, ForMs, EveryMs, AtLeast, World) ->
-    Sample = bed_node:call(World#world.node, bed_soak_node, sample, []),
+samples({BeganMs, ForMs, EveryMs} = Times, AtLeast, Leaks, Node) ->
+    Sample = bed_node:call(Node, bed_soak_node, sample, []),
+    %% Not by the clock: a machine that is slow to look would have ever more to look at.
+    ok = bed_node:call(Node, bed_soak_node, leak, [Leaks]),
     AtMs = now_ms() - BeganMs,
     [
         Sample#{at_s => AtMs / 1000}
         | case AtMs < ForMs orelse AtLeast > 1 of
             true ->
                 receive
-                after EveryMs -> samples(BeganMs, ForMs, EveryMs, AtLeast - 1, World)
+                after EveryMs -> samples(Times, AtLeast - 1, Leaks, Node)
                 end;
             false ->
                 []

@@ -7,7 +7,7 @@
 -behaviour(supervisor).
 
 -export([start/1, init/1, custom/1]).
--export([sample/0, measures/0, done/0, calm/0, unwell/0, leak/2]).
+-export([sample/0, measures/0, done/0, calm/0, unwell/0, leak/1]).
 
 -define(TABLE, ?MODULE).
 -define(KILL_PAUSE_MS, 20).
@@ -15,6 +15,7 @@
 -define(SERVER_ONE_IN, 25).
 -define(REFRESH_MS, 2000).
 -define(HANG_MS, 600000).
+-define(LEAKS, 4).
 
 %% Starts barnacles with these options, below a supervisor, and the killing.
 -spec start([#{atom() => term()}]) -> ok.
@@ -239,42 +240,43 @@ call(Server) ->
     rand:uniform(4) =:= 1 andalso exit(Caller, kill),
     ok.
 
-%% Leaks of each kind, so much every so many ms, until the node ends.
--spec leak([bed_flat:measure()], pos_integer()) -> ok.
-leak(Measures, EveryMs) ->
-    _ = [spawn(fun() -> leak_for_ever(Measure, EveryMs, []) end) || Measure <- Measures],
+%% Leaks some of each kind, until the node ends.
+-spec leak([bed_flat:measure()]) -> ok.
+leak([]) ->
+    ok;
+leak(Measures) ->
+    _ = spawn(fun() ->
+        Kept = [leaked(Measure) || Measure <- Measures, _ <- lists:seq(1, ?LEAKS)],
+        receive
+            never -> Kept
+        end
+    end),
     ok.
 
-leak_for_ever(Measure, EveryMs, Kept) ->
-    Leaked = leak(Measure),
-    receive
-    after EveryMs -> leak_for_ever(Measure, EveryMs, [Leaked | Kept])
-    end.
-
-leak(threads) ->
+leaked(threads) ->
     0 = bed_faulty:commit(thread_leak);
-leak(descriptors) ->
+leaked(descriptors) ->
     {ok, File} = file:open("/dev/null", [read, raw]),
     File;
-leak(processes) ->
+leaked(processes) ->
     spawn(fun() -> receive never -> ok end end);
-leak(ports) ->
+leaked(ports) ->
     {ok, Socket} = gen_udp:open(0, [{ip, {127, 0, 0, 1}}]),
     Socket;
-leak(atoms) ->
+leaked(atoms) ->
     binary_to_atom(fresh());
-leak(ets_tables) ->
+leaked(ets_tables) ->
     ets:new(leak, []);
-leak(operations) ->
+leaked(operations) ->
     spawn(fun() ->
         {ok, Silent} = gen_udp:open(0, [{ip, {127, 0, 0, 1}}]),
         {ok, Port} = inet:port(Silent),
         Nameserver = iolist_to_binary(["127.0.0.1:", integer_to_list(Port)]),
         barnacle_native:dns(<<"leak.test.">>, #{timeout => 86400000, nameservers => [Nameserver]})
     end);
-leak(heaps_mib) ->
+leaked(heaps_mib) ->
     lists:seq(1, 65536);
-leak(Memory) when Memory =:= memory_mib; Memory =:= binaries_mib; Memory =:= resident_mib ->
+leaked(Memory) when Memory =:= memory_mib; Memory =:= binaries_mib; Memory =:= resident_mib ->
     rand:bytes(1048576).
 
 number(Key, Status) ->

@@ -11,7 +11,7 @@
 -define(SECONDS, 40).
 -define(SHORT, #{sample_ms => 1000, nodes => 3}).
 -define(BARNACLES, 200).
--define(LEAKING, #{seconds => 15, sample_ms => 200, barnacles => 20, nodes => 1}).
+-define(LEAKING, #{seconds => 8, at_least => 30, sample_ms => 200, barnacles => 20, nodes => 1}).
 
 suite() ->
     [{timetrap, {minutes, 20}}].
