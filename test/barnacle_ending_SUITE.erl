@@ -53,7 +53,7 @@ vms_end_in_good_order(_Config) ->
 %% Name servers of their own: each keeps what it was asked, which is much.
 ended_at_once(Endings) ->
     Servers = [answering(), silent()],
-    Addresses = [binary_to_list(bed_dns_script:nameserver(Server)) || Server <- Servers],
+    Addresses = [binary_to_list(nameserver(Server)) || Server <- Servers],
     Times = bed_nodes:at_once(fun(Ending) -> ended(Ending, Addresses) end, Endings),
     lists:foreach(fun bed_dns_script:stop/1, Servers),
     Times.

@@ -248,9 +248,7 @@ works() ->
     ok.
 
 ask(Server, TimeoutMs) ->
-    {ok, Port} = inet:port(Server),
-    Nameserver = iolist_to_binary(["127.0.0.1:", integer_to_list(Port)]),
-    Options = #{timeout => TimeoutMs, nameservers => [Nameserver]},
+    Options = #{timeout => TimeoutMs, nameservers => [bed_silent:nameserver(Server)]},
     fun() -> exit({outcome, barnacle_native:dns(<<"host.example.">>, Options)}) end.
 
 operations() ->

@@ -235,9 +235,7 @@ wait(Server, TimeoutMs) ->
     fun() -> exit({said, apply(barnacle_native, dns, dns_arguments(Server, TimeoutMs))}) end.
 
 dns_arguments(Server, TimeoutMs) ->
-    {ok, Port} = inet:port(Server),
-    Nameserver = iolist_to_binary(["127.0.0.1:", integer_to_list(Port)]),
-    [<<"host.example.">>, #{timeout => TimeoutMs, nameservers => [Nameserver]}].
+    [<<"host.example.">>, #{timeout => TimeoutMs, nameservers => [bed_silent:nameserver(Server)]}].
 
 outcome({Pid, Monitor}) ->
     receive

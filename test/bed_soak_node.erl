@@ -270,8 +270,7 @@ leaked(ets_tables) ->
 leaked(operations) ->
     spawn(fun() ->
         {ok, Silent} = gen_udp:open(0, [{ip, {127, 0, 0, 1}}]),
-        {ok, Port} = inet:port(Silent),
-        Nameserver = iolist_to_binary(["127.0.0.1:", integer_to_list(Port)]),
+        Nameserver = bed_silent:nameserver(Silent),
         barnacle_native:dns(<<"leak.test.">>, #{timeout => 86400000, nameservers => [Nameserver]})
     end);
 leaked(heaps_mib) ->

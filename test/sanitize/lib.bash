@@ -61,9 +61,8 @@ no_reports() {
 }
 check_reports() { check "$kind: $1: nothing was reported" no_reports; }
 
-# The core's makefile, one at a time: steps that run side by side build the same. What runs beside it
-# has deadlines, so it yields.
-build() { flock "$root/lock" nice -n 15 make "$jobs" -C c_src "${variables[@]}" "$@"; }
+# The core's makefile, one at a time: steps that run side by side build the same.
+build() { yielding flock "$root/lock" make "$jobs" -C c_src "${variables[@]}" "$@"; }
 
 # What the port program runs under is in its file: tests start it by that name.
 build_port() {

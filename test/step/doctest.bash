@@ -4,8 +4,7 @@
 # run_doctest [VARIABLE=VALUE...]: as given to c_src/Makefile.
 run_doctest() {
     local output line
-    # Steps that run beside have deadlines.
-    if ! nice -n 15 make "$jobs" -C c_src tests "$@"; then
+    if ! yielding make "$jobs" -C c_src tests "$@"; then
         failed=$((failed + 1))
         echo "FAILED  building the tests of the core"
         return
