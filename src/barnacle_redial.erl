@@ -58,7 +58,7 @@ round_ended({Tried, Failed}, IsWanted, #redial{retries = Before, settings = Sett
     At = {now_ms(), Settings},
     TriedNow = maps:from_keys(Tried, true),
     Failures = [Failure || {Node, _} = Failure <- Failed, is_map_key(Node, TriedNow)],
-    Retries = barnacle_retry:dialled(Tried, Failures, At, Before),
+    Retries = barnacle_retry:dialled(Tried, lost(Tried, Failures), At, Before),
     Redial#redial{retries = barnacle_retry:keep(IsWanted, At, Retries)}.
 
 ?DOC("Dials nobody until wait/1; a running dial is no longer waited for.").
@@ -132,8 +132,19 @@ connect(Nodes, Owner, #redial{settings = Settings, gate = Gate}) ->
     Failures.
 
 ended(Nodes, Failures, #redial{retries = Before, settings = Settings} = Redial) ->
-    Retries = barnacle_retry:dialled(Nodes, Failures, {now_ms(), Settings}, Before),
+    At = {now_ms(), Settings},
+    Retries = barnacle_retry:dialled(Nodes, lost(Nodes, Failures), At, Before),
     wait(Redial#redial{worker = none, retries = Retries}).
+
+%% With those that were linked and are no more. Their end may have been told before anybody heard
+%% that they are wanted, or that they were dialled.
+lost(Nodes, Failures) ->
+    Linked = maps:from_keys(barnacle_links:connected(), true),
+    Failed = maps:from_list(Failures),
+    [
+        {Node, connection_closed}
+     || Node <- Nodes, not is_map_key(Node, Failed), not is_map_key(Node, Linked)
+    ] ++ Failures.
 
 cancel(#worker{pid = Pid, ref = Ref}) ->
     unlink(Pid),

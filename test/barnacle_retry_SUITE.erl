@@ -9,6 +9,7 @@
 -export([all/0, suite/0]).
 -export([
     lost_link_comes_back_between_polls/1,
+    link_lost_in_the_round_that_made_it_comes_back/1,
     failing_node_is_dialled_between_polls/1,
     polls_leave_a_failing_node_alone_and_refresh_dials_it/1,
     polls_go_on_while_a_hung_host_is_dialled/1,
@@ -19,11 +20,12 @@
 -define(NEVER_MS, 3600000).
 
 suite() ->
-    [{timetrap, {minutes, 3}}].
+    [{timetrap, {minutes, 10}}].
 
 all() ->
     [
         lost_link_comes_back_between_polls,
+        link_lost_in_the_round_that_made_it_comes_back,
         failing_node_is_dialled_between_polls,
         polls_leave_a_failing_node_alone_and_refresh_dials_it,
         polls_go_on_while_a_hung_host_is_dialled,
@@ -40,6 +42,18 @@ lost_link_comes_back_between_polls(_) ->
     ok = bed_wait:until(lost, fun() -> bed_story:lost(Links) =/= [] end),
     ok = bed_nodes:await_mesh(Nodes),
     ?assertMatch(#{rounds := 1}, bed_story:status(First)).
+
+%% The first round waits for the hung one when the other's link goes: nobody was wanted before.
+link_lost_in_the_round_that_made_it_comes_back(_) ->
+    [First, Second, Hung] = Nodes = hosts(3),
+    Two = [First, Second],
+    ok = bed_node:suspend(Hung),
+    ok = bed_story:members([First], one_round(Nodes, #{connect_timeout => 5000})),
+    ok = bed_nodes:await_mesh(Two),
+    true = bed_node:call(Second, erlang, disconnect_node, [bed_node:name(First)]),
+    ok = bed_wait:until(over, fun() -> rounds(First) =:= 1 end),
+    ok = bed_nodes:await_mesh(Two),
+    ?assertEqual(1, rounds(First)).
 
 failing_node_is_dialled_between_polls(_) ->
     [First, Second] = Nodes = hosts(2),
@@ -103,7 +117,7 @@ waits_for_nodes(_) ->
     receive
         {'DOWN', Monitor, process, _, Reason} -> ?assertEqual({waited, ok}, Reason)
     end,
-    ?assert(ready(First, all)).
+    ok = bed_wait:until(ready, fun() -> ready(First, all) end).
 
 %% ---- words of these stories ----
 
@@ -117,7 +131,11 @@ hosts(Count) ->
     bed_nodes:start_link(Common, [#{host => bed_ports:address()} || _ <- lists:seq(1, Count)]).
 
 epmd(Nodes) ->
-    #{strategy => {epmd, bed_story:names(Nodes)}}.
+    #{
+        strategy => {epmd, bed_story:names(Nodes)},
+        connect_timeout => 60000,
+        probe_timeout => 30000
+    }.
 
 one_round(Nodes, More) ->
     maps:merge((epmd(Nodes))#{poll_interval => ?NEVER_MS}, More).
