@@ -34,7 +34,7 @@ in Gleam's notation. says: what a reason within it means, as a phrase, where the
 -spec table() -> [row(), ...].
 table() ->
     start() ++ lookups() ++ hosts() ++ strategies() ++ connects() ++ disconnects() ++ exits() ++
-        refusals() ++ losses().
+        refusals() ++ losses() ++ partial().
 
 ?DOC("What a reason means, as a phrase.").
 -spec says(term()) -> {ok, binary()} | error.
@@ -346,45 +346,44 @@ exits() ->
     ].
 
 refusals() ->
-    [
-        #{
-            place => status,
-            error => {'Name', Why},
-            gleam => <<"text in Status">>,
-            says => {Why, Phrase},
-            fix => Fix
-        }
-     || {Why, Phrase, Fix} <- [
-            {invalid_node_name, <<"not a valid node name">>,
-                <<"correct the source: a node is `basename@host`, 255 bytes at most">>},
-            {unusable_address, <<"its address is no host's">>,
-                <<"correct the source: nobody has 0.0.0.0, a multicast or broadcast address">>},
-            {atom_limit, <<"no more atoms for new names (max_new_atoms)">>,
-                <<"see where so many names come from; then raise `max_new_atoms`">>}
-        ]
-    ].
+    of_names([
+        {invalid_node_name, <<"not a valid node name">>,
+            <<"correct the source: a node is `basename@host`, 255 bytes at most">>},
+        {unusable_address, <<"its address is no host's">>,
+            <<"correct the source: nobody has 0.0.0.0, a multicast or broadcast address">>},
+        {atom_limit, <<"no more atoms for new names (max_new_atoms)">>,
+            <<"see where so many names come from; then raise `max_new_atoms`">>}
+    ]).
 
 %% The reasons of net_kernel:monitor_nodes/2.
 losses() ->
-    [
-        #{
-            place => status,
-            error => {'Name', Why},
-            gleam => <<"text in Status">>,
-            says => {Why, Phrase},
-            fix => Fix
-        }
-     || {Why, Phrase, Fix} <- [
-            {connection_closed, <<"the link was closed">>,
-                <<"the node ended, or closed the link: see there">>},
-            {net_tick_timeout, <<"the node fell silent (net_ticktime)">>,
-                <<"the node hangs, its host is dead, or the network is cut">>},
-            {disconnect, <<"the link was cut here">>,
-                <<"this node has left, or something in it called erlang:disconnect_node/1">>},
-            {send_net_tick_failed, <<"the link broke">>, <<"look at the network between the two">>},
-            {no_network, <<"this node has no network">>, <<"look at the network of this host">>}
-        ]
-    ].
+    of_names([
+        {connection_closed, <<"the link was closed">>,
+            <<"the node ended, or closed the link: see there">>},
+        {net_tick_timeout, <<"the node fell silent (net_ticktime)">>,
+            <<"the node hangs, its host is dead, or the network is cut">>},
+        {disconnect, <<"the link was cut here">>,
+            <<"this node has left, or something in it called erlang:disconnect_node/1">>},
+        {send_net_tick_failed, <<"the link broke">>, <<"look at the network between the two">>},
+        {no_network, <<"this node has no network">>, <<"look at the network of this host">>}
+    ]).
+
+partial() ->
+    Why = local_node_is_not_registered,
+    Phrase = <<"this host's EPMD does not know this node">>,
+    [status(Why, Why, Phrase, <<"it passes where EPMD was started anew: see `epmd -names`">>)].
+
+of_names(Rows) ->
+    [status({'Name', Why}, Why, Phrase, Fix) || {Why, Phrase, Fix} <- Rows].
+
+status(Error, Why, Phrase, Fix) ->
+    #{
+        place => status,
+        error => Error,
+        gleam => <<"text in Status">>,
+        says => {Why, Phrase},
+        fix => Fix
+    }.
 
 fits(Pattern, Term) when is_atom(Pattern) ->
     case atom_to_list(Pattern) of

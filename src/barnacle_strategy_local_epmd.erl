@@ -3,7 +3,10 @@
 
 -include("barnacle_doc.hrl").
 
-?MODULEDOC("The strategy local_epmd: every node that the EPMD of this host knows.").
+?MODULEDOC("""
+The strategy local_epmd: every node that the EPMD of this host knows. One that does not know this
+node has been started anew, and learns of its nodes as they register again: its answer is partial.
+""").
 
 -behaviour(barnacle_strategy).
 
@@ -22,6 +25,12 @@ timeout([]) ->
 -spec discover([]) -> {barnacle_strategy:answer(), []}.
 discover([]) ->
     case barnacle_local_epmd:names() of
-        {ok, Names} -> {{complete, Names}, []};
+        {ok, Names} -> {answer(Names), []};
         {error, Reason} -> {{error, Reason}, []}
+    end.
+
+answer(Names) ->
+    case lists:member(barnacle_names:self(), Names) of
+        true -> {complete, Names};
+        false -> {partial, Names, local_node_is_not_registered}
     end.
