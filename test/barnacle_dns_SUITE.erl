@@ -29,7 +29,7 @@
 -define(AAAA1, {16#2001, 16#db8, 0, 0, 0, 0, 0, 1}).
 
 suite() ->
-    [{timetrap, {minutes, 2}}].
+    [{timetrap, {minutes, 10}}].
 
 all() ->
     [{group, nsd}, {group, dnsmasq}, {group, unbound}, {group, scripted}, {group, slow}].
@@ -246,9 +246,9 @@ mangles() ->
 no_server(_Config) ->
     Address = bed_ports:address(),
     Nobody = nameserver(Address, bed_ports:port(Address)),
-    {{error, Why}, {error, Why}} = outcomes("x.test.", [Nobody], #{timeout => 3000}),
-    ?assert(lists:member(Why, [timeout, {posix, econnrefused}]), Why),
-    {error, Why} = query("x.test.", [Nobody], #{timeout => 3000}).
+    {{error, A}, {error, Aaaa}} = outcomes("x.test.", [Nobody]),
+    {error, Why} = query("x.test.", [Nobody]),
+    ?assertEqual([], [A, Aaaa, Why] -- [W || W <- [timeout, {posix, econnrefused}], _ <- "abc"]).
 
 first_server_silent(_Config) ->
     Silent = script([{'_', '_', drop}]),
@@ -339,7 +339,7 @@ one_family_silent(_Config) ->
     {ok, #{addresses := #{inet := [?A1]}, failed := [{inet6, timeout}]}} =
         query("x.test.", nameservers([Server]), Options),
     %% A family without addresses gives the other one no grace, but the whole time.
-    {no_data, {error, timeout}} = outcomes("z.test.", Server, #{timeout => ?SHORT_MS, grace => 0}).
+    {no_data, {error, timeout}} = outcomes("z.test.", Server, #{timeout => 4000, grace => 0}).
 
 late_family_within_grace(_Config) ->
     Server = script([{"x.test", a, [?A1]}, {"x.test", aaaa, {delay, 300, [?AAAA1]}}]),

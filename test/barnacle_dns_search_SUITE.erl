@@ -23,7 +23,7 @@
 -define(KUBERNETES, "default.svc.cluster.test svc.cluster.test cluster.test").
 
 suite() ->
-    [{timetrap, {minutes, 2}}].
+    [{timetrap, {minutes, 10}}].
 
 all() ->
     [{group, environment}, {group, resolv_conf}].

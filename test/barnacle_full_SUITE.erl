@@ -16,7 +16,7 @@
 -define(NEVER_MS, 3600000).
 
 suite() ->
-    [{timetrap, {minutes, 3}}].
+    [{timetrap, {minutes, 10}}].
 
 all() ->
     [rounds_fail_and_go_on, nobody_is_dialled, lost_links_come_back].

@@ -19,7 +19,7 @@
 -define(FLAT_BYTES, 2000000).
 
 suite() ->
-    [{timetrap, {minutes, 3}}].
+    [{timetrap, {minutes, 10}}].
 
 all() ->
     [

@@ -10,8 +10,11 @@
 %% Called in other VMs.
 -export([hold/0, leave_at_once/0, show_addresses/0]).
 
+%% A VM that starts others, one after another.
+-define(VM_LIMIT_MS, 180000).
+
 suite() ->
-    [{timetrap, {minutes, 2}}].
+    [{timetrap, {minutes, 10}}].
 
 all() ->
     [stopped, owner_ended, vm_killed, vm_halted_at_once, runs_do_not_meet].
@@ -151,5 +154,5 @@ vm(Function) ->
             [Line, _] -> {true, Line};
             _ -> Output
         end
-    end),
+    end, ?VM_LIMIT_MS),
     {Vm, binary_to_term(base64:decode(Told))}.

@@ -47,7 +47,7 @@
     os_pid :: undefined | pos_integer()
 }).
 
--define(BOOT_MS, 60000).
+-define(BOOT_MS, 120000).
 -define(CALL_MS, 60000).
 -define(HALT_MS, 60000).
 
@@ -175,11 +175,15 @@ boot(#state{options = Options, node = Node} = State) ->
     Started = maps:merge(Start, maps:with([exec], Options)),
     case peer:start_link(maps:merge(Started, long_name(Options))) of
         {ok, Peer, Node} ->
-            Pid = list_to_integer(peer:call(Peer, os, getpid, [])),
+            Pid = list_to_integer(call_peer(Peer, os, getpid, [])),
             {ok, State#state{peer = Peer, os_pid = Pid}};
         {error, Reason} ->
             {stop, Reason}
     end.
+
+%% Without a limit of one's own it would have five seconds.
+call_peer(Peer, Module, Function, Args) ->
+    peer:call(Peer, Module, Function, Args, bed_long:stretched(?CALL_MS)).
 
 killed(#state{peer = undefined} = State) ->
     State;

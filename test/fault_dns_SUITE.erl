@@ -21,7 +21,7 @@
 -define(LONG_TIMES, 100).
 
 suite() ->
-    [{timetrap, {minutes, bed_long:either(3, 30)}}].
+    [{timetrap, {minutes, bed_long:either(10, 30)}}].
 
 all() ->
     [{group, nsd}, {group, dnsmasq}, {group, unbound}, {group, scripted}].

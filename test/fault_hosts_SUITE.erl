@@ -25,9 +25,11 @@
 
 -define(NEVER_MS, 3600000).
 -define(SHORT_MS, bed_long:stretched(1000)).
+%% Enough for a busy machine, and less than the 7 s after which OTP gives up a dial of its own.
+-define(PATIENT_MS, 6000).
 
 suite() ->
-    [{timetrap, {minutes, bed_long:either(4, 60)}}].
+    [{timetrap, {minutes, bed_long:either(15, 60)}}].
 
 all() ->
     [{group, loopback}, {group, netns}, {group, netns6}].
@@ -109,7 +111,11 @@ nodes_of(Pairs) ->
     [Node || {_, Node} <- Pairs].
 
 once(First, Nodes) ->
-    Options = #{strategy => {epmd, bed_story:names(Nodes)}, connect_timeout => ?SHORT_MS},
+    Options = #{
+        strategy => {epmd, bed_story:names(Nodes)},
+        connect_timeout => ?PATIENT_MS,
+        probe_timeout => ?PATIENT_MS div 2
+    },
     case bed_node:call(First, barnacle_cluster, run_once, [Options]) of
         {error, {Kind, Failed}} -> {error, {Kind, lists:sort(Failed)}};
         Result -> Result
@@ -138,7 +144,11 @@ slow_hosts(Config) ->
     [First | Others] = Nodes = bed_hosts:nodes(Hosts, #{args => ["-connect_all", "false"]}),
     [ok = bed_hosts:slow(Host, 200) || Host <- Slow],
     LimitMs = bed_long:stretched(6000),
-    Options = #{strategy => {epmd, bed_story:names(Others)}, connect_timeout => LimitMs},
+    Options = #{
+        strategy => {epmd, bed_story:names(Others)},
+        connect_timeout => LimitMs,
+        probe_timeout => LimitMs div 2
+    },
     ?assertMatch({ok, _}, bed_node:call(First, barnacle_cluster, run_once, [Options])),
     ?assertEqual(bed_story:names(Nodes -- [First]), bed_node:visible(First)).
 
@@ -155,7 +165,9 @@ partition_and_heal(Config, Args) ->
     Hosts = hosts(Config, 4),
     Nodes = bed_hosts:nodes(Hosts, #{args => bed_story:quick_ticks() ++ Args}),
     Strategy = {epmd, bed_story:names(Nodes)},
-    bed_story:members(Nodes, #{strategy => Strategy, connect_timeout => ?SHORT_MS}),
+    bed_story:members(Nodes, #{
+        strategy => Strategy, connect_timeout => ?SHORT_MS, retry_max => 2000
+    }),
     ok = bed_nodes:await_mesh(Nodes),
     {[_, _] = Left, Right} = lists:split(2, Hosts),
     {LeftNodes, RightNodes} = lists:split(2, Nodes),
@@ -197,7 +209,9 @@ two_hundred_names_five_live(Config) ->
     Options = bed_story:dns(Nameserver, #{}),
     %% One round is enough, though far fewer than the dead are dialled at a time.
     {error, {connect_error, Failed}} =
-        bed_node:call(First, barnacle_cluster, run_once, [Options#{max_connects => 4}]),
+        bed_node:call(First, barnacle_cluster, run_once, [
+            Options#{max_connects => 4, connect_timeout => 20000, probe_timeout => 5000}
+        ]),
     ?assertEqual(195, length(Failed)),
     Reasons = by_kind(Config, [port_refused], [host_silent, host_unreachable]),
     ?assertEqual([], lists:usort([Why || {_, Why} <- Failed]) -- Reasons),
@@ -250,7 +264,7 @@ is_guarded() ->
 %% A VM that has built hosts, with nodes on them, is killed.
 nothing_is_left_of_a_killed_run(_Config) ->
     {ok, Run} = bed_node:start_link(#{alive => false}),
-    Pids = bed_node:call(Run, ?MODULE, build_and_stay, []),
+    Pids = bed_node:call(Run, ?MODULE, build_and_stay, [], infinity),
     ?assertEqual(Pids, [Pid || Pid <- Pids, is_there(Pid)]),
     ok = bed_node:kill(Run),
     ok = bed_wait:until(gone, fun() ->

@@ -11,7 +11,7 @@
 -define(NODES, 6).
 
 suite() ->
-    [{timetrap, {minutes, bed_long:either(4, 30)}}].
+    [{timetrap, {minutes, bed_long:either(10, 30)}}].
 
 all() ->
     [fault_storm].
