@@ -131,7 +131,11 @@ connect(Nodes, Owner, #redial{settings = Settings, gate = Gate}) ->
     ok = barnacle_event:links(connect, Nodes, Failures, StartedAt, Events),
     Failures.
 
-ended(Nodes, Failures, #redial{retries = Before, settings = Settings} = Redial) ->
+%% Whoever was forgotten meanwhile, for it has left, is not to be dialled again.
+ended(Dialled, Failed, #redial{retries = Before, settings = Settings} = Redial) ->
+    IsKnown = fun(Node) -> barnacle_retry:find(Node, Before) =/= none end,
+    Nodes = lists:filter(IsKnown, Dialled),
+    Failures = [Failure || {Node, _} = Failure <- Failed, IsKnown(Node)],
     At = {now_ms(), Settings},
     Retries = barnacle_retry:dialled(Nodes, lost(Nodes, Failures), At, Before),
     wait(Redial#redial{worker = none, retries = Retries}).

@@ -140,6 +140,30 @@ joined_node_is_a_reason_to_dial_the_others_test() ->
     #{attempts := 3, next := After} = barnacle_redial:find(a@h, Now),
     ?assert(After < Before - 3600000).
 
+node_that_leaves_while_it_is_dialled_is_not_dialled_again_test() ->
+    Trapped = process_flag(trap_exit, true),
+    {ok, Soon} = barnacle_options:new(#{
+        strategy => {epmd, [a@h]}, retry_min => 1, retry_max => 1
+    }),
+    Dials = {[a@h, b@h], [{a@h, timeout}, {b@h, timeout}]},
+    Failing = barnacle_redial:round_ended(
+        Dials, fun(_) -> true end, barnacle_redial:new(Soon, barnacle_gate:new())
+    ),
+    Waiting = barnacle_redial:wait(Failing),
+    Dialling =
+        receive
+            {timeout, _, retry} = Due -> element(2, barnacle_redial:info(Due, Waiting))
+        end,
+    Ended =
+        receive
+            {'EXIT', _, _} = End -> End
+        end,
+    {ok, After} = barnacle_redial:info(Ended, barnacle_redial:forget(a@h, Dialling)),
+    ?assertEqual(none, barnacle_redial:find(a@h, After)),
+    ?assertMatch(#{attempts := 2}, barnacle_redial:find(b@h, After)),
+    _ = barnacle_redial:rest(After),
+    true = process_flag(trap_exit, Trapped).
+
 failed(Failures, NowMs, Settings, Retries) ->
     dialled([Node || {Node, _} <- Failures], Failures, {NowMs, Settings}, Retries).
 
