@@ -123,12 +123,7 @@ every_reason_is_named(_Config) ->
         {'app@h.invalid', no_such_host(First)},
         {'app@::1', lookup_failed}
     ],
-    Options = #{
-        strategy => {epmd, [bed_node:name(Live) | [Node || {Node, _} <- Reasons]]},
-        %% Less than the 7 s after which OTP gives up a dial of its own.
-        connect_timeout => 6 * ?SHORT_MS,
-        probe_timeout => 3 * ?SHORT_MS
-    },
+    Options = bed_story:patient([bed_node:name(Live) | [Node || {Node, _} <- Reasons]]),
     {error, {connect_error, Failed}} =
         bed_node:call(First, barnacle_cluster, run_once, [Options]),
     ?assertEqual(

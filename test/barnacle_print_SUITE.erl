@@ -20,8 +20,6 @@
 ]).
 
 -define(NEVER_MS, 3600000).
-%% Enough for a busy machine, and less than the 7 s after which OTP gives up a dial of its own.
--define(PATIENT_MS, 6000).
 
 suite() ->
     [{timetrap, {minutes, 10}}].
@@ -48,9 +46,7 @@ on_hosts_without_epmd(_) ->
     _ = bed_dead_end:start_link([Hung], Port),
     [ok = bed_node:call(Node, bed_page, watch_log, []) || Node <- [Live, Other]],
     Names = [name(Live), name(Other), at(Nobody), at(Hung), Short],
-    ok = bed_story:members([First], #{
-        strategy => {epmd, Names}, connect_timeout => ?PATIENT_MS
-    }),
+    ok = bed_story:members([First], bed_story:patient(Names)),
     Page = page_after(3, First),
     told(Page, [
         {name(Live), "linked for", ""},
@@ -80,7 +76,7 @@ on_hosts_with_epmds(_) ->
     _ = Scripted(Silent, [hold]),
     _ = Scripted(Rubbish, []),
     Names = [at(Address) || Address <- [None, Unknown, Closed, Silent, Rubbish]],
-    ok = bed_story:members([First], patient(Names)),
+    ok = bed_story:members([First], bed_story:patient(Names)),
     Page = page_after(1, First),
     told(Page, [
         {at(None), "not linked for", "no EPMD runs on its host"},
@@ -98,7 +94,7 @@ host_that_is_dead(_) ->
             ok = bed_hosts:die(Dead),
             [ok = bed_node:call(Node, bed_page, watch_log, []) || Node <- [Live]],
             Names = [name(Live), name(Third)],
-            ok = bed_story:members([First], patient(Names)),
+            ok = bed_story:members([First], bed_story:patient(Names)),
             Page = page_after(1, First),
             told(Page, [
                 {name(Live), "linked for", ""},
@@ -120,7 +116,7 @@ host_names(_) ->
             Resolv = lists:flatten(["nameserver ", inet:ntoa(Server), "\n"]),
             [First] = hosts(1, #{fixed_port => bed_ports:port(), exec => bed_etc:exec(Resolv)}),
             Names = ['app@gone.cluster.test', 'app@silent.cluster.test'],
-            ok = bed_story:members([First], (patient(Names))#{retry_max => ?PATIENT_MS}),
+            ok = bed_story:members([First], (bed_story:patient(Names))#{retry_max => 2000}),
             Whys = ["the name does not exist", "could not be looked up: timed out"],
             %% Who is held up is told at first that there was no time to look; it tries again.
             Page = page_with(Whys, First),
@@ -250,14 +246,6 @@ page_with(Texts, Node) ->
             false -> Page
         end
     end).
-
-%% A probe has half of what a dial has.
-patient(Names) ->
-    #{
-        strategy => {epmd, Names},
-        connect_timeout => ?PATIENT_MS,
-        probe_timeout => ?PATIENT_MS div 2
-    }.
 
 hosts(Count, Options) ->
     bed_nodes:start_link(Options#{name => "app"}, [

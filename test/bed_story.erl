@@ -4,12 +4,13 @@
 %% The words of stories about nodes with barnacles: who has one, what it was told, what it knows,
 %% who sees whom. Every question goes to a node (bed_node) about its barnacle (bed_member).
 
--export([members/2, names/1, texts/1, answering/1, dns/2]).
+-export([members/2, names/1, texts/1, answering/1, dns/2, patient/1]).
 -export([status/1, refresh/1, wanted/1, missing/1, rounds/2, await_wanted/2]).
 -export([watch/1, lost/1, linked/1, quick_ticks/0]).
 
 -define(ROUND_MS, 50).
 -define(NET_TICK_S, "4").
+-define(PATIENT_MS, 6000).
 
 %% A barnacle with these options on each node; it polls often, unless told otherwise.
 -spec members(bed_nodes:nodes(), #{atom() => term()}) -> ok.
@@ -43,6 +44,16 @@ dns(Nameserver, More) ->
         basename => <<"app">>, query => <<"nodes.cluster.test.">>, nameservers => [Nameserver]
     },
     #{strategy => {dns, maps:merge(Query, More)}}.
+
+%% Options of one that dials these nodes, with time enough for a busy machine: less than the 7 s
+%% that OTP has for its own dials (net_setuptime).
+-spec patient([node()]) -> #{atom() => term()}.
+patient(Names) ->
+    #{
+        strategy => {epmd, Names},
+        connect_timeout => ?PATIENT_MS,
+        probe_timeout => ?PATIENT_MS div 2
+    }.
 
 -spec status(bed_node:name()) -> barnacle_status:status().
 status(Node) ->

@@ -25,8 +25,6 @@
 
 -define(NEVER_MS, 3600000).
 -define(SHORT_MS, bed_long:stretched(1000)).
-%% Enough for a busy machine, and less than the 7 s after which OTP gives up a dial of its own.
--define(PATIENT_MS, 6000).
 
 suite() ->
     [{timetrap, {minutes, bed_long:either(15, 60)}}].
@@ -111,11 +109,7 @@ nodes_of(Pairs) ->
     [Node || {_, Node} <- Pairs].
 
 once(First, Nodes) ->
-    Options = #{
-        strategy => {epmd, bed_story:names(Nodes)},
-        connect_timeout => ?PATIENT_MS,
-        probe_timeout => ?PATIENT_MS div 2
-    },
+    Options = bed_story:patient(bed_story:names(Nodes)),
     case bed_node:call(First, barnacle_cluster, run_once, [Options]) of
         {error, {Kind, Failed}} -> {error, {Kind, lists:sort(Failed)}};
         Result -> Result
@@ -143,12 +137,7 @@ slow_hosts(Config) ->
     [_ | Slow] = Hosts = hosts(Config, 9),
     [First | Others] = Nodes = bed_hosts:nodes(Hosts, #{args => ["-connect_all", "false"]}),
     [ok = bed_hosts:slow(Host, 200) || Host <- Slow],
-    LimitMs = bed_long:stretched(6000),
-    Options = #{
-        strategy => {epmd, bed_story:names(Others)},
-        connect_timeout => LimitMs,
-        probe_timeout => LimitMs div 2
-    },
+    Options = bed_story:patient(bed_story:names(Others)),
     ?assertMatch({ok, _}, bed_node:call(First, barnacle_cluster, run_once, [Options])),
     ?assertEqual(bed_story:names(Nodes -- [First]), bed_node:visible(First)).
 
