@@ -16,6 +16,7 @@
 %% Room for the allocators' coming and going. Old code that stayed would take 30 KB a round, an
 %% operation that stayed 50 KB.
 -define(FLAT_BYTES, 6000000).
+-define(TIMES, 3).
 -define(MARK, "BARNACLE_ENDING").
 
 suite() ->
@@ -32,21 +33,38 @@ upgrades_leave_nothing(_Config) ->
     Arguments = [Servers, Rounds, Seed],
     Run = fun() -> bed_node:call(Node, bed_upgrade, rounds, Arguments, infinity) end,
     _ = Run(),
-    #{resident_bytes := Before} = Held = bed_node:call(Node, bed_upgrade, held, []),
-    Outcomes = Run(),
-    bed_wait:until({Seed, held}, fun() ->
-        #{resident_bytes := After} = Now = bed_node:call(Node, bed_upgrade, held, []),
-        More = [
-            What
-         || {What, Count} <- maps:to_list(maps:remove(resident_bytes, Now)),
-            Count > maps:get(What, Held)
-        ],
-        (More =:= [] andalso After - Before < ?FLAT_BYTES) orelse {More, Held, Now}
-    end),
+    {Outcomes, Held} = flat(Run, Node, held(Node), ?TIMES),
     %% What has begun may find its library gone, and is killed only where it runs in it.
     ?assertEqual([], maps:keys(Outcomes) -- [ok, killed, {internal, <<"closed">>}]),
     ?assert(maps:get(ok, Outcomes) > 0),
     {comment, comment("~b rounds: ~0p, ~0p", [Rounds, Outcomes, Held])}.
+
+%% A busy machine may have more under way at once than in any run before, which takes room once.
+%% What stays grows with each run.
+flat(Run, Node, #{resident_bytes := Before} = Held, Times) ->
+    Outcomes = Run(),
+    %% Operations that were under way, and old code with them, go within a moment.
+    #{resident_bytes := After} = Ended = bed_wait:until(ended, fun() ->
+        Now = held(Node),
+        case more(Now, Held) of
+            [] -> {true, Now};
+            More -> {More, Now, Held}
+        end
+    end),
+    case After - Before < ?FLAT_BYTES of
+        true ->
+            {Outcomes, Held};
+        false ->
+            ?assert(Times > 1, {Held, Ended}),
+            flat(Run, Node, Ended, Times - 1)
+    end.
+
+held(Node) -> bed_node:call(Node, bed_upgrade, held, []).
+
+%% Of what there is more now, but for memory.
+more(Now, Held) ->
+    Counts = maps:to_list(maps:remove(resident_bytes, Now)),
+    [What || {What, Count} <- Counts, Count > maps:get(What, Held)].
 
 vms_end_in_good_order(_Config) ->
     Count = bed_long:either(2, 100),
