@@ -18,7 +18,7 @@
 
 -export([notify/2]).
 
--define(LIMIT_MS, 10000).
+-define(LIMIT_MS, 60000).
 -define(NEVER_MS, 3600000).
 
 %% A listener module, as the Gleam face has one.

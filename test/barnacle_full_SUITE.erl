@@ -159,8 +159,9 @@ filled(Free, Fun) ->
         Fun()
     after
         Filler ! empty,
-        normal = bed_wait:gone(Filler),
-        demonitor(Monitor, [flush])
+        receive
+            {'DOWN', Monitor, process, Filler, Ended} -> normal = Ended
+        end
     end.
 
 %% Leaves room for so many processes.

@@ -7,7 +7,7 @@
 -include_lib("eunit/include/eunit.hrl").
 
 -define(A, <<"app@10.0.0.1">>).
--define(LIMIT_MS, 10000).
+-define(LIMIT_MS, 60000).
 
 wanted_by_others_but_not_by_oneself_test() ->
     {Owner, Monitor} = owner(),

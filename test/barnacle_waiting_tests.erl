@@ -74,7 +74,7 @@ caller_that_is_gone_is_forgotten_test() ->
     receive
         {'DOWN', Waiter, process, Pid, noproc} ->
             ?assertEqual(barnacle_waiting:new(), barnacle_waiting:gone(Waiter, Waiting))
-    after 10000 -> error(not_monitored)
+    after 60000 -> error(not_monitored)
     end.
 
 no_server_is_not_ready_test() ->

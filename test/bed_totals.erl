@@ -20,7 +20,7 @@
 -record(count, {passed = 0, failed = 0, skipped = 0}).
 
 -define(default_numtests, 200).
--define(eunit_default_s, 5).
+-define(eunit_limit_s, 60).
 
 %% ---------------------------------------------------------------------------------------------
 %% EUnit: every module *_tests, or those that are named
@@ -41,26 +41,21 @@ eunit([_Dir | Modules]) ->
             finish(Count#count{skipped = Skipped + length(Skips)})
     end.
 
-%% As EUnit finds them itself, but for those that are skipped; OTP 25's cannot be told to give each
-%% more time than its own default.
+%% As EUnit finds them itself, but for those that are skipped, and with more time than its 5 s: OTP
+%% 25's cannot be told of another default.
 eunit_tests(Module, Skips) ->
     Skipped = [Name || {M, Name, _} <- Skips, M =:= Module],
-    case {Skipped, bed_long:factor()} of
-        {[], 1} ->
-            {module, Module};
-        {_, Factor} ->
-            [
-                eunit_test(Kind, Module, Name, Factor)
-             || {Name, 0} <- Module:module_info(exports),
-                not lists:member(Name, Skipped),
-                {Suffix, Kind} <- [{"_test", test}, {"_test_", generator}],
-                lists:suffix(Suffix, atom_to_list(Name))
-            ]
-    end.
+    [
+        eunit_test(Kind, Module, Name)
+     || {Name, 0} <- Module:module_info(exports),
+        not lists:member(Name, Skipped),
+        {Suffix, Kind} <- [{"_test", test}, {"_test_", generator}],
+        lists:suffix(Suffix, atom_to_list(Name))
+    ].
 
-eunit_test(test, Module, Name, Factor) ->
-    {timeout, ?eunit_default_s * Factor, {test, Module, Name}};
-eunit_test(generator, Module, Name, _Factor) ->
+eunit_test(test, Module, Name) ->
+    {timeout, ?eunit_limit_s * bed_long:factor(), {test, Module, Name}};
+eunit_test(generator, Module, Name) ->
     {generator, Module, Name}.
 
 -spec start() -> pid().
