@@ -96,8 +96,8 @@ pub fn dns(
 @external(erlang, "barnacle_gleam", "epmd")
 pub fn epmd(nodes: List(atom.Atom)) -> Barnacle(Nil)
 
-/// Nodes are all that the EPMD of this host knows (Erlang Port Mapper Daemon; its port is
-/// `ERL_EPMD_PORT` or 4369). The strategy error is `Nil`: no EPMD answered within 5000 ms.
+/// Nodes are all that this host's EPMD (Erlang Port Mapper Daemon, `ERL_EPMD_PORT` or 4369) knows.
+/// Started anew it makes nobody missing until it knows this node again. `Nil`: no answer in 5000 ms.
 @external(erlang, "barnacle_gleam", "local_epmd")
 pub fn local_epmd() -> Barnacle(Nil)
 

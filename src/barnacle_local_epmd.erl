@@ -13,7 +13,7 @@ The nodes of this host, from its EPMD (Erlang Port Mapper Daemon, NAMES_REQ of i
 
 ?DOC("""
 Why the EPMD told no names: econnrefused where none runs, timeout after 5 s, bad_reply or too_long
-for a reply that is not one, local_node_is_not_alive where this node has no host part.
+for a reply that is not one, local_node_is_not_alive where this node has no host part (yet).
 """).
 -type reason() :: atom() | {posix, atom()} | {atom(), term()}.
 
@@ -35,7 +35,8 @@ discover_nodes() ->
 ?DOC("The same as names, before any of them becomes an atom.").
 -spec names() -> {ok, [binary()]} | {error, reason()}.
 names() ->
-    case erlang:is_alive() of
+    %% A node that waits for a name from another one is alive and has none.
+    case erlang:is_alive() andalso node() =/= nonode@nohost of
         true -> asked(barnacle_native:epmd_names([<<"127.0.0.1">>], #{timeout => ?TIMEOUT_MS}));
         false -> {error, local_node_is_not_alive}
     end.

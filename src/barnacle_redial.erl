@@ -55,10 +55,12 @@ is not wanted any more is forgotten.
 -spec round_ended({[node()], [{node(), term()}]}, fun((node()) -> boolean()), redial()) ->
     redial().
 round_ended({Tried, Failed}, IsWanted, #redial{retries = Before, settings = Settings} = Redial) ->
-    At = {now_ms(), Settings},
     TriedNow = maps:from_keys(Tried, true),
     Failures = [Failure || {Node, _} = Failure <- Failed, is_map_key(Node, TriedNow)],
-    Retries = barnacle_retry:dialled(Tried, lost(Tried, Failures), At, Before),
+    %% Who has just left was not dialled at all.
+    Dialled = [Node || Node <- Tried, not barnacle_registry:has_left(Node)],
+    At = {now_ms(), Settings},
+    Retries = barnacle_retry:dialled({Dialled, Failures}, is_linked(), At, Before),
     Redial#redial{retries = barnacle_retry:keep(IsWanted, At, Retries)}.
 
 ?DOC("Dials nobody until wait/1; a running dial is no longer waited for.").
@@ -137,18 +139,13 @@ ended(Dialled, Failed, #redial{retries = Before, settings = Settings} = Redial) 
     Nodes = lists:filter(IsKnown, Dialled),
     Failures = [Failure || {Node, _} = Failure <- Failed, IsKnown(Node)],
     At = {now_ms(), Settings},
-    Retries = barnacle_retry:dialled(Nodes, lost(Nodes, Failures), At, Before),
+    Retries = barnacle_retry:dialled({Nodes, Failures}, is_linked(), At, Before),
     wait(Redial#redial{worker = none, retries = Retries}).
 
-%% With those that were linked and are no more. Their end may have been told before anybody heard
-%% that they are wanted, or that they were dialled.
-lost(Nodes, Failures) ->
-    Linked = maps:from_keys(barnacle_links:connected(), true),
-    Failed = maps:from_list(Failures),
-    [
-        {Node, connection_closed}
-     || Node <- Nodes, not is_map_key(Node, Failed), not is_map_key(Node, Linked)
-    ] ++ Failures.
+%% Of now: a link may be gone before anybody has heard that its node is wanted.
+is_linked() ->
+    Linked = maps:from_keys([node() | barnacle_links:connected()], true),
+    fun(Node) -> is_map_key(Node, Linked) end.
 
 cancel(#worker{pid = Pid, ref = Ref}) ->
     unlink(Pid),

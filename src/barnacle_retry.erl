@@ -50,18 +50,25 @@ new() ->
     #{}.
 
 ?DOC("""
-Dials of Nodes that ended at NowMs (monotonic), some in vain; the others are linked, whether they
-were before or not. What nobody can mend by waiting (this node is not alive, paused) does not count
-as a failure; it is only put off.
+Dials of Nodes that ended at NowMs (monotonic), some in vain. Of the others, those that are linked
+are so from now on at the latest; a link that is gone again counts as lost, unless down/4 was told.
+What nobody can mend by waiting (this node is not alive, paused) does not count as a failure; it is
+only put off.
 """).
--spec dialled([node()], [{node(), Reason :: term()}], {integer(), settings()}, retries()) ->
-    retries().
-dialled(Nodes, Failures, {NowMs, Settings}, Retries) ->
-    Up = fun(Node, Acc) -> up(Node, NowMs, Acc) end,
-    Linked = lists:foldl(Up, Retries, Nodes -- [Node || {Node, _} <- Failures]),
+-spec dialled(
+    {[node()], [{node(), Reason :: term()}]},
+    IsLinked :: fun((node()) -> boolean()),
+    {integer(), settings()},
+    retries()
+) -> retries().
+dialled({Nodes, Failures}, IsLinked, {NowMs, Settings}, Retries) ->
+    Failed = maps:from_list(Failures),
+    {Linked, Lost} = lists:partition(IsLinked, [N || N <- Nodes, not is_map_key(N, Failed)]),
+    Up = lists:foldl(fun(Node, Acc) -> up(Node, NowMs, Acc) end, Retries, Linked),
+    Down = lists:foldl(fun(Node, Acc) -> lost(Node, NowMs, Settings, Acc) end, Up, Lost),
     lists:foldl(
         fun({Node, Reason}, Acc) -> failed(Node, Reason, {NowMs, Settings}, Acc) end,
-        Linked,
+        Down,
         Failures
     ).
 
@@ -159,6 +166,13 @@ find(Node, Retries) ->
             #{since => S, attempts => A, failures => F, reason => R, next => Next};
         _ ->
             none
+    end.
+
+%% Whose loss was told waits already; who was to be dialled now has not been told of.
+lost(Node, NowMs, Settings, Retries) ->
+    case Retries of
+        #{Node := #retry{next_ms = Next}} when is_integer(Next), Next > NowMs -> Retries;
+        _ -> down({Node, connection_closed}, NowMs, Settings, Retries)
     end.
 
 failed(Node, Reason, {NowMs, #{retry_min := MinMs}}, Retries) when

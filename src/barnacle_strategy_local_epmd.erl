@@ -4,8 +4,10 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The strategy local_epmd: every node that the EPMD of this host knows. One that does not know this
-node has been started anew, and learns of its nodes as they register again: its answer is partial.
+The strategy local_epmd: every node that the EPMD of this host knows.
+
+One that has known this node and does not any more was started anew, and learns of its nodes as they
+register again: its answer is partial until it knows this one.
 """).
 
 -behaviour(barnacle_strategy).
@@ -14,23 +16,27 @@ node has been started anew, and learns of its nodes as they register again: its 
 
 -define(TIMEOUT_MS, 7000).
 
--spec init(term()) -> {ok, []}.
-init(_) ->
-    {ok, []}.
+%% The name under which EPMD has known this node. Not every node is registered there.
+-type state() :: unknown | binary().
 
--spec timeout([]) -> pos_integer().
-timeout([]) ->
+-spec init(term()) -> {ok, state()}.
+init(_) ->
+    {ok, unknown}.
+
+-spec timeout(state()) -> pos_integer().
+timeout(_) ->
     ?TIMEOUT_MS.
 
--spec discover([]) -> {barnacle_strategy:answer(), []}.
-discover([]) ->
+-spec discover(state()) -> {barnacle_strategy:answer(), state()}.
+discover(KnownAs) ->
     case barnacle_local_epmd:names() of
-        {ok, Names} -> {answer(Names), []};
-        {error, Reason} -> {{error, Reason}, []}
+        {ok, Names} -> answer(Names, barnacle_names:self(), KnownAs);
+        {error, Reason} -> {{error, Reason}, KnownAs}
     end.
 
-answer(Names) ->
-    case lists:member(barnacle_names:self(), Names) of
-        true -> {complete, Names};
-        false -> {partial, Names, local_node_is_not_registered}
+answer(Names, Own, KnownAs) ->
+    case {lists:member(Own, Names), KnownAs} of
+        {true, _} -> {{complete, Names}, Own};
+        {false, Own} -> {{partial, Names, local_node_is_not_registered}, Own};
+        {false, _} -> {{complete, Names}, KnownAs}
     end.

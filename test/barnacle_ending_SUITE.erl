@@ -17,6 +17,7 @@
 %% operation that stayed 50 KB.
 -define(FLAT_BYTES, 6000000).
 -define(TIMES, 3).
+-define(LOOK_MS, 200).
 -define(MARK, "BARNACLE_ENDING").
 
 suite() ->
@@ -33,7 +34,7 @@ upgrades_leave_nothing(_Config) ->
     Arguments = [Servers, Rounds, Seed],
     Run = fun() -> bed_node:call(Node, bed_upgrade, rounds, Arguments, infinity) end,
     _ = Run(),
-    {Outcomes, Held} = flat(Run, Node, held(Node), ?TIMES),
+    {Outcomes, Held} = flat(Run, Node, settled(Node), ?TIMES),
     %% What has begun may find its library gone, and is killed only where it runs in it.
     ?assertEqual([], maps:keys(Outcomes) -- [ok, killed, {internal, <<"closed">>}]),
     ?assert(maps:get(ok, Outcomes) > 0),
@@ -59,12 +60,27 @@ flat(Run, Node, #{resident_bytes := Before} = Held, Times) ->
             flat(Run, Node, Ended, Times - 1)
     end.
 
+%% What it holds once two looks agree: the last operations may be going.
+settled(Node) ->
+    bed_wait:until(settled, fun() ->
+        Before = held(Node),
+        receive
+        after ?LOOK_MS -> ok
+        end,
+        Now = held(Node),
+        case counts(Now) =:= counts(Before) of
+            true -> {true, Now};
+            false -> {Before, Now}
+        end
+    end).
+
 held(Node) -> bed_node:call(Node, bed_upgrade, held, []).
 
 %% Of what there is more now, but for memory.
 more(Now, Held) ->
-    Counts = maps:to_list(maps:remove(resident_bytes, Now)),
-    [What || {What, Count} <- Counts, Count > maps:get(What, Held)].
+    [What || {What, Count} <- maps:to_list(counts(Now)), Count > maps:get(What, Held)].
+
+counts(Held) -> maps:remove(resident_bytes, Held).
 
 vms_end_in_good_order(_Config) ->
     Count = bed_long:either(2, 100),

@@ -33,7 +33,7 @@ text(Native, What) ->
 %% At most a hundred run, and all end with their deadline.
 ten_thousand() ->
     ok = application:set_env(barnacle, max_operations, 100),
-    LimitMs = bed_long:stretched(1000),
+    LimitMs = bed_long:stretched(3000),
     bed_silent:server(fun(Server) ->
         Callers = [spawn_monitor(ask(Server, LimitMs)) || _ <- lists:seq(1, 10000)],
         %% Ten thousand callers are to leave it time to look.

@@ -52,7 +52,7 @@ what_is_not_his_fault_puts_off_the_next_dial_test_() ->
 %% Its link was made by the other side, so nobody tells of one that is made.
 linked_without_a_word_is_not_dialled_again_test() ->
     Failing = failed([{a@h, timeout}], 0, ?S, new()),
-    R = dialled([a@h], [], {1000, ?S}, Failing),
+    R = linked([a@h], 1000, Failing),
     ?assertEqual(none, barnacle_retry:next(R)),
     ?assertEqual(#{}, failing(R)).
 
@@ -100,7 +100,7 @@ counts_afresh_after_a_time_linked_test() ->
 %% A round that finds it linked again and again makes its link no younger.
 linked_since_it_was_first_seen_test() ->
     Up = up(a@h, 0, failed([{a@h, timeout}], 0, ?S, new())),
-    ?assertEqual(Up, dialled([a@h], [], {20000, ?S}, Up)).
+    ?assertEqual(Up, linked([a@h], 20000, Up)).
 
 linked_node_is_not_dialled_test() ->
     R = up(a@h, 0, failed([{a@h, timeout}], 0, ?S, new())),
@@ -118,6 +118,23 @@ reset_brings_long_waits_near_test() ->
     ?assertEqual([a@h], due(3000, failed([{a@h, timeout}], 1000, ?S, Reset))),
     %% Again and again makes nothing sooner or later.
     ?assertEqual(Reset, reset(300, ?S, Reset)).
+
+%% Told when nobody knew yet that the node is wanted, so it was told to nobody.
+link_that_is_gone_when_its_dial_is_heard_of_is_lost_test() ->
+    R = gone([a@h], 100, new()),
+    #{attempts := 0, failures := 0, reason := connection_closed, next := Next} = find(a@h, R),
+    ?assert(Next > 100 andalso Next =< 600),
+    %% It was to be dialled, and was; its link is gone before that was heard of.
+    #{next := Due} = find(a@h, Failing = failed([{a@h, timeout}], 0, ?S, new())),
+    ?assertMatch(
+        #{attempts := 1, failures := 2, reason := connection_closed},
+        find(a@h, gone([a@h], Due, Failing))
+    ).
+
+loss_that_was_told_counts_once_test() ->
+    Up = up(a@h, 50, failed([{a@h, timeout}], 0, ?S, new())),
+    Down = down({a@h, net_tick_timeout}, 100, ?S, Up),
+    ?assertEqual(Down, gone([a@h], 101, Down)).
 
 only_wanted_nodes_are_kept_test() ->
     R = failed([{a@h, timeout}, {b@h, timeout}], 0, ?S, new()),
@@ -165,7 +182,14 @@ node_that_leaves_while_it_is_dialled_is_not_dialled_again_test() ->
     true = process_flag(trap_exit, Trapped).
 
 failed(Failures, NowMs, Settings, Retries) ->
-    dialled([Node || {Node, _} <- Failures], Failures, {NowMs, Settings}, Retries).
+    Nodes = [Node || {Node, _} <- Failures],
+    dialled({Nodes, Failures}, fun(_) -> false end, {NowMs, Settings}, Retries).
+
+gone(Nodes, NowMs, Retries) ->
+    dialled({Nodes, []}, fun(_) -> false end, {NowMs, ?S}, Retries).
+
+linked(Nodes, NowMs, Retries) ->
+    dialled({Nodes, []}, fun(_) -> true end, {NowMs, ?S}, Retries).
 
 wait_after(Failures) ->
     R = lists:foldl(

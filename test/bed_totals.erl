@@ -41,8 +41,8 @@ eunit([_Dir | Modules]) ->
             finish(Count#count{skipped = Skipped + length(Skips)})
     end.
 
-%% As EUnit finds them itself, but for those that are skipped, and with more time than its 5 s: OTP
-%% 25's cannot be told of another default.
+%% As EUnit finds them itself, but for those that are skipped; and functions that are tests have
+%% more time than its 5 s. OTP 25's knows no other default: generators give times of their own.
 eunit_tests(Module, Skips) ->
     Skipped = [Name || {M, Name, _} <- Skips, M =:= Module],
     [

@@ -10,7 +10,7 @@
 -import(history_nodes, [to_nodes/1]).
 
 -export([new/0, told/2, told/3, forget/2, forgotten/1, unlinked/2, missing/1]).
--export([knows/2, asks/3, dials/3, cuts/2, leaves/3, waits/3, due/3]).
+-export([knows/2, asks/3, dials/3, cuts/2, leaves/3, waits/3, due/3, dialled_again/2]).
 
 -define(SELF, 1).
 
@@ -121,6 +121,12 @@ due(Nodes, {NowMs, #{retry_max := MaxMs}}, Retries) ->
         none -> ok;
         NextMs -> rule(nobody_waits_longer_than_retry_max, NextMs =< NowMs + MaxMs, NextMs - NowMs)
     end.
+
+%% Whoever was dialled, is wanted and is not linked, whatever came between, has his time to come.
+dialled_again(Nodes, Retries) ->
+    Failing = barnacle_retry:failing(Retries),
+    Forgotten = [Node || Node <- Nodes, not is_map_key(Node, Failing)],
+    rule(who_is_wanted_and_not_linked_is_dialled_again, Forgotten =:= [], Forgotten).
 
 rule(_Rule, true, _Act) -> ok;
 rule(Rule, false, Act) -> error({broken, Rule, Act}).

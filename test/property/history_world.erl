@@ -165,7 +165,9 @@ redialled(#world{server = #server{mode = running, resting = false} = S, now = No
             W1 = dial(mask(Due) band bnot W#world.linked, {?ALL, W#world.rules}, W),
             #world{server = S1, linked = Linked} = W1,
             Failed = [{Node, timeout} || Node <- Due, not has(Node, Linked)],
-            Retries = barnacle_retry:dialled(Due, Failed, {Now, ?RETRY}, S1#server.retries),
+            Retries = barnacle_retry:dialled(
+                {Due, Failed}, is_in(Linked), {Now, ?RETRY}, S1#server.retries
+            ),
             ok = history_rules:waits(Failed, {Now, ?RETRY}, Retries),
             ok = history_rules:due(Due, {Now, ?RETRY}, Retries),
             W1#world{server = S1#server{retries = Retries}}
@@ -291,10 +293,15 @@ reported(#world{server = #server{round = #round{phase = reporting} = Round} = S}
     Forgotten = [Name || Name <- Old, not has(Name, Linked bor ?SELF)],
     Heard = barnacle_plan:heard(Round#round.said, barnacle_plan:forget(Forgotten, Plan0)),
     Failed = Round#round.failed,
-    Dialled = barnacle_retry:dialled(to_nodes(Tried), Failed, {Now, ?RETRY}, S#server.retries),
+    Dialled = barnacle_retry:dialled(
+        {to_nodes(Tried), Failed}, is_in(Linked), {Now, ?RETRY}, S#server.retries
+    ),
     ok = history_rules:waits(Failed, {Now, ?RETRY}, Dialled),
     ok = history_rules:due(to_nodes(Tried), {Now, ?RETRY}, Dialled),
     IsWanted = fun(Node) -> barnacle_plan:is_wanted(Node, Heard) end,
+    Retries = barnacle_retry:keep(IsWanted, {Now, ?RETRY}, Dialled),
+    Unlinked = to_nodes(Tried band bnot Linked) -- [Node || {Node, paused} <- Failed],
+    ok = history_rules:dialled_again(lists:filter(IsWanted, Unlinked), Retries),
     Rests = S#server.resting andalso
         not (Round#round.resting andalso barnacle_plan:is_wanted(node_of(0), Plan0)),
     W1 = W#world{
@@ -302,7 +309,7 @@ reported(#world{server = #server{round = #round{phase = reporting} = Round} = S}
         server = S#server{
             round = none,
             plan = Heard,
-            retries = barnacle_retry:keep(IsWanted, {Now, ?RETRY}, Dialled),
+            retries = Retries,
             answer = Answer,
             resting = Rests
         }
@@ -319,6 +326,9 @@ rules(#world{server = #server{round = #round{answer = {_, {Kind, Names}, At}} = 
     history_rules:told({Kind, At, Names}, length(Round#round.said), W#world.rules);
 rules(#world{rules = Rules}) ->
     Rules.
+
+is_in(Mask) ->
+    fun(Node) -> has(Node, Mask) end.
 
 asked_to_leave({ok, Names}, Trigger, #world{server = #server{mode = running} = S} = W) ->
     #server{plan = Plan, answer = Answer, departures = Before} = S,
