@@ -26,7 +26,7 @@
     "  test -z \"$2\" || ulimit -n \"$2\"\n"
     "  sh -c 'echo $$ >\"$0/pid\"; exec \"$1\"' \"$4\" \"$3\"\n"
     "  { echo $? >\"$4/status\"; } 2>/dev/null\n"
-    "} | { test -z \"$5\" || timeout 60 head -n 1 \"$4/gate\" >&2; cat >&3; }\n"
+    "} | { test -z \"$5\" || timeout 600 head -n 1 \"$4/gate\" >&2; cat >&3; }\n"
 ).
 
 %% Starts it and waits until it is ready.
