@@ -246,9 +246,9 @@ mangles() ->
 no_server(_Config) ->
     Address = bed_ports:address(),
     Nobody = nameserver(Address, bed_ports:port(Address)),
-    {{error, A}, {error, Aaaa}} = outcomes("x.test.", [Nobody]),
-    {error, Why} = query("x.test.", [Nobody]),
-    ?assertEqual([], [A, Aaaa, Why] -- [W || W <- [timeout, {posix, econnrefused}], _ <- "abc"]).
+    {{error, Why}, {error, Why}} = outcomes("x.test.", [Nobody]),
+    ?assert(lists:member(Why, [timeout, {posix, econnrefused}]), Why),
+    {error, Why} = query("x.test.", [Nobody]).
 
 first_server_silent(_Config) ->
     Silent = script([{'_', '_', drop}]),
