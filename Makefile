@@ -9,7 +9,7 @@
 SHELL := bash
 .DEFAULT_GOAL := all
 .PHONY: all help deps deps-build deps-demo deps-test deps-bench deps-fuzz deps-valgrind demo bench \
-	timelines example-gleam test faults properties soak hostile check format readme tidy asan ubsan \
+	timelines example-gleam test faults mutants properties soak hostile check format readme tidy asan ubsan \
 	tsan valgrind fuzz fuzz-coverage clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
@@ -67,6 +67,9 @@ test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/ru
 
 faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length
 	@FAULTS=long SUITE=fault_hosts_SUITE,fault_dns_SUITE,fault_dist_SUITE,fault_storm_SUITE test/run ct
+
+mutants: deps-test ## Break the code on purpose, one patch of test/mutants at a time; each must turn a test red
+	@scripts/mutants $(M)
 
 properties: deps-test ## Drive the server through 2,000 sequences, and more histories (test/README.md)
 	@FAULTS=long test/run property

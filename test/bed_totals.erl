@@ -153,6 +153,8 @@ ct([Dir, Pattern, Logs]) ->
     Options = [
         {dir, atom_to_list(Dir)},
         {suite, modules(Dir, atom_to_list(Pattern))},
+        [{testcase, list_to_atom(Case)} || Case <- selected("CASE")],
+        [{group, list_to_atom(Group)} || Group <- selected("GROUP")],
         {auto_compile, false},
         {logdir, LogDir},
         {multiply_timetraps, bed_long:factor()},
@@ -160,7 +162,7 @@ ct([Dir, Pattern, Logs]) ->
         {abort_if_missing_suites, true},
         {verbosity, 0}
     ],
-    case ct:run_test(Options) of
+    case ct:run_test(lists:flatten(Options)) of
         {Passed, Failed, {UserSkipped, AutoSkipped}} ->
             %% Common Test skips by itself where an init failed: that is a failure here.
             finish(#count{passed = Passed, failed = Failed + AutoSkipped, skipped = UserSkipped});
@@ -170,6 +172,9 @@ ct([Dir, Pattern, Logs]) ->
     end.
 
 %% ---------------------------------------------------------------------------------------------
+
+selected(Variable) ->
+    [Name || Name <- [os:getenv(Variable, "")], Name =/= ""].
 
 modules(Dir, Pattern) ->
     Files = filelib:wildcard(Pattern ++ ".beam", atom_to_list(Dir)),

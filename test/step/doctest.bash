@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds and runs the core's tests; counts test cases.
 
-# run_doctest [VARIABLE=VALUE...]: as given to c_src/Makefile.
+# run_doctest [VARIABLE=VALUE...]: as given to c_src/Makefile. TEST, a pattern with *, selects cases.
 run_doctest() {
     local output line
     if ! yielding make "$jobs" -C c_src tests "$@"; then
@@ -9,7 +9,7 @@ run_doctest() {
         echo "FAILED  building the tests of the core"
         return
     fi
-    output=$(make -C c_src test TEST_ARGS=--no-colors=true "$@" 2>&1)
+    output=$(make -C c_src test TEST_ARGS="--no-colors=true ${TEST:+'--test-case=$TEST'}" "$@" 2>&1)
     local status=$?
     printf '%s\n' "$output"
     # [doctest] test cases:  12 |  12 passed | 0 failed | 0 skipped
