@@ -91,8 +91,8 @@ time(Ms) ->
 -spec reason(term()) -> unicode:chardata().
 reason({bad_return, What}) ->
     bad_return(What);
-reason([{Host, _} | _] = Hosts) when is_binary(Host) ->
-    reasons(Hosts);
+reason([{Source, _} | _] = Sources) when is_binary(Source); Source =:= inet; Source =:= inet6 ->
+    reasons(Sources);
 reason(#{'__exception__' := true} = Exception) ->
     case elixir('Elixir.Exception', format_banner, [error, Exception]) of
         {ok, Banner} -> cut(Banner, 2 * ?TERM_CHARS);
