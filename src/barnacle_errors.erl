@@ -8,7 +8,7 @@ What can fail, as one table: the value in Erlang and Elixir, the value in Gleam,
 what to do. README's tables and the words of logs and status come from it.
 """).
 
--export([table/0, says/1, fix/1]).
+-export([table/0, says/1, fix/1, discovery_fix/1]).
 
 -export_type([row/0, place/0]).
 
@@ -20,7 +20,8 @@ get; exit, what ends the caller; status, what only the log and status tell.
 
 ?DOC("""
 error: a term in which atoms that begin with a capital letter stand for any term. gleam: the value
-in Gleam's notation. says: what a reason within it means, as a phrase, where there is one.
+in Gleam's notation. says: what a reason within it means, as a phrase, where there is one. fix:
+it stands alone, since print/1 shows it without the table.
 """).
 -type row() :: #{
     place := place(),
@@ -39,20 +40,53 @@ table() ->
 ?DOC("What a reason means, as a phrase.").
 -spec says(term()) -> {ok, binary()} | error.
 says(Reason) ->
-    Fitting = [Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, Reason)],
-    case Fitting of
-        [Phrase | _] -> {ok, Phrase};
-        [] -> error
-    end.
+    first([Phrase || #{says := {_, Phrase}} = Row <- table(), means(Row, Reason)]).
 
 ?DOC("What to do about a node that was not linked, or a name that is not used, for this reason.").
 -spec fix(term()) -> {ok, binary()} | error.
+fix({lookup_failed, {posix, eafnosupport}}) ->
+    {ok, <<"start this node with `-proto_dist inet6_tcp`, or use a name with an IPv4 address">>};
+fix({lookup_failed, Why} = Reason) ->
+    case discovery_fix(Why) of
+        {ok, Fix} -> {ok, Fix};
+        error -> fix(connects(), Reason)
+    end;
 fix(Reason) ->
-    Rows = connects() ++ refusals() ++ losses(),
-    case [Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, Reason)] of
-        [Fix | _] -> {ok, Fix};
-        [] -> error
+    fix(connects() ++ refusals() ++ losses(), Reason).
+
+?DOC("What to do about a discovery that failed, or is partial, for this reason.").
+-spec discovery_fix(term()) -> {ok, binary()} | error.
+discovery_fix(Reason) ->
+    fix(lookups() ++ hosts() ++ partial() ++ too_many() ++ not_alive(), Reason).
+
+fix(Rows, Reason) ->
+    first([Fix || #{fix := Fix} = Row <- Rows, means(Row, Reason)]).
+
+means(#{says := {Pattern, _}}, Reason) -> fits(Pattern, plain(Reason));
+means(#{}, _Reason) -> false.
+
+%% A reason as it is where barnacle_gleam_strategy has made a value of Gleam from it.
+plain(no_such_domain) -> nxdomain;
+plain(server_failure) -> servfail;
+plain(format_error) -> formerr;
+plain(query_format_error) -> qfmterror;
+plain(not_implemented) -> notimp;
+plain(bad_version) -> badvers;
+plain({posix_error, Name}) -> {posix, existing(Name)};
+plain(timed_out) -> timeout;
+plain(reply_too_long) -> too_long;
+plain({connection_failed, Name}) -> existing(Name);
+plain(Reason) -> Reason.
+
+existing(Name) ->
+    try
+        binary_to_existing_atom(Name, utf8)
+    catch
+        error:badarg -> Name
     end.
+
+first([First | _]) -> {ok, First};
+first([]) -> error.
 
 start() ->
     [
@@ -107,8 +141,16 @@ lookups() ->
             {qfmterror, <<"QueryFormatError">>, <<"this name cannot be asked for">>,
                 <<"correct the name">>},
             {{posix, econnrefused}, <<"PosixError(\"econnrefused\")">>,
-                <<"nothing listens there">>,
-                <<"no name server runs there; others are `emfile`, `enetunreach`, `emsgsize`">>},
+                <<"no name server listens there (econnrefused)">>,
+                <<
+                    "no name server runs at that address and port: correct `nameservers`, or "
+                    "`/etc/resolv.conf`, or start the server"
+                >>},
+            {{posix, 'Errno'}, <<"PosixError(name)">>, <<"the system failed">>,
+                <<
+                    "`emfile`: more descriptors (`ulimit -n`); `enetunreach`: a route to the name "
+                    "server; `emsgsize`: a larger MTU"
+                >>},
             {port_program_died, <<"Unknown">>, <<"the port program died meanwhile">>,
                 <<
                     "`native` is `port`: another one is being started; the log says how it ended, "
@@ -131,7 +173,7 @@ lookup(Why, Gleam, Phrase, Fix) ->
 hosts() ->
     Host = fun(Why, Gleam, Phrase, Fix) ->
         #{
-            place => result,
+                place => result,
             error => {strategy_error, [{'Host', Why}]},
             gleam => <<"StrategyError([#(host, ", Gleam/binary, ")])">>,
             says => {Why, Phrase},
@@ -140,19 +182,22 @@ hosts() ->
     end,
     [
         Host(nxdomain, <<"LookupFailed(NoSuchDomain)">>, <<"the name does not exist">>,
-            <<"`hosts`: the host's name has no address; and so on for all of the above">>),
+            <<"`hosts`: the host's name has no address: correct it, or DNS">>),
         Host(timeout, <<"TimedOut">>, <<"timed out">>,
-            <<"`hosts`: the host is dead, or a firewall stands before its EPMD">>),
+            <<"the host is dead, or a firewall stands before its EPMD">>),
         Host(econnrefused, <<"ConnectionFailed(\"econnrefused\")">>,
-            <<"nothing listens there (econnrefused)">>,
-            <<"`hosts`: no EPMD runs there; start a node there, or correct `port`">>),
+            <<"no EPMD listens there (econnrefused)">>,
+            <<"no EPMD runs on that host: start a node there, or correct `port` (`ERL_EPMD_PORT`)">>),
         Host(bad_reply, <<"BadReply">>, <<"what answers is no EPMD">>,
-            <<"`hosts`: correct the host or the `port`">>),
+            <<"another program has the EPMD's port: correct the host or the `port`">>),
         Host(too_long, <<"ReplyTooLong">>, <<"the EPMD's reply is too long">>,
-            <<"`hosts`: what answers is no EPMD, or raise `max_names` and `max_bytes`">>)
+            <<"what answers is no EPMD, or raise `max_names` and `max_bytes`">>)
     ].
 
 strategies() ->
+    too_many() ++ [core(), own()].
+
+too_many() ->
     [
         #{
             place => result,
@@ -165,25 +210,29 @@ strategies() ->
                     "raise `max_nodes`, or narrow the answer with `filter`; in Gleam `Unknown` is "
                     "of `dns`, `hosts` has `[]`, a custom strategy an exit of the caller"
                 >>
-        },
-        #{
-            place => result,
-            error => {strategy_error, {native_library, 'Text'}},
-            gleam => <<"StrategyError(Unknown)">>,
-            says => {{native_library, 'Text'}, <<"the native core cannot be used">>},
-            fix => <<"`native` is `port`, and its program is gone or ends at once: see the text">>
-        },
-        #{
-            place => result,
-            error => {strategy_error, 'Reason'},
-            gleam => <<"StrategyError(reason)">>,
-            fix =>
-                <<
-                    "what your own functions gave; in Gleam `Nil` for `epmd` and `local_epmd`, "
-                    "whose EPMD may not run"
-                >>
         }
     ].
+
+core() ->
+    #{
+        place => result,
+        error => {strategy_error, {native_library, 'Text'}},
+        gleam => <<"StrategyError(Unknown)">>,
+        says => {{native_library, 'Text'}, <<"the native core cannot be used">>},
+        fix => <<"`native` is `port`, and its program is gone or ends at once: see the text">>
+    }.
+
+own() ->
+    #{
+        place => result,
+        error => {strategy_error, 'Reason'},
+        gleam => <<"StrategyError(reason)">>,
+        fix =>
+            <<
+                "what your own functions gave; in Gleam `Nil` for `epmd` and `local_epmd`, "
+                "whose EPMD may not run"
+            >>
+    }.
 
 connects() ->
     not_alive() ++ probes() ++ dials().
@@ -222,8 +271,8 @@ probes() ->
                 <<"the host part of the node's name does not resolve here: correct it, or DNS">>},
             {{lookup_failed, 'Why'}, <<"its host's name could not be looked up">>,
                 <<
-                    "name servers do not answer as they should: what `Why` says above; "
-                    "`{posix, eafnosupport}` is an IPv6 address without `-proto_dist inet6_tcp`"
+                    "see to the name servers of this host; `{posix, eafnosupport}` is an IPv6 "
+                    "address without `-proto_dist inet6_tcp`"
                 >>},
             {host_silent, <<"its host does not answer">>,
                 <<
@@ -243,8 +292,7 @@ probes() ->
                 <<"another program or a proxy has the EPMD's port: correct `ERL_EPMD_PORT`">>},
             {{not_registered, 'Names'}, <<"its host's EPMD does not know it">>,
                 <<
-                    "the node is down or has another name: the EPMD knows `Names`; start it, or "
-                    "correct the name"
+                    "the node is down or has another name: start it, or correct the name"
                 >>},
             {port_refused, <<"nothing listens on its distribution port">>,
                 <<"the node is down, and where there is an EPMD, that has not noticed yet">>},

@@ -4,7 +4,7 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-Events of rounds for telemetry (the library of that name on Hex, which is no dependency): where the
+Events of rounds and connections for telemetry (the library of that name on Hex, which is no dependency): where the
 host has it, each event of table/0 is handed to telemetry:execute/3; where not, nothing is done.
 
 Whether it is there is looked up once in the life of the VM. Handlers are the host's own code, so
@@ -14,7 +14,7 @@ as an exception. A handler that takes too long is ended together with the events
 its round.
 """).
 
--export([table/0, metadata/3, open/1, start/3, stop/4, failed/4, links/5]).
+-export([table/0, metadata/3, none/0, open/1, start/3, stop/4, failed/4, links/5, connection/3]).
 
 -export_type([emitter/0, row/0]).
 
@@ -54,7 +54,11 @@ table() ->
     Stop = [Duration, {monotonic_time, <<"when it ended">>}],
     Server = {server, <<"the name of the barnacle, or its pid">>},
     Strategy = {strategy, <<"the module of the strategy">>},
-    Trigger = {trigger, <<"`poll`, `refresh` if somebody asked, `retry` between rounds">>},
+    Trigger =
+        {trigger, <<
+            "`poll`, `refresh` if it was called, `retry` between rounds, `connection` if a "
+            "connection was made or lost"
+        >>},
     Crash = [
         {kind, <<"`error`, `exit` or `throw`">>},
         {reason, <<"what was raised, or why it was ended">>},
@@ -86,11 +90,25 @@ table() ->
             <<"a node was dialled and is not linked">>},
         {[barnacle, disconnect, ok], Phase, [Node | Common], <<"a node was cut">>},
         {[barnacle, disconnect, error], Phase, [Node, Why | Common],
-            <<"a node could not be cut">>}
+            <<"a node could not be cut">>},
+        {[barnacle, connection, up], Start, [Node | Common],
+            <<"a connection was made, whichever node began it">>},
+        {[barnacle, connection, down],
+            [{duration, <<"how long the connection is known to have lasted">>} | Start],
+            [
+                Node,
+                {reason, <<
+                    "`left`, the node left on purpose; `leaving`, this node did; else as in "
+                    "`net_kernel:monitor_nodes/2`; `unknown` with a list function of your own"
+                >>},
+                {since, <<"since when, by the system's clock">>}
+                | Common
+            ],
+            <<"a connection was lost">>}
     ].
 
 ?DOC("The metadata that all events of a round, or of a retry between rounds, have.").
--spec metadata(pid(), poll | refresh | retry, barnacle_options:checked()) -> metadata().
+-spec metadata(pid(), poll | refresh | retry | connection, barnacle_options:checked()) -> metadata().
 metadata(Owner, Trigger, #{strategy := Strategy} = Options) ->
     #{
         server => maps:get(name, Options, Owner),
@@ -98,24 +116,29 @@ metadata(Owner, Trigger, #{strategy := Strategy} = Options) ->
         trigger => Trigger
     }.
 
+?DOC("No emitter yet.").
+-spec none() -> emitter().
+none() ->
+    none.
+
 ?DOC("An emitter for the calling process, with metadata that all its events have.").
 -spec open(metadata()) -> emitter().
 open(Common) ->
     case telemetry() of
-        none ->
-            none;
-        Module ->
-            Worker = self(),
-            Started = barnacle_spawn:start(
-                fun() ->
-                    Monitor = monitor(process, Worker),
-                    Worker ! {emitting, self()},
-                    loop(Monitor, #emitter{telemetry = Module, common = Common})
-                end,
-                []
-            ),
-            await(Started)
+        none -> none;
+        Module -> await(begun(Module, Common, fun(Worker) -> Worker ! {emitting, self()} end))
     end.
+
+begun(Module, Common, Hello) ->
+    Worker = self(),
+    barnacle_spawn:start(
+        fun() ->
+            Monitor = monitor(process, Worker),
+            _ = Hello(Worker),
+            loop(Monitor, #emitter{telemetry = Module, common = Common})
+        end,
+        []
+    ).
 
 %% From here on the reason of the worker's end is known.
 await({ok, Pid}) ->
@@ -150,6 +173,53 @@ links(Verb, Nodes, Failed, StartedAt, Emitter) ->
     Ok = [{[barnacle, Verb, ok], #{node => Node}} || Node <- Done],
     Error = [{[barnacle, Verb, error], #{node => Node, reason => Why}} || {Node, Why} <- Failed],
     tell(Emitter, {events, Measurements, Ok ++ Error}).
+
+?DOC("""
+A connection was made or lost; peer/3 of barnacle_history says for how long it was there. Gives the
+emitter for the next one, which waits for nothing.
+""").
+-spec connection(
+    {up, node()} | {down, node(), barnacle_log_links:why(), tuple()}, metadata(), emitter()
+) -> emitter().
+connection(Change, Common, Before) ->
+    case telemetry() of
+        none ->
+            none;
+        Module ->
+            Emitter = alive(Before, Module, Common),
+            {Verb, Measurements, Metadata} = connection(Change),
+            ok = tell(Emitter, {events, Measurements, [{[barnacle, connection, Verb], Metadata}]}),
+            Emitter
+    end.
+
+connection({up, Node}) ->
+    {up, now_both(), #{node => Node}};
+connection({down, Node, Why, Known}) ->
+    LastedMs =
+        case Known of
+            {linked, Ms} -> Ms;
+            _ -> 0
+        end,
+    Lasted = erlang:convert_time_unit(LastedMs, millisecond, native),
+    #{system_time := SystemTime} = Now = now_both(),
+    {down, Now#{duration => Lasted}, #{
+        node => Node, reason => Why, since => SystemTime - Lasted
+    }}.
+
+now_both() ->
+    #{monotonic_time => now_native(), system_time => erlang:system_time()}.
+
+%% One that was ended for a slow handler is replaced.
+alive(Before, Module, Common) ->
+    case is_pid(Before) andalso is_process_alive(Before) of
+        true ->
+            Before;
+        false ->
+            case begun(Module, Common, fun(_Owner) -> ok end) of
+                {ok, Pid} -> Pid;
+                {error, _} -> none
+            end
+    end.
 
 tell(none, _) ->
     ok;

@@ -248,7 +248,7 @@ start_child(Builder, Parent) ->
     case barnacle_cluster:start_link(to_options(Builder)) of
         {ok, Pid} ->
             Subject = subject(Pid, Builder),
-            ok = tell(Parent, Subject),
+            _ = tell(Parent, Subject),
             {ok, {started, Pid, Subject}};
         {error, Reason} ->
             {error, {init_failed, barnacle_cluster:format_error(Reason)}}
@@ -332,9 +332,12 @@ local_epmd_discover_nodes() ->
 
 ?DOC("The listener of barnacle_options:listener/0: an event as BarnacleResponse on a subject.").
 -spec notify(subject(), barnacle_cluster:event()) -> ok.
-notify(Subject, {refresh, Result}) -> tell(Subject, {refresh_response, from_result(Result)});
-notify(Subject, pause) -> tell(Subject, {pause_response, nil});
-notify(Subject, shutdown) -> tell(Subject, {shutdown_response, nil}).
+notify(Subject, {refresh, Result}) ->
+    told(tell(Subject, {refresh_response, from_result(Result)}));
+notify(Subject, pause) ->
+    told(tell(Subject, {pause_response, nil}));
+notify(Subject, shutdown) ->
+    told(tell(Subject, {shutdown_response, nil})).
 
 with_option(_Key, none, Options) -> Options;
 with_option(Key, {some, Value}, Options) -> Options#{Key => Value}.
@@ -354,17 +357,23 @@ subject(Pid, _Builder) -> {subject, Pid, make_ref()}.
 server({subject, Pid, _Tag}) -> Pid;
 server({named_subject, Name}) -> Name.
 
-%% Whoever has ended or isn't registered has nobody to tell.
+%% Whether there is a process to tell; barnacle_listener reports one that has ended.
 tell({subject, Pid, Tag}, Message) ->
     Pid ! {Tag, Message},
-    ok;
+    case node(Pid) =/= node() orelse is_process_alive(Pid) of
+        true -> ok;
+        false -> {no_process, Pid}
+    end;
 tell({named_subject, Name}, Message) ->
     try
         Name ! {Name, Message},
         ok
     catch
-        error:badarg -> ok
+        error:badarg -> {no_process, Name}
     end.
+
+told(ok) -> ok;
+told({no_process, _} = Gone) -> error(Gone).
 
 %% Strategy errors are Gleam's already: barnacle_gleam_strategy has seen to that.
 from_result({ok, _} = Ok) ->

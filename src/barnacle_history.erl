@@ -8,7 +8,7 @@ What a server remembers of its rounds and links, for its status. Pure: the clock
 in monotonic ms.
 """).
 
--export([new/2, observe/3, crashed/3, up/3, down/2]).
+-export([new/2, observe/3, crashed/3, up/3, down/2, changes/2]).
 -export([rounds/1, answer/1, last/1, peer/3, totals/1, complete/2, error/2]).
 
 -export_type([history/0, last/0]).
@@ -109,9 +109,9 @@ observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = Bef
 crashed(Reason, NowMs, #history{rounds = Rounds, crashed = Crashed} = H) ->
     erred(Reason, NowMs, H#history{rounds = Rounds + 1, crashed = Crashed + 1, ended_ms = NowMs}).
 
-?DOC("A node is linked.").
+?DOC("A node is linked. This one never is, even if a list function of a strategy lists it.").
 -spec up(node(), integer(), history()) -> history().
-up(Node, _NowMs, #history{links = Links} = H) when is_map_key(Node, Links) ->
+up(Node, _NowMs, #history{links = Links} = H) when is_map_key(Node, Links); Node =:= node() ->
     H;
 up(Node, NowMs, #history{links = Links, joined = Joined, failing = Failing} = H) ->
     H#history{
@@ -124,6 +124,14 @@ down(Node, #history{links = Links, lost = Lost} = H) when is_map_key(Node, Links
     H#history{links = maps:remove(Node, Links), lost = Lost + 1};
 down(_Node, H) ->
     H.
+
+?DOC("Which connections were made, and which were lost, between two histories.").
+-spec changes(history(), history()) -> {Made :: [node()], Lost :: [node()]}.
+changes(#history{links = Before}, #history{links = After}) ->
+    {
+        maps:keys(maps:without(maps:keys(Before), After)),
+        maps:keys(maps:without(maps:keys(After), Before))
+    }.
 
 ?DOC("How many rounds have ended.").
 -spec rounds(history()) -> non_neg_integer().

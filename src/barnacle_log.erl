@@ -9,11 +9,13 @@ What barnacles log, through OTP's logger as report maps #{barnacle, what, ...}, 
 barnacle_log_text.
 
 Everything is at notice or above, since a plain Erlang hides info, and without a domain, since the
-default handler drops foreign domains. Changes are told once, and held down where they come thick
-(barnacle_log_rate); troubles that last are told again at growing gaps (barnacle_trouble).
+default handler drops foreign domains. A change is logged once, and at once unless there is a storm
+of them (barnacle_log_rate, barnacle_log_links); troubles that last are told again at growing gaps
+(barnacle_trouble). The owner hands in the messages {timeout, Timer, log}, which info/2 knows.
 """).
 
--export([new/3, round/2, crashed/3, asked/2, leaving/2, hints/2, half_of_atoms/2, port_program/1]).
+-export([new/3, up/2, down/3, round/2, crashed/3, info/2, close/1]).
+-export([asked/2, leaving/2, hints/2, listener/2, environment/2, half_of_atoms/2, port_program/1]).
 -export([lines/3, crash_lines/4]).
 
 -export_type([name/0, level/0, log/0, line/0]).
@@ -26,14 +28,14 @@ default handler drops foreign domains. Changes are told once, and held down wher
 
 -type line() :: {notice | warning | error, What :: atom(), Report :: map()}.
 
-%% linked: as it was last. told: as it was told last. now: the troubles of the last round that came
-%% to an end.
+%% by: whether events or the lists of rounds tell of connections. timer: of lines that wait. now: the
+%% troubles of the last round that came to an end.
 -record(log, {
     name :: name(),
     level :: level(),
-    linked :: [node()],
-    told :: [node()],
-    rate :: barnacle_log_rate:rate(),
+    by :: events | rounds,
+    links :: barnacle_log_links:links(),
+    timer = none :: none | reference(),
     hinted = [] :: [atom()],
     now = #{} :: #{atom() => term()},
     troubles :: barnacle_trouble:troubles()
@@ -41,22 +43,64 @@ default handler drops foreign domains. Changes are told once, and held down wher
 
 -opaque log() :: #log{}.
 
-?DOC("Has told nothing; some nodes are linked already.").
--spec new(name(), level(), [node()]) -> log().
-new(Name, Level, Linked) ->
+%% What was said of the environment last.
+-define(ENVIRONMENT, {?MODULE, environment}).
+
+?DOC("""
+Nothing is logged yet. These nodes are connected already, and up/2 and down/3 tell of others; or only
+rounds do.
+""").
+-spec new(name(), level(), [node()] | rounds) -> log().
+new(Name, Level, Connected) ->
+    {By, Nodes} =
+        case Connected of
+            rounds -> {rounds, []};
+            _ -> {events, Connected}
+        end,
     #log{
         name = Name,
         level = Level,
-        linked = Linked,
-        told = Linked,
-        rate = barnacle_log_rate:new(),
+        by = By,
+        links = barnacle_log_links:new(Nodes),
         troubles = barnacle_trouble:new()
     }.
+
+?DOC("A visible node is connected.").
+-spec up(node(), log()) -> log().
+up(Node, #log{links = Links} = Log) ->
+    changed(Log#log{links = barnacle_log_links:up(Node, now_ms(), Links)}).
+
+?DOC("A visible node is no longer connected.").
+-spec down(node(), barnacle_log_links:why(), log()) -> log().
+down(Node, Why, #log{links = Links} = Log) ->
+    changed(Log#log{links = barnacle_log_links:down(Node, Why, now_ms(), Links)}).
+
+?DOC("Takes a message of its own: {ok, Log}. Others are ignored.").
+-spec info(term(), log()) -> {ok, log()} | ignored.
+info({timeout, Timer, log}, #log{timer = Timer} = Log) -> {ok, changed(Log#log{timer = none})};
+info(_, #log{}) -> ignored.
+
+?DOC("Logs what still waits: the server ends.").
+-spec close(log()) -> log().
+close(#log{links = Links} = Log) ->
+    {Lines, Links1} = barnacle_log_links:rest(now_ms(), Links),
+    write({connections(Lines), Log#log{links = Links1}}).
+
+changed(Log) ->
+    waited(write(links(now_ms(), Log))).
+
+waited(#log{timer = none, links = Links} = Log) ->
+    case barnacle_log_links:next(Links) of
+        none -> Log;
+        AtMs -> Log#log{timer = erlang:start_timer(AtMs, self(), log, [{abs, true}])}
+    end;
+waited(Log) ->
+    Log.
 
 ?DOC("Logs what a round has changed.").
 -spec round(barnacle_round:outcome(), log()) -> log().
 round(Outcome, Log) ->
-    write(lines(Outcome, now_ms(), Log)).
+    waited(write(lines(Outcome, now_ms(), Log))).
 
 ?DOC("Logs that a round crashed, as any other trouble.").
 -spec crashed(term(), list(), log()) -> log().
@@ -77,6 +121,33 @@ leaving(Who, Nodes) ->
 -spec hints([barnacle_hints:hint()], log()) -> log().
 hints(Hints, Log) ->
     write(hint_lines(Hints, Log)).
+
+?DOC("The listener cannot be told of anything, and why; or it can again.").
+-spec listener({name(), level()}, barnacle_listener:state()) -> ok.
+listener({Name, Level}, State) ->
+    LineLevel =
+        case State of
+            ok -> notice;
+            _ -> warning
+        end,
+    _ = is_logged(LineLevel, Level) andalso log(LineLevel, Name, listener, #{detail => State}),
+    ok.
+
+?DOC("""
+Keys in the environment of the application that have no effect, each with what would have one. Once
+for the VM, however many barnacles start.
+""").
+-spec environment({name(), level()}, [{atom(), Text :: binary()}]) -> ok.
+environment({Name, Level}, Keys) ->
+    case persistent_term:get(?ENVIRONMENT, []) of
+        Keys ->
+            ok;
+        _ ->
+            ok = persistent_term:put(?ENVIRONMENT, Keys),
+            _ = Keys =/= [] andalso is_logged(warning, Level) andalso
+                log(warning, Name, environment, #{detail => Keys}),
+            ok
+    end.
 
 ?DOC("Half of the atoms that may be made for node names are made.").
 -spec half_of_atoms(non_neg_integer(), non_neg_integer()) -> true.
@@ -99,11 +170,16 @@ port_program(What) ->
 
 ?DOC("What there is to say of a round that ended at NowMs (monotonic); logs nothing.").
 -spec lines(barnacle_round:outcome(), integer(), log()) -> {[line()], log()}.
-lines(#{visible := Visible} = Outcome, NowMs, Log) ->
+lines(Outcome, NowMs, Log) ->
     {Hints, Log1} = hint_lines(maps:get(hints, Outcome), Log),
-    {Links, Log2} = links(lists:sort(Visible), NowMs, Log1),
+    {Links, Log2} = links(NowMs, listed(Outcome, NowMs, Log1)),
     {Troubles, Log3} = troubles(troubles_of(Outcome), NowMs, Log2),
     {Hints ++ Links ++ Troubles, Log3}.
+
+listed(#{visible := Visible}, NowMs, #log{by = rounds, links = Links} = Log) ->
+    Log#log{links = barnacle_log_links:list(Visible, NowMs, Links)};
+listed(_Outcome, _NowMs, Log) ->
+    Log.
 
 ?DOC("What there is to say of a round that crashed; what was known before stays as it is.").
 -spec crash_lines(term(), list(), integer(), log()) -> {[line()], log()}.
@@ -118,26 +194,12 @@ hint_lines(Hints, #log{hinted = Hinted} = Log) ->
         Log#log{hinted = [barnacle_hints:kind(Hint) || Hint <- New] ++ Hinted}
     }.
 
-links(Linked, NowMs, #log{linked = Before, rate = Rate0} = Log0) ->
-    Rate =
-        case Linked of
-            Before -> Rate0;
-            _ -> barnacle_log_rate:change(NowMs, Rate0)
-        end,
-    #log{told = Told} = Log = Log0#log{linked = Linked, rate = Rate},
-    case Linked =/= Told andalso barnacle_log_rate:allows(NowMs, Rate) of
-        true ->
-            Lines = [
-                {notice, What, #{nodes => Nodes, linked => length(Linked)}}
-             || {What, [_ | _] = Nodes} <- [{joined, Linked -- Told}, {left, Told -- Linked}]
-            ],
-            {Lines, Log#log{told = Linked, rate = barnacle_log_rate:told(NowMs, Rate)}};
-        false when Linked =:= Told ->
-            %% One list in the place of two.
-            {[], Log#log{told = Linked}};
-        false ->
-            {[], Log}
-    end.
+links(NowMs, #log{links = Links} = Log) ->
+    {Lines, Links1} = barnacle_log_links:lines(NowMs, Links),
+    {connections(Lines), Log#log{links = Links1}}.
+
+connections(Lines) ->
+    [{notice, What, Report} || {What, Report} <- Lines].
 
 troubles(Now, NowMs, #log{troubles = Troubles} = Log) ->
     {Said, Troubles1} = barnacle_trouble:update(Now, NowMs, Troubles),
@@ -164,6 +226,8 @@ line({over, Kind, Detail, Rounds, SinceMs}) ->
     {notice, over, #{trouble => Kind, detail => Detail, rounds => Rounds, since_ms => SinceMs}};
 line({lasts, Kind, Detail, Rounds, SinceMs}) ->
     {level(Kind), Kind, #{detail => Detail, rounds => Rounds, since_ms => SinceMs}};
+line({passed, Kind, Detail, Times, AgoMs}) ->
+    {level(Kind), Kind, #{detail => Detail, times => Times, ago_ms => AgoMs}};
 line({_BeganOrChanged, Kind, Detail}) ->
     {level(Kind), Kind, #{detail => Detail}}.
 
@@ -189,10 +253,18 @@ one({Name, Level}, What, Nodes) ->
 is_logged(_LineLevel, none) -> false;
 is_logged(LineLevel, Level) -> logger:compare_levels(LineLevel, Level) =/= lt.
 
-log(Level, Name, What, Report) ->
+log(Level, Name, What, Report0) ->
+    Report = with_times(Report0),
     ?LOG(Level, Report#{barnacle => Name, what => What}, #{
         report_cb => fun barnacle_log_text:format/1
     }).
+
+%% When late changes happened, by the system's clock, in ms.
+with_times(#{late_ms := LateMs} = Report) ->
+    SystemMs = erlang:system_time(millisecond),
+    Report#{at => maps:map(fun(_, Ms) -> SystemMs - Ms end, LateMs)};
+with_times(Report) ->
+    Report.
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

@@ -12,12 +12,18 @@
 ?DOC("A report as format and arguments; the report_cb of all reports of barnacles.").
 -spec format(logger:report()) -> {io:format(), [term()]}.
 format(#{barnacle := Name, what := What} = Report) ->
-    {"barnacle ~tp: ~ts", [Name, text(What, Report)]}.
+    {"barnacle ~ts: ~ts", [term(Name), text(What, Report)]}.
 
-text(joined, #{nodes := Nodes, linked := Count}) ->
-    ["joined ", names(Nodes), linked(Count)];
-text(left, #{nodes := Nodes, linked := Count}) ->
-    ["no longer linked to ", names(Nodes), linked(Count)];
+text(joined, #{nodes := Nodes} = Report) ->
+    ["connected to ", at(Nodes, Report), connected(Report)];
+text(left, Report) ->
+    ["connection lost: ", lost(Report), connected(Report)];
+text(left_on_purpose, #{nodes := Nodes} = Report) ->
+    ["left on purpose: ", at(Nodes, Report), connected(Report)];
+text(back, #{nodes := Nodes} = Report) ->
+    ["lost and connected again: ", at(Nodes, Report), changes(Report), connected(Report)];
+text(gone_again, Report) ->
+    ["connected and lost again: ", lost(Report), changes(Report), connected(Report)];
 text(asked, #{nodes := Nodes}) ->
     ["departed from discovery, asked to leave: ", names(Nodes)];
 text(leaving, #{nodes := Nodes}) ->
@@ -35,15 +41,59 @@ text(port_program, #{detail := {died, How, Deaths, PauseMs}}) ->
     ];
 text(port_program, #{detail := {complains, Reply}}) ->
     ["the port program complains: ", term(Reply)];
+text(listener, #{detail := ok}) ->
+    "the listener receives messages again";
+text(listener, #{detail := Why}) ->
+    ["the listener receives nothing: ", barnacle_listener:text(Why)];
+text(environment, #{detail := Keys}) ->
+    [
+        "in the environment of the application barnacle, ",
+        lists:join("; ", [[term(Key), $\s, Text] || {Key, Text} <- Keys])
+    ];
 text(over, #{trouble := Kind, rounds := Rounds, since_ms := SinceMs}) ->
     [over(Kind), " (after ", time(SinceMs), ", ", count(Rounds, "round"), $)];
 text(Kind, #{detail := Detail, rounds := Rounds, since_ms := SinceMs}) ->
     [trouble(Kind, Detail), " (for ", time(SinceMs), ", ", count(Rounds, "round"), $)];
+text(Kind, #{detail := Detail, times := Times, ago_ms := AgoMs}) ->
+    [
+        trouble(Kind, Detail), " (passed again, ", count(Times, "time"), " since the last line; it "
+        "ended ", time(AgoMs), " ago)"
+    ];
 text(Kind, #{detail := Detail}) ->
     trouble(Kind, Detail).
 
-linked(Count) ->
-    io_lib:format("; ~b linked", [Count]).
+connected(#{linked := Count}) ->
+    ["; ", count(Count, "node"), " connected"].
+
+%% Nodes by the reason for which they were lost.
+lost(#{nodes := Nodes, reasons := Reasons} = Report) ->
+    Groups = maps:groups_from_list(
+        fun(Node) -> unicode:characters_to_binary(lost_by(maps:get(Node, Reasons, unknown))) end,
+        Nodes
+    ),
+    lists:join("; ", [[at(Of, Report), Why] || {Why, Of} <- lists:sort(maps:to_list(Groups))]).
+
+lost_by(leaving) -> " (this node left on purpose)";
+lost_by(left) -> " (it left on purpose)";
+lost_by(unknown) -> "";
+lost_by(Why) -> [" (", reason(Why), ")"].
+
+%% Of a late line each node has the time of its own change.
+at(Nodes, #{at := At}) ->
+    barnacle_words:names(Nodes, fun(Node) ->
+        case At of
+            #{Node := SystemMs} -> [" at ", clock(SystemMs)];
+            #{} -> ""
+        end
+    end);
+at(Nodes, _Report) ->
+    names(Nodes).
+
+clock(SystemMs) ->
+    calendar:system_time_to_rfc3339(SystemMs div 1000, []).
+
+changes(#{changes := Changes}) ->
+    [" (", count(lists:sum(maps:values(Changes)), "change"), " in all)"].
 
 over(discovery) -> "discovery works again";
 over(partial) -> "discovery is whole again";
@@ -70,7 +120,7 @@ trouble(crash, {Reason, Stacktrace}) ->
 
 %% The whole trace is in the report.
 crash({Reason, [{Module, Function, Arity, _} | _] = Trace}, Trace) ->
-    [reason(Reason), io_lib:format(" in ~tp:~tp/~b", [Module, Function, arity(Arity)])];
+    [reason(Reason), " in ", term(Module), io_lib:format(":~tp/~b", [Function, arity(Arity)])];
 crash(Reason, _Stacktrace) ->
     reason(Reason).
 

@@ -224,7 +224,7 @@ last look is loaded.
 available() ->
     case (shell()):available() of
         ok -> ok;
-        {unavailable, Why} -> {error, explain(Why)}
+        {unavailable, Why} -> {error, barnacle_unavailable:explain(Why)}
     end.
 
 ?DOC("""
@@ -323,7 +323,7 @@ names, and error(port_program_died) where that program died twice in a row.
 diff(Wanted, Listed, Self) ->
     case (shell()):diff(Wanted, Listed, Self) of
         {Connect, Disconnect} when is_list(Connect) -> {Connect, Disconnect};
-        {unavailable, Why} -> erlang:error({native_library, explain(Why)})
+        {unavailable, Why} -> erlang:error({native_library, barnacle_unavailable:explain(Why)})
     end.
 
 ?DOC("""
@@ -368,7 +368,7 @@ run({Operation, #{timeout_ms := TimeoutMs} = Arguments}, OnPart) ->
     barnacle_queue:run(DeadlineMs, fun(LeftMs) ->
         Request = {Operation, Arguments#{timeout_ms := min(TimeoutMs, LeftMs)}},
         case (shell()):run(Request, DeadlineMs + ?MARGIN_MS, OnPart) of
-            {unavailable, Why} -> {error, {native_library, explain(Why)}};
+            {unavailable, Why} -> {error, {native_library, barnacle_unavailable:explain(Why)}};
             Reply -> Reply
         end
     end).
@@ -382,10 +382,3 @@ shell() ->
         nif -> barnacle_native_nif;
         port -> barnacle_native_port
     end.
-
-explain(Why) ->
-    [
-        Why,
-        ". Build it: run `make` in the directory of barnacle, or, in a Gleam project, "
-        "`gleam run -m barnacle/install`"
-    ].

@@ -8,7 +8,7 @@
 
 ?MODULEDOC("The options of a barnacle: the table of them, and their check.").
 
--export([new/1, table/0, format_error/1]).
+-export([new/1, table/0, misplaced/0, format_error/1]).
 
 -export_type([options/0, checked/0, listener/0]).
 
@@ -136,6 +136,56 @@ table() ->
     ].
 
 ?DOC("""
+Keys in the environment of the application that have no effect there, each with what would have one.
+""").
+-spec misplaced() -> [{atom(), Text :: binary()}].
+misplaced() ->
+    Known = [Key || {Key, _, _, _} <- barnacle_environment:table()],
+    [
+        {Key, place(Key, Value, Known)}
+     || {Key, Value} <- lists:sort(application:get_all_env(barnacle)),
+        not lists:member(Key, [included_applications | Known])
+    ].
+
+place(Key, Value, Known) ->
+    Own = keys(?MODULE),
+    Strategies = [{dns, keys(barnacle_strategy_dns)}, {hosts, keys(barnacle_strategy_hosts)}],
+    Of = [Strategy || {Strategy, Keys} <- Strategies, lists:member(Key, Keys)],
+    case {lists:member(Key, Own), Of} of
+        {true, _} ->
+            text(
+                "has no effect: it is an option of each barnacle; give it to child_spec or start_link, "
+                "as in ~ts",
+                [term({barnacle_cluster, #{Key => Value}})]
+            );
+        {false, [Strategy | _]} ->
+            text(
+                "has no effect: it is an option of the strategy ~ts; give it to child_spec or "
+                "start_link, as in ~ts",
+                [Strategy, term({barnacle_cluster, #{strategy => {Strategy, #{Key => Value}}}})]
+            );
+        {false, []} ->
+            text("has no effect: there is no such setting~ts", [
+                meant(Key, Known, Own ++ lists:append([Keys || {_, Keys} <- Strategies]))
+            ])
+    end.
+
+meant(Key, Known, Others) ->
+    case barnacle_settings:nearest(Key, Known ++ Others) of
+        {ok, Near} ->
+            Where =
+                case lists:member(Near, Known) of
+                    true -> "";
+                    false -> " It is an option of a barnacle, for child_spec or start_link."
+                end,
+            text(". Did you mean `~ts`?~ts", [Near, Where]);
+        none ->
+            text("; there are ~ts", [lists:join(", ", [atom_to_list(K) || K <- Known])])
+    end.
+
+keys(Module) -> [Key || {Key, _, _, _} <- Module:table()].
+
+?DOC("""
 Why a barnacle did not start, and what to do, as a text for people. Of what no barnacle gives, the
 term; of what is very long, the begin.
 """).
@@ -150,8 +200,8 @@ format_error(Reason) ->
 words({bad_options, [_ | _] = Problems}) ->
     ["bad options:\n", barnacle_settings:format(Problems)];
 words({already_started, Pid}) ->
-    text("the name is taken by ~p (~0tp); stop that process or choose another name", [
-        Pid, registered_name(Pid)
+    text("the name is taken by ~ts (~ts); stop that process or choose another name", [
+        term(Pid), term(registered_name(Pid))
     ]);
 words({native_library, Text}) ->
     Text;

@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [count/2, names/2, printable/1, time/1, reason/1]).
+-import(barnacle_words, [count/2, names/2, printable/1, time/1, reason/1, term/1]).
 
 ?MODULEDOC("""
 A status as a page for a person on a shell, 80 columns wide: what the barnacle does, every node with
@@ -19,7 +19,9 @@ why it is not linked, what to do, and which names are not used. Pure.
 ?DOC("The page of a status.").
 -spec page(barnacle_status:status()) -> unicode:chardata().
 page(Status) ->
-    [head(Status), table(Status), fixes(Status), rest(Status), hints(Status)].
+    [
+        head(Status), table(Status), fixes(Status), listener(Status), rest(Status), hints(Status)
+    ].
 
 %% ---- what it does ----
 
@@ -27,7 +29,7 @@ head(#{node := Node, name := Name} = Status) ->
     Title =
         case Name of
             undefined -> io_lib:format("A barnacle of ~ts", [Node]);
-            _ -> io_lib:format("The barnacle ~ts of ~ts", [Name, Node])
+            _ -> io_lib:format("The barnacle ~ts of ~ts", [term(Name), Node])
         end,
     [
         wrapped([Title, ": ", does(Status)], ""),
@@ -59,7 +61,7 @@ source(#{strategy := Strategy, last_complete := Complete} = Status) ->
                 "last complete answer ", time(AgeMs), " ago: ", count(length(Names), "name")
             ]
         end,
-    [atom_to_list(Strategy), "; ", Last, answer(Status), suspect(Status)].
+    [term(Strategy), "; ", Last, answer(Status), suspect(Status)].
 
 answer(#{answer := partial, why := Why}) -> ["; now partial: ", reason(Why)];
 answer(#{answer := error, why := Why}) -> ["; now fails: ", reason(Why)];
@@ -88,11 +90,15 @@ round_error({strategy_error, Reason}) -> reason(Reason);
 round_error({Reason, [{_, _, _, _} | _]}) -> ["crashed: ", reason(Reason)];
 round_error(Reason) -> ["crashed: ", reason(Reason)].
 
-links(#{wanted := Wanted, others := Others, joined := Joined, lost := Lost} = Status) ->
-    Linked = length([linked || #{state := connected} <- maps:values(Wanted)]),
+%% This node is none of its own connections.
+links(#{wanted := Wanted, node := Node} = Status) ->
+    #{others := Others, joined := Joined, lost := Lost} = Status,
+    Own = barnacle_names:to_binary(Node),
+    Peers = maps:remove(Own, Wanted),
+    Connected = length([peer || #{state := connected} <- maps:values(Peers)]),
     [
-        io_lib:format("~b of ~b wanted nodes are linked", [Linked, map_size(Wanted)]),
-        [[", and ", count(length(Others), "other")] || Others =/= []],
+        io_lib:format("~b of ~b wanted nodes connected", [Connected, map_size(Peers)]),
+        [[", and ", count(length(Rest), "other")] || [_ | _] = Rest <- [lists:delete(Own, Others)]],
         io_lib:format("; since the start ~b made, ~b lost", [Joined, Lost]),
         departed_count(Status)
     ].
@@ -179,16 +185,30 @@ stays(Why) -> reason(Why).
 
 %% ---- what to do about those that fail ----
 
-fixes(#{wanted := Wanted}) ->
-    Reasons = lists:usort([
-        Reason
+fixes(#{wanted := Wanted} = Status) ->
+    Reasons = [
+        {Reason, barnacle_errors:fix(Reason)}
      || #{state := State, reason := Reason} <- maps:values(Wanted), State =/= connected
-    ]),
+    ],
     Fixes = lists:usort([
         unicode:characters_to_binary([reason(Reason), ": ", plain(Fix)])
-     || Reason <- Reasons, {ok, Fix} <- [barnacle_errors:fix(Reason)]
+     || {Reason, {ok, Fix}} <- discovery_fixes(Status) ++ Reasons
     ]),
     block("What to do", Fixes).
+
+discovery_fixes(#{answer := Answer, why := Why}) when Answer =:= error; Answer =:= partial ->
+    [{Reason, barnacle_errors:discovery_fix(Reason)} || Reason <- reasons(Why)];
+discovery_fixes(#{}) ->
+    [].
+
+%% Of several sources, or address families, each has its own reason.
+reasons(Why) when is_list(Why) -> lists:usort([Reason || {_Source, Reason} <- Why]);
+reasons(Why) -> [Why].
+
+listener(#{listener := State}) when State =/= none, State =/= ok ->
+    block("The listener receives nothing", [barnacle_listener:text(State)]);
+listener(#{}) ->
+    "".
 
 %% The marks of code are for pages with a layout.
 plain(Fix) ->

@@ -105,7 +105,8 @@ exit_reason(exit, Reason, _Stacktrace) -> Reason.
 watched(#{events := Events} = Work) ->
     ok = barnacle_event:start(round, #{}, Events),
     #{result := Result, visible := Visible} = Outcome = run(Work),
-    ok = barnacle_event:stop(round, #{nodes => length(Visible)}, #{result => Result}, Events),
+    Nodes = length(lists:delete(node(), Visible)),
+    ok = barnacle_event:stop(round, #{nodes => Nodes}, #{result => Result}, Events),
     Outcome.
 
 run(#{options := Options, owner := Owner} = Work0) ->

@@ -27,6 +27,8 @@ time runs in a worker process, and barnacle_cluster is how others speak to it.
     crashes = 0 :: non_neg_integer(),
     failed = false :: boolean(),
     visible :: [node()],
+    listening :: barnacle_listener:listening(),
+    events = barnacle_event:none() :: barnacle_event:emitter(),
     log :: barnacle_log:log(),
     history :: barnacle_history:history()
 }).
@@ -36,11 +38,10 @@ init(#{strategy := Strategy} = Options) ->
     %% The server is linked to the worker of a round and outlives it.
     process_flag(trap_exit, true),
     Gate = barnacle_gate:new(),
-    Visible = barnacle_links:visible(),
-    Name = maps:get(name, Options, self()),
-    Level = maps:get(log, Options),
-    Log = barnacle_log:new(Name, Level, Visible),
-    Leaving = barnacle_leaving:new({Name, Level}, Options),
+    {Name, Level} = Who = who(Options),
+    Log = barnacle_log:new(Name, Level, rounds),
+    Leaving = barnacle_leaving:new(Who, Options),
+    ok = barnacle_log:environment(Who, barnacle_options:misplaced()),
     State = #state{
         mode = barnacle_leaving:back(Leaving),
         options = Options,
@@ -50,8 +51,9 @@ init(#{strategy := Strategy} = Options) ->
         born_ms = now_ms(),
         redial = barnacle_redial:new(Options, Gate),
         leaving = Leaving,
-        visible = Visible,
-        log = barnacle_log:hints([not_alive || not is_alive()], Log),
+        visible = barnacle_links:visible(),
+        listening = barnacle_listener:new(maps:get(listener, Options, none)),
+        log = Log,
         history = barnacle_history:new(rounds, now_ms())
     },
     {ok, first_round(watch(State))}.
@@ -65,11 +67,22 @@ first_round(State) ->
 watch(#state{strategy = Strategy} = State) ->
     case barnacle_strategy:makes_links(Strategy) of
         true ->
-            State;
+            #state{log = Log} = State,
+            State#state{log = barnacle_log:hints([not_alive || not is_alive()], Log)};
         false ->
             ok = barnacle_links:watch(),
-            State#state{history = barnacle_history:new(barnacle_links:connected(), now_ms())}
+            watching(State)
     end.
+
+watching(#state{options = Options} = State) ->
+    {Name, Level} = who(Options),
+    Log = barnacle_log:new(Name, Level, barnacle_links:visible()),
+    State#state{
+        log = barnacle_log:hints([not_alive || not is_alive()], Log),
+        history = barnacle_history:new(barnacle_links:connected(), now_ms())
+    }.
+
+who(Options) -> {maps:get(name, Options, self()), maps:get(log, Options)}.
 
 -spec handle_call(term(), gen_server:from(), #state{}) ->
     {noreply, #state{}} | {reply, term(), #state{}} | {stop, normal, #state{}}.
@@ -99,8 +112,7 @@ handle_call(leave, From, State) ->
 handle_call(shutdown, From, State) ->
     State1 = cancel_round(rest(stop_timer(State))),
     gen_server:reply(From, ok),
-    notify(shutdown, State1),
-    {stop, normal, State1};
+    {stop, normal, notify(shutdown, State1)};
 handle_call(status, _From, State) ->
     {reply, barnacle_status:map(facts(State)), State};
 handle_call({ready, What}, _From, State) ->
@@ -129,15 +141,13 @@ handle_info(begin_round, #state{round = Round} = State) ->
         true -> {noreply, begin_round(State)};
         false -> {noreply, State}
     end;
-handle_info({nodeup, Node, _Info}, State) ->
-    History = barnacle_history:up(Node, now_ms(), State#state.history),
-    {noreply, answer_waiting(leave_again(node_up(Node, State#state{history = History})))};
+handle_info({nodeup, Node, Info}, State) ->
+    {noreply, answer_waiting(leave_again(node_up(Node, connected(Node, Info, State))))};
 handle_info({barnacle_peer, Message}, State) ->
     {noreply, peer_said(Message, State)};
 handle_info({nodedown, Node, Info}, State) ->
-    History = barnacle_history:down(Node, State#state.history),
     Reason = proplists:get_value(nodedown_reason, Info),
-    {noreply, node_down(Node, Reason, State#state{history = History})};
+    {noreply, node_down(Node, Reason, disconnected(Node, Info, State))};
 handle_info({timeout, _, {waiting, Waiter}}, #state{waiting = Waiting} = State) ->
     {noreply, State#state{waiting = barnacle_waiting:expired(Waiter, Waiting)}};
 handle_info(Info, #state{round = Round} = State) ->
@@ -148,8 +158,16 @@ handle_info(Info, #state{round = Round} = State) ->
         ignored -> {noreply, heard_else(Info, State)}
     end.
 
-heard_else({'DOWN', Monitor, process, _, _}, State) ->
-    caller_gone(Monitor, State);
+heard_else({'DOWN', Monitor, process, _, _} = Info, #state{listening = Before} = State) ->
+    case barnacle_listener:info(Info, Before) of
+        {ok, Listening} -> listening(Listening, State);
+        ignored -> caller_gone(Monitor, State)
+    end;
+heard_else({timeout, _, log} = Info, #state{log = Before} = State) ->
+    case barnacle_log:info(Info, Before) of
+        {ok, Log} -> State#state{log = Log};
+        ignored -> State
+    end;
 heard_else(Info, #state{redial = Redial, leaving = Leaving} = State) ->
     case {barnacle_redial:info(Info, Redial), barnacle_leaving:info(Info, Leaving)} of
         {{ok, Redial1}, _} -> State#state{redial = Redial1};
@@ -160,6 +178,7 @@ heard_else(Info, #state{redial = Redial, leaving = Leaving} = State) ->
 -spec terminate(term(), #state{}) -> term().
 terminate(Reason, State) ->
     _ = (Reason =:= normal orelse Reason =:= shutdown) andalso forget_mode(State),
+    _ = barnacle_log:close(State#state.log),
     cancel_round(State).
 
 %% For sys:get_status/1, observer and crash reports: what barnacle_cluster:status/1 gives.
@@ -220,16 +239,18 @@ begin_round(#state{round = Round} = State0) ->
 
 done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
     Over = barnacle_current:answer({result, Result}, Round),
-    notify({refresh, Result}, State),
+    Notified = notify({refresh, Result}, State),
     Plan = barnacle_plan:heard(barnacle_current:heard(Round), maps:get(plan, Outcome)),
-    Ended = State#state{
+    History = barnacle_history:observe(Outcome, now_ms(), State#state.history),
+    Ended = Notified#state{
         round = Over,
         strategy = maps:get(strategy, Outcome),
         plan = Plan,
         visible = Visible,
         redial = redial_after(Outcome, Plan, State#state.redial),
         log = barnacle_log:round(Outcome, State#state.log),
-        history = barnacle_history:observe(Outcome, now_ms(), State#state.history),
+        history = History,
+        events = listed_events(State#state.history, History, State),
         crashes = 0,
         failed = element(1, Result) =:= error
     },
@@ -266,6 +287,54 @@ wait_for_poll(State) ->
     NextMs = barnacle_pace:next_ms(Past, Options),
     redial(State#state{timer = erlang:start_timer(NextMs, self(), poll)}).
 
+%% ---- connections that come and go, whichever node began ----
+
+connected(Node, Info, #state{log = Log, history = History} = State) ->
+    State#state{
+        history = barnacle_history:up(Node, now_ms(), History),
+        log = if_visible(Info, fun() -> barnacle_log:up(Node, Log) end, Log),
+        events = event({up, Node}, State)
+    }.
+
+disconnected(Node, Info, #state{log = Log, history = History} = State) ->
+    Why = lost_by(Node, proplists:get_value(nodedown_reason, Info, unknown), State),
+    State#state{
+        history = barnacle_history:down(Node, History),
+        log = if_visible(Info, fun() -> barnacle_log:down(Node, Why, Log) end, Log),
+        events = event({down, Node, Why, barnacle_history:peer(Node, now_ms(), History)}, State)
+    }.
+
+%% Hidden nodes are no members of the cluster.
+if_visible(Info, Do, Else) ->
+    case proplists:get_value(node_type, Info) of
+        hidden -> Else;
+        _ -> Do()
+    end.
+
+%% The announcement of a node that leaves has arrived before its connection ends.
+lost_by(Node, Reason, #state{mode = Mode}) ->
+    case barnacle_registry:has_left(Node) of
+        true -> left;
+        false when Reason =:= disconnect, Mode =:= left; Reason =:= disconnect, Mode =:= resting ->
+            leaving;
+        false -> Reason
+    end.
+
+%% Where a strategy connects by itself, only its lists tell.
+listed_events(Before, After, #state{strategy = Strategy, events = Events} = State) ->
+    case barnacle_strategy:makes_links(Strategy) of
+        true ->
+            {Up, Down} = barnacle_history:changes(Before, After),
+            Changes = [{up, Node} || Node <- Up] ++
+                [{down, N, unknown, barnacle_history:peer(N, now_ms(), Before)} || N <- Down],
+            lists:foldl(fun(C, Acc) -> event(C, State#state{events = Acc}) end, Events, Changes);
+        false ->
+            Events
+    end.
+
+event(Change, #state{options = Options, events = Events}) ->
+    barnacle_event:connection(Change, barnacle_event:metadata(self(), connection, Options), Events).
+
 node_up(Node, State) ->
     #state{plan = Plan, redial = Redial} = State1 = heard({back, Node}, State),
     case barnacle_plan:is_wanted(Node, Plan) of
@@ -299,9 +368,7 @@ answer_waiting(#state{waiting = Waiting} = State) ->
 stop(Mode, #state{leaving = Leaving} = State) ->
     ok = barnacle_leaving:keep(Mode, Leaving),
     Stays = barnacle_leaving:stay(paused, Leaving),
-    State1 = rest(stop_timer(State#state{mode = Mode, leaving = Stays})),
-    notify(pause, State1),
-    State1.
+    notify(pause, rest(stop_timer(State#state{mode = Mode, leaving = Stays}))).
 
 forget_mode(#state{mode = Mode, leaving = Leaving}) when Mode =:= paused; Mode =:= left ->
     barnacle_leaving:keep(running, Leaving);
@@ -366,8 +433,17 @@ stop_timer(#state{timer = Timer} = State) ->
     _ = erlang:cancel_timer(Timer),
     State#state{timer = none}.
 
-notify(Event, #state{options = Options}) ->
-    barnacle_listener:tell(maps:get(listener, Options, none), Event).
+notify(Event, #state{listening = Listening} = State) ->
+    listening(barnacle_listener:tell(Event, Listening), State).
+
+%% What stops it is logged once, until it works again.
+listening(Now, #state{listening = Before, options = Options} = State) ->
+    case {barnacle_listener:state(Before), barnacle_listener:state(Now)} of
+        {Same, Same} -> ok;
+        {{failed, _, _, _}, {failed, _, _, _}} -> ok;
+        {_, Changed} -> barnacle_log:listener(who(Options), Changed)
+    end,
+    State#state{listening = Now}.
 
 facts(#state{strategy = Strategy, round = Round} = State) ->
     Running =
@@ -385,6 +461,7 @@ facts(#state{strategy = Strategy, round = Round} = State) ->
         history => State#state.history,
         redial => State#state.redial,
         departed => barnacle_leaving:departed(State#state.leaving),
+        listener => barnacle_listener:state(State#state.listening),
         linked => listed(State, fun barnacle_links:connected/0),
         visible => listed(State, fun barnacle_links:visible/0)
     }.

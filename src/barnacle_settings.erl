@@ -10,13 +10,15 @@ check, the defaults and the documentation all come from it. All that is wrong is
 
 -import(barnacle_words, [term/1]).
 
--export([check/2, check/3, check_value/2, check_list/3, format/1, format/2, text/2]).
+-export([check/2, check/3, check_value/2, check_list/3, nearest/2, format/1, format/2, text/2]).
 
 -export_type([table/0, row/0, type/0, problem/0]).
 
 %% More than any text of barnacle's own has, and no more lines than somebody reads.
 -define(TEXT_CHARS, 2000).
 -define(MAX_LINES, 50).
+%% Of a key, as far as it is compared with others.
+-define(LETTERS, 40).
 
 -type table() :: [row()].
 -type row() :: {
@@ -46,7 +48,7 @@ The same where some settings are the ends of ranges: it is a problem that Min is
 check(Table, Settings, Ranges) when is_map(Settings) ->
     Keys = [Key || {Key, _, _, _} <- Table],
     Unknown = [
-        {Key, Value, text("no such setting; there are ~ts", [join(Keys)])}
+        {Key, Value, text("no such setting~ts; there are ~ts", [meant(Key, Keys), join(Keys)])}
      || {Key, Value} <- lists:sort(maps:to_list(Settings)), not lists:member(Key, Keys)
     ],
     {Checked, Problems} = lists:foldr(
@@ -64,6 +66,46 @@ check(Table, Settings, Ranges) when is_list(Settings) ->
     end;
 check(_Table, Settings, _Ranges) ->
     not_settings(Settings).
+
+meant(Key, Keys) ->
+    case nearest(Key, Keys) of
+        {ok, Near} -> text("; did you mean `~ts`?", [Near]);
+        none -> ""
+    end.
+
+?DOC("The key that a word is a misspelling of: a third of its letters may be wrong.").
+-spec nearest(term(), [Key]) -> {ok, Key} | none when Key :: atom().
+nearest(Word, Keys) when is_atom(Word); is_binary(Word) ->
+    Letters = letters(Word),
+    Most = max(1, length(Letters) div 3),
+    Distances = [{distance(Letters, atom_to_list(Key)), Key} || Key <- Keys],
+    case lists:sort(Distances) of
+        [{Distance, Key} | _] when Distance =< Most -> {ok, Key};
+        _ -> none
+    end;
+nearest(_NoWord, _Keys) ->
+    none.
+
+%% Longer words are none of ours.
+letters(Word) when is_atom(Word) -> lists:sublist(atom_to_list(Word), ?LETTERS);
+letters(Word) -> binary_to_list(binary:part(Word, 0, min(byte_size(Word), ?LETTERS))).
+
+%% How many letters are to be put in, left out or changed (Levenshtein).
+distance(A, B) ->
+    lists:last(lists:foldl(fun(Letter, Row) -> row(Letter, B, Row) end, lists:seq(0, length(B)), A)).
+
+row(Letter, B, [First | _] = Above) ->
+    row(Letter, B, Above, [First + 1]).
+
+row(_Letter, [], _Above, Row) ->
+    lists:reverse(Row);
+row(Letter, [Other | B], [Diagonal | [Over | _] = Above], [Left | _] = Row) ->
+    Changed =
+        case Letter of
+            Other -> Diagonal;
+            _ -> Diagonal + 1
+        end,
+    row(Letter, B, Above, [lists:min([Changed, Over + 1, Left + 1]) | Row]).
 
 check_range({Min, Max}, Checked) ->
     case Checked of
@@ -84,12 +126,12 @@ what stands in its place.
 check_list([Element | Rest], Is, Wanted) ->
     case Is(Element) of
         true -> check_list(Rest, Is, Wanted);
-        false -> {error, text("~ts, not ~0tp", [Wanted, Element])}
+        false -> {error, text("~ts, not ~ts", [Wanted, term(Element)])}
     end;
 check_list([], _Is, _Wanted) ->
     ok;
 check_list(NoList, _Is, Wanted) ->
-    {error, text("~ts, not ~0tp", [Wanted, NoList])}.
+    {error, text("~ts, not ~ts", [Wanted, term(NoList)])}.
 
 ?DOC("""
 A text for people, as io_lib:format/2 makes it, in UTF-8. Of arguments that are very long it has the

@@ -27,6 +27,8 @@ and its age in ms; last_error with its age, for how many ms and rounds in a row 
 and whether the last round had one; suspect, whether too many names are missing at once to be
 believed; filtered and refused names; hints, what is wrong with this node.
 
+listener: ok, or why it cannot be told; none without one.
+
 Who is there: wanted, each wanted node as a binary. missing: names that complete answers bring no
 more, for how many ms. departed: those of them that count as gone and are still linked, and what
 became of asking them to leave. left: named ones that said that they leave. others: visible nodes
@@ -64,6 +66,7 @@ Later versions may have more keys.
     filtered := [binary()],
     refused := [{binary(), barnacle_names:refusal()}],
     hints := [barnacle_hints:hint()],
+    listener := none | barnacle_listener:state(),
     wanted := #{binary() => peer()},
     missing := #{binary() => non_neg_integer()},
     departed := #{binary() => barnacle_departures:asked()},
@@ -96,6 +99,7 @@ link was lost. next_try_in: ms, where it is known.
     history := barnacle_history:history(),
     redial := barnacle_redial:redial(),
     departed := #{binary() => barnacle_departures:asked()},
+    listener := none | barnacle_listener:state(),
     linked := [node()],
     visible := [node()]
 }.
@@ -119,6 +123,7 @@ map(#{options := Options, strategy := Strategy, plan := Plan, history := History
         last_complete => barnacle_history:complete(NowMs, History),
         last_error => barnacle_history:error(NowMs, History),
         hints => hints(Last),
+        listener => maps:get(listener, Facts),
         wanted => wanted(Standings, NowMs, Facts),
         missing => maps:from_list([{N, Ms} || {N, {absent, Ms}} <- maps:to_list(Standings)]),
         departed => believed(Departed, Last),

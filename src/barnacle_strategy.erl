@@ -4,6 +4,7 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_settings, [text/2]).
+-import(barnacle_words, [reason/1, term/1]).
 
 ?MODULEDOC("""
 Where a barnacle learns of its peers, and how it links to them.
@@ -153,10 +154,10 @@ own(Module, Arg) ->
         {module, Module} ->
             case erlang:function_exported(Module, discover, 1) of
                 true -> init(Module, Arg);
-                false -> {error, text("the module ~p exports no discover/1", [Module])}
+                false -> {error, text("the module ~ts exports no discover/1", [term(Module)])}
             end;
         {error, Reason} ->
-            {error, text("no module ~p (~p); ~ts", [Module, Reason, forms()])}
+            {error, text("no module ~ts (~p); ~ts", [term(Module), Reason, forms()])}
     end.
 
 init(Module, Arg) ->
@@ -167,9 +168,10 @@ init(Module, Arg) ->
         {error, Text} ->
             {error, unicode:characters_to_binary(Text)};
         Other ->
-            {error, text("~p:init/1 gave ~0p, neither {ok, _} nor {error, _}", [Module, Other])}
+            {error, unicode:characters_to_binary(reason({bad_return, {Module, init, Other}}))}
     catch
-        Class:Reason -> {error, text("~p:init/1 ended with ~p ~0p", [Module, Class, Reason])}
+        Class:Reason ->
+            {error, text("~ts:init/1 ended with ~p ~ts", [term(Module), Class, reason(Reason)])}
     end.
 
 forms() ->

@@ -50,7 +50,7 @@ discover(#{discover := Discover} = Functions) ->
         {ok, Nodes} -> {{complete, Nodes}, Functions};
         {partial, _, _} = Partial -> {Partial, Functions};
         {error, _} = Error -> {Error, Functions};
-        Other -> error({bad_return, {discover, Other}})
+        Other -> error({bad_return, {?MODULE, discover, Other}})
     end.
 
 -spec connect([node()], functions()) -> {ok, [node()]} | {error, failures()}.

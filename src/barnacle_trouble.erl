@@ -6,8 +6,8 @@
 ?MODULEDOC("""
 When to speak of trouble: at once when it begins, when it changes as often as barnacle_log_rate
 allows, at growing gaps with a count while it lasts, and once when it is over. Trouble that comes
-and goes is held down with it: what was never told has no end to tell. Pure: the clock comes from
-outside.
+and goes is held down with it: how often it came and went in between is logged afterwards, so that
+nothing is left out. Pure: the clock comes from outside.
 """).
 
 -export([new/0, update/3]).
@@ -18,13 +18,16 @@ outside.
 -type said() ::
     {began | changed, kind(), Detail :: term()}
     | {lasts, kind(), Detail :: term(), Rounds :: pos_integer(), SinceMs :: non_neg_integer()}
-    | {over, kind(), Detail :: term(), Rounds :: pos_integer(), SinceMs :: non_neg_integer()}.
+    | {over, kind(), Detail :: term(), Rounds :: pos_integer(), SinceMs :: non_neg_integer()}
+    | {passed, kind(), Detail :: term(), Times :: pos_integer(), AgoMs :: non_neg_integer()}.
 
-%% detail: as it is now. told: as it was told last. Both are none where there is none.
+%% detail: as it is now. told: as it was told last. Both are none where there is none. passed: how
+%% often it came and went untold, as what and when it ended last.
 -record(trouble, {
     detail = none :: none | {some, term()},
     told = none :: none | {some, term()},
     rate :: barnacle_log_rate:rate(),
+    passed = none :: none | {pos_integer(), Detail :: term(), integer()},
     since_ms = 0 :: integer(),
     rounds = 0 :: non_neg_integer(),
     reminder_ms = 0 :: integer(),
@@ -75,6 +78,13 @@ seen(none, _NowMs, #trouble{detail = none} = T) ->
     T;
 seen(Detail, NowMs, #trouble{detail = none} = T) ->
     changed(Detail, NowMs, T#trouble{since_ms = NowMs, rounds = 1});
+seen(none, NowMs, #trouble{detail = {some, Detail}, told = none, passed = Passed} = T) ->
+    Times =
+        case Passed of
+            none -> 1;
+            {Before, _, _} -> Before + 1
+        end,
+    changed(none, NowMs, T#trouble{passed = {Times, Detail, NowMs}});
 seen(none, NowMs, #trouble{} = T) ->
     changed(none, NowMs, T);
 seen(Detail, _NowMs, #trouble{detail = Detail, rounds = Rounds} = T) ->
@@ -85,8 +95,17 @@ seen(Detail, NowMs, #trouble{rounds = Rounds} = T) ->
 changed(Detail, NowMs, #trouble{rate = Rate} = T) ->
     T#trouble{detail = Detail, rate = barnacle_log_rate:change(NowMs, Rate)}.
 
-speak(_Kind, _NowMs, #trouble{detail = none, told = none} = T) ->
+speak(_Kind, _NowMs, #trouble{detail = none, told = none, passed = none} = T) ->
     {[], T};
+speak(Kind, NowMs, #trouble{detail = none, told = none, rate = Rate} = T) ->
+    case barnacle_log_rate:allows(NowMs, Rate) of
+        true ->
+            {passed(Kind, NowMs, T), T#trouble{
+                passed = none, rate = barnacle_log_rate:told(NowMs, Rate)
+            }};
+        false ->
+            {[], T}
+    end;
 speak(Kind, NowMs, #trouble{detail = none, told = {some, Told}} = T) ->
     {[{over, Kind, Told, T#trouble.rounds, NowMs - T#trouble.since_ms}], T#trouble{told = none}};
 speak(Kind, NowMs, #trouble{detail = {some, Detail} = Same, told = Same} = T) ->
@@ -107,8 +126,9 @@ speak(Kind, NowMs, #trouble{detail = {some, Detail} = Now, told = Told, rate = R
         end,
     case barnacle_log_rate:allows(NowMs, Rate) of
         true ->
-            {[{Word, Kind, Detail}], T#trouble{
+            {passed(Kind, NowMs, T) ++ [{Word, Kind, Detail}], T#trouble{
                 told = Now,
+                passed = none,
                 rate = barnacle_log_rate:told(NowMs, Rate),
                 gap_ms = GapMs,
                 reminder_ms = NowMs + GapMs
@@ -116,3 +136,7 @@ speak(Kind, NowMs, #trouble{detail = {some, Detail} = Now, told = Told, rate = R
         false ->
             {[], T}
     end.
+
+passed(_Kind, _NowMs, #trouble{passed = none}) -> [];
+passed(Kind, NowMs, #trouble{passed = {Times, Detail, AtMs}}) ->
+    [{passed, Kind, Detail, Times, NowMs - AtMs}].

@@ -43,10 +43,20 @@ as_term(Name) ->
 names(Names) ->
     names(Names, ?FEW).
 
-?DOC("The first Max of some names, and how many more there are.").
--spec names([barnacle_names:name()], pos_integer()) -> unicode:chardata().
-names([], _Max) ->
-    "nobody";
+?DOC("""
+The first Max of some names, and how many more there are; or the first few, each with what a function
+gives for it.
+""").
+-spec names([Name], pos_integer() | fun((Name) -> unicode:chardata())) -> unicode:chardata() when
+    Name :: barnacle_names:name().
+names([], _) ->
+    "none";
+names(Names, More) when is_function(More, 1) ->
+    {Shown, Rest} = lists:split(min(?FEW, length(Names)), lists:sort(Names)),
+    [
+        lists:join(", ", [[printable(barnacle_names:to_binary(N)), More(N)] || N <- Shown]),
+        [io_lib:format(" and ~b more", [length(Rest)]) || Rest =/= []]
+    ];
 names(Names, Max) ->
     Sorted = lists:sort([printable(barnacle_names:to_binary(Name)) || Name <- Names]),
     Shown = lists:sublist(Sorted, Max),
@@ -79,6 +89,15 @@ time(Ms) ->
 
 ?DOC("A reason as a phrase: that of barnacle_errors where it has one, else the term.").
 -spec reason(term()) -> unicode:chardata().
+reason({bad_return, What}) ->
+    bad_return(What);
+reason([{Source, _} | _] = Sources) when is_binary(Source); Source =:= inet; Source =:= inet6 ->
+    reasons(Sources);
+reason(#{'__exception__' := true} = Exception) ->
+    case elixir('Elixir.Exception', format_banner, [error, Exception]) of
+        {ok, Banner} -> cut(Banner, 2 * ?TERM_CHARS);
+        error -> term(Exception)
+    end;
 reason(Reason) ->
     case barnacle_errors:says(Reason) of
         {ok, Phrase} -> [Phrase, detail(Reason)];
@@ -92,6 +111,43 @@ detail({posix, Errno}) -> [" (", term(Errno), $)];
 detail({native_library, Text}) -> [" (", term(Text), $)];
 detail({too_many_processes, Max}) -> [" (", term(Max), " at most)"];
 detail(_) -> "".
+
+%% What a function of your own returned, and what it must return. The examples are terms, so that an
+%% Elixir host reads them in Elixir.
+bad_return({filter, Name, Got}) ->
+    ["the function filter returned ", term(Got), " for ", term(Name), "; it must return true or false"];
+bad_return({Module, Function, Got}) when is_atom(Function) ->
+    Where =
+        case Module of
+            barnacle_strategy_custom -> ["the function ", atom_to_list(Function)];
+            _ -> [term(Module), $:, atom_to_list(Function)]
+        end,
+    [Where, " returned ", term(Got), "; it must return ", right(Module, Function)];
+bad_return(What) ->
+    term({bad_return, What}).
+
+right(_, init) ->
+    [term({ok, state}), " or ", term({error, <<"why">>})];
+right(barnacle_strategy_custom, discover) ->
+    [
+        term({ok, example_nodes()}), ", ", term({partial, example_nodes(), reason}), " or ", term({error, reason}),
+        ", with all nodes as atoms or binaries"
+    ];
+right(_, discover) ->
+    [
+        "a tuple of a result and the next state: ", term({{complete, example_nodes()}, state}), ", ",
+        term({{partial, example_nodes(), reason}, state}), " or ", term({{error, reason}, state}),
+        ", with all nodes as atoms or binaries"
+    ];
+right(_, list) ->
+    [term({ok, example_nodes()}), " or ", term({error, reason}), ", with all nodes as atoms"];
+right(_, _) ->
+    [
+        term({ok, example_nodes()}), " or ", term({error, [{hd(example_nodes()), reason}]}),
+        ", with all nodes as atoms"
+    ].
+
+example_nodes() -> ['app@10.0.0.1'].
 
 ?DOC("""
 Who failed and why, one phrase for each reason: timed out: a@h, b@h; paused: c@h. Of very many
@@ -112,10 +168,31 @@ reasons(Failed) ->
         More -> [Phrases, "; and ", count(More, "more reason")]
     end.
 
-?DOC("A term as Erlang writes it, without the end of a long one: errors of others have any size.").
+?DOC("""
+A term as Erlang writes it, or as Elixir does where that runs, without the end of a long one: errors
+of others have any size.
+""").
 -spec term(term()) -> unicode:chardata().
 term(Term) ->
-    cut(io_lib:format("~0tp", [Term], [{chars_limit, ?TERM_CHARS}]), 2 * ?TERM_CHARS).
+    Options = [{limit, 50}, {printable_limit, ?TERM_CHARS}, {width, infinity}],
+    case elixir('Elixir.Kernel', inspect, [Term, Options]) of
+        {ok, Text} -> cut(Text, 2 * ?TERM_CHARS);
+        error -> cut(io_lib:format("~0tp", [Term], [{chars_limit, ?TERM_CHARS}]), 2 * ?TERM_CHARS)
+    end.
+
+%% What an Elixir host has loaded; a struct may have an inspect of its own that fails.
+elixir(Module, Function, Args) ->
+    case erlang:function_exported(Module, Function, length(Args)) of
+        true ->
+            try apply(Module, Function, Args) of
+                Text when is_binary(Text) -> {ok, Text};
+                _ -> error
+            catch
+                _:_ -> error
+            end;
+        false ->
+            error
+    end.
 
 ?DOC("A text, the end of a long one left out.").
 -spec cut(unicode:chardata(), pos_integer()) -> unicode:chardata().
