@@ -35,16 +35,17 @@ discover_nodes() ->
 ?DOC("The same as names, before any of them becomes an atom.").
 -spec names() -> {ok, [binary()]} | {error, reason()}.
 names() ->
-    %% A node that waits for a name from another one is alive and has none.
-    case erlang:is_alive() andalso node() =/= nonode@nohost of
-        true -> asked(barnacle_native:epmd_names([<<"127.0.0.1">>], #{timeout => ?TIMEOUT_MS}));
-        false -> {error, local_node_is_not_alive}
+    case erlang:is_alive() andalso barnacle_form:own_host() of
+        {ok, Host} ->
+            Hosts = [<<"127.0.0.1">>],
+            asked(barnacle_native:epmd_names(Hosts, #{timeout => ?TIMEOUT_MS}), Host);
+        _ ->
+            {error, local_node_is_not_alive}
     end.
 
-asked({ok, [{_, {ok, Registered}}]}) ->
-    Host = barnacle_names:host(node()),
+asked({ok, [{_, {ok, Registered}}]}, Host) ->
     {ok, [barnacle_names:join(Name, Host) || {Name, _Port} <- Registered]};
-asked({ok, [{_, {error, Reason}}]}) ->
+asked({ok, [{_, {error, Reason}}]}, _Host) ->
     {error, Reason};
-asked({error, Reason}) ->
+asked({error, Reason}, _Host) ->
     {error, Reason}.

@@ -25,7 +25,8 @@ failed_rounds, crashed_rounds, and of links joined and lost.
 What it was told: answer, the last one's kind, and why it is not complete; last_complete, its names
 and its age in ms; last_error with its age, for how many ms and rounds in a row there were errors,
 and whether the last round had one; suspect, whether too many names are missing at once to be
-believed; filtered and refused names; hints, what is wrong with this node.
+believed; filtered and refused names; own_names, discovered names that are this node by another name
+and count nowhere; hints, what is wrong with this node.
 
 listener: ok, or why it cannot be told; none without one.
 
@@ -64,6 +65,7 @@ Later versions may have more keys.
         },
     suspect := boolean(),
     filtered := [binary()],
+    own_names := [binary()],
     refused := [{binary(), barnacle_names:refusal()}],
     hints := [barnacle_hints:hint()],
     listener := none | barnacle_listener:state(),

@@ -85,6 +85,7 @@ outcome(Part) ->
             failed => [],
             refused => [],
             filtered => [],
+            own_names => [],
             hints => [],
             departed => {ok, []}
         },
