@@ -63,11 +63,11 @@ class Operation::Work {
             attempt([this, &loop = *loop_] { run(loop); });
         }
         part_ = {};
-        if (loop_ && !reply_ && !(news_.hosts.empty() && news_.outcomes.empty())) {
+        if (has_news()) {
             attempt([this] { part_ = encode_part(std::exchange(news_, {})); });
         }
-        if (loop_ && !reply_) {
-            return {.done = false, .wait_ms = loop_->next_timeout_ms()};
+        if (loop_ && (!reply_ || !part_.empty())) {
+            return {.done = false, .wait_ms = reply_ ? 0 : loop_->next_timeout_ms()};
         }
         end_worker();
         return {.done = true, .wait_ms = 0};
@@ -91,6 +91,7 @@ class Operation::Work {
 
     void cancel() noexcept {
         end_worker();
+        news_ = {};
         if (!reply_) {
             attempt([this] { finish(encode_error("cancelled")); });
         }
@@ -195,6 +196,11 @@ class Operation::Work {
         return [this](const std::string& name, const Addresses& addresses) {
             news_.hosts.emplace_back(name, addresses);
         };
+    }
+
+    // Outcomes are in the reply too, what is known of hosts is not.
+    [[nodiscard]] bool has_news() const noexcept {
+        return !news_.hosts.empty() || (!reply_ && !news_.outcomes.empty());
     }
 
     void run(Loop& loop) {

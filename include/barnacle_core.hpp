@@ -71,7 +71,8 @@
 //  4. After {done = true} reply() holds the reply, and every further step() says so again. By then
 //     the operation has closed its sockets and timers.
 //     Operations that have many results (probe, epmd_names) give some out also as they become
-//     known: what a step has found is in part() until the next step. The reply has all results.
+//     known: what a step has found is in part() until the next step. The reply has all results,
+//     and nothing of hosts' addresses, which always come in a part.
 //  5. cancel() ends the work: the next step() is done. An operation that was done keeps its reply,
 //     any other has {error, cancelled}. It may be called at any time between steps, repeatedly.
 //  6. fd() stays the same, and open, until the operation is destroyed, so that a shell which polls

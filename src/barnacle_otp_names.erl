@@ -302,9 +302,19 @@ known(none) -> wait;
 known(Outcome) -> {ok, Outcome}.
 
 child_ended(Monitor, Reason, #names{children = Children} = Names) ->
+    {Pid, Others} = maps:take(Monitor, Children),
+    ok = forget(Pid),
     case Reason of
-        normal -> Names#names{children = maps:remove(Monitor, Children)};
+        normal -> Names#names{children = Others};
         _ -> exit(Reason)
+    end.
+
+%% Of a caller that traps exits nothing is left in the mailbox either.
+forget(Pid) ->
+    true = unlink(Pid),
+    receive
+        {'EXIT', Pid, _} -> ok
+    after 0 -> ok
     end.
 
 %% Hosts with more than one address that have waited for OTP long enough.
@@ -323,7 +333,7 @@ too_late(#names{late = Late} = Names) ->
 over(#names{hosts = Hosts, children = Children} = Names) ->
     maps:foreach(
         fun(Monitor, Pid) ->
-            unlink(Pid),
+            ok = forget(Pid),
             exit(Pid, kill),
             demonitor(Monitor, [flush])
         end,
