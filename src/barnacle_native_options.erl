@@ -54,6 +54,8 @@ row(grace) ->
         <<"for the second family, once the first has addresses">>};
 row(family) ->
     {family, {one_of, [inet, inet6]}, {default, inet}, <<"of the addresses">>};
+row(dist_family) ->
+    {family, {one_of, [inet, inet6, any]}, {default, inet}, <<"of the distribution">>};
 row(nameservers) ->
     {nameservers, {term, <<"a list of name servers, each a binary">>, binaries_check()},
         {default, []}, <<"in place of the system's">>};
