@@ -9,7 +9,7 @@ Any strategy, with the errors of its discovery as Gleam values.
 They are made at the source, so that a refresh, a round of run_once and a listener tell the same.
 """).
 
--behaviour(barnacle_strategy).
+?BEHAVIOUR(barnacle_strategy).
 
 -export([init/1, discover/1, connect/2, disconnect/2, list/1]).
 -export([timeout/1, functions/1, describe/1, to_error/2]).

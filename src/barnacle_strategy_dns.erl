@@ -15,7 +15,7 @@ address may be a peer's; one of this host's that is not in this node's name is d
 dial, which ends at this node, is turned away.
 """).
 
--behaviour(barnacle_strategy).
+?BEHAVIOUR(barnacle_strategy).
 
 -export([init/1, discover/1, timeout/1, table/0]).
 

@@ -10,7 +10,7 @@ The answer is complete where every host answered, partial where some did, and an
 [{Host, Reason}], where none did.
 """).
 
--behaviour(barnacle_strategy).
+?BEHAVIOUR(barnacle_strategy).
 
 -export([init/1, discover/1, timeout/1, table/0]).
 
