@@ -36,7 +36,7 @@ init(#{strategy := Strategy} = Options) ->
     %% The server is linked to the worker of a round and outlives it.
     process_flag(trap_exit, true),
     Gate = barnacle_gate:new(),
-    Visible = barnacle_links:visible(),
+    Visible = first_visible(Strategy),
     Name = maps:get(name, Options, self()),
     Level = maps:get(log, Options),
     Log = barnacle_log:new(Name, Level, Visible),
@@ -55,6 +55,13 @@ init(#{strategy := Strategy} = Options) ->
         history = barnacle_history:new(rounds, now_ms())
     },
     {ok, first_round(watch(State))}.
+
+%% Which nodes a list function of the user's own has, only its first call tells.
+first_visible(Strategy) ->
+    case barnacle_strategy:has(list, Strategy) of
+        true -> [];
+        false -> barnacle_links:visible()
+    end.
 
 first_round(#state{mode = Mode, gate = Gate} = State) when Mode =:= paused; Mode =:= left ->
     ok = barnacle_gate:close(Gate),
@@ -243,8 +250,10 @@ redial_after(#{tried := Tried, failed := Failed, strategy := Strategy}, Plan, Re
     end.
 
 crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
+    Over = barnacle_current:answer({crashed, Reason}, Round),
+    notify({refresh, {error, {crashed, Reason}}}, State),
     next_round(State#state{
-        round = barnacle_current:answer({crashed, Reason}, Round),
+        round = Over,
         crashes = Crashes + 1,
         failed = true,
         log = barnacle_log:crashed(Reason, Stacktrace, State#state.log),
