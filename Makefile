@@ -17,8 +17,7 @@ app := _build/make/lib/barnacle
 beams := $(app)/ebin
 
 all: deps-build ## Build the native core and the Erlang modules
-	@[ -e priv/barnacle_nif.so ] || echo 'building the native core, once'
-	@$(MAKE) -s --no-print-directory -j$$(getconf _NPROCESSORS_ONLN) -C c_src
+	@$(MAKE) -s --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(getconf _NPROCESSORS_ONLN)) -C c_src
 	@$(MAKE) --no-print-directory $(beams)/barnacle.app
 
 $(beams)/barnacle.app: $(wildcard src/*.erl) src/barnacle.app.src $(wildcard src/*.hrl include/*.hrl)
@@ -27,7 +26,7 @@ $(beams)/barnacle.app: $(wildcard src/*.erl) src/barnacle.app.src $(wildcard src
 	@ln -sfn ../../../../priv $(app)/priv
 	@ln -sfn ../../../../include $(app)/include
 	@erlc +debug_info -I include -pa $(beams) -o $(beams) src/barnacle_native.erl src/barnacle_strategy.erl
-	@erlc +debug_info -I include -pa $(beams) -o $(beams) src/*.erl
+	@erlc +debug_info -DBEHAVIOURS -I include -pa $(beams) -o $(beams) src/*.erl
 	@cp src/barnacle.app.src $@
 
 help: ## Print this list

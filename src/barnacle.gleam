@@ -1,8 +1,8 @@
-//// A barnacle finds the nodes that its node should be linked to, and keeps them linked.
+//// Finds the nodes that this node should be connected to, and keeps them connected.
 ////
-//// Choose where nodes are learnt from (`dns`, `epmd`, `local_epmd`, `hosts` or `custom`), change
-//// settings with the `with_…` functions, then run it under a supervisor with `child_spec`, alone
-//// with `start`, or for one round with `run_once`.
+//// Choose where nodes are discovered (`dns`, `epmd`, `local_epmd`, `hosts` or `custom`), change settings
+//// with the `with_…` functions, then run the barnacle under a supervisor with `supervised`, alone with
+//// `start`, or for one refresh with `run_once`.
 ////
 //// ```gleam
 //// let assert Ok(basename) = barnacle.get_node_basename(node.self())
@@ -12,9 +12,9 @@
 ////   |> barnacle.start
 //// ```
 ////
-//// All times are whole milliseconds. Settings are checked together when the barnacle starts: what
-//// is wrong, each value and what would be right is the text of the `InitFailed` that `start` gives.
-//// The native library has to be built once: `gleam run -m barnacle/install`.
+//// All times are whole milliseconds. `start` validates all settings together. Its `InitFailed` has a
+//// text that lists every refused value and what is permitted; `validate` returns them as values.
+//// The native library has to be built first: `gleam run -m barnacle/install`.
 
 // SPDX-License-Identifier: Apache-2.0
 
@@ -29,13 +29,13 @@ import gleam/option
 import gleam/otp/actor
 import gleam/otp/supervision
 
-/// Where nodes are learnt from, and all settings; nothing runs yet. `error` is of discovery.
+/// Where nodes are discovered, and all settings; nothing runs yet. `error` is the error of discovery.
 pub type Barnacle(error)
 
-/// What a running barnacle takes from `refresh`, `pause` and the others; none is sent by hand.
+/// A message to a running barnacle. Functions such as `refresh` and `pause` send it.
 pub type Message(error)
 
-/// Functions of one's own in the place of a built-in strategy: see `new_strategy`.
+/// Your own functions in place of a built-in strategy: see `new_strategy`.
 pub type Strategy(error)
 
 type Dns =
@@ -44,273 +44,416 @@ type Dns =
 type Hosts =
   Barnacle(List(#(String, hosts.HostError)))
 
-/// What the listener of a barnacle is told: see `with_listener`.
+/// What the listener of a barnacle receives: see `with_listener`.
 pub type BarnacleResponse(error) {
-  /// A round has ended, because of a poll or of a `refresh`.
+  /// A refresh has finished, after a poll or a call of `refresh`. If a function of your own crashed or
+  /// exceeded its time limit, the result is `Error(ConnectError([]))`, which nothing else has:
+  /// `status` has the reason.
   RefreshResponse(RefreshResult(error))
   /// `pause` was called.
   PauseResponse(Nil)
-  /// `shutdown` was called; the barnacle ends. When a supervisor ends it, nothing is told.
+  /// `shutdown` was called, and the barnacle ends. If a supervisor ends it, nothing is sent.
   ShutdownResponse(Nil)
 }
 
-/// Why a node could not be unlinked.
+/// Why a node could not be disconnected.
 pub type NodeDisconnectError {
-  /// The link is still there.
+  /// The node is still connected.
   FailedToDisconnect
-  /// This node is not distributed, so it has no links.
+  /// This node is not distributed, so it has no connections.
   LocalNodeIsNotAlive
 }
 
-/// Why a round failed. The first of the three that applies is given, and it names every node that
+/// Why a refresh failed. The first of the three that applies is returned. It lists every node that
 /// failed in that way.
 pub type RefreshError(error) {
   /// Discovery failed, or a strategy's own list function did.
   StrategyError(error)
-  /// Nodes that should be linked and are not.
+  /// Nodes that should be connected and are not.
   ConnectError(List(#(atom.Atom, node.ConnectError)))
-  /// Nodes that should not be linked and are.
+  /// Nodes that should be disconnected and are not. With the default of `with_disconnect` barnacle
+  /// disconnects no node itself: departed nodes are asked to leave. So this error occurs with
+  /// `setting.Undiscovered`, which is the default if a strategy has its own list function.
   DisconnectError(List(#(atom.Atom, NodeDisconnectError)))
 }
 
-/// The end of a round: this node and the visible nodes that it is linked to now (where the strategy
-/// has a list function of its own: what that gives), or why it failed.
+/// The result of a refresh: this node and the visible nodes that it is connected to now, or why the
+/// refresh failed. If the strategy has its own list function: what that function returns.
 pub type RefreshResult(error) =
   Result(List(atom.Atom), RefreshError(error))
 
-/// Nodes are all addresses of a host name in DNS: `basename@address` for each A (RFC 1035) and AAAA
-/// (RFC 3596) record, IPv6 addresses as RFC 5952 writes them. Both are asked at once.
+/// Discovers nodes with DNS: `basename@address` for each A ([RFC 1035](https://www.rfc-editor.org/rfc/rfc1035))
+/// and AAAA ([RFC 3596](https://www.rfc-editor.org/rfc/rfc3596)) record of a host name. IPv6 addresses are
+/// written as in [RFC 5952](https://www.rfc-editor.org/rfc/rfc5952). Both types are queried at once.
 ///
-/// `basename` is the part of the peers' node names before the `@`; `get_node_basename` tells this
-/// node's. `hostname_query` is completed with the system's search list. `timeout` bounds the whole
-/// lookup, 5000 ms where it is `None`. Name servers are the system's, or those of
-/// `with_nameservers`.
+/// `basename` is the part of the peers' node names before the `@`; `get_node_basename` returns this
+/// node's. The system's search list applies to `hostname_query`. `timeout` is the time limit of the whole
+/// lookup, 5000 ms if it is `None`. The name servers are the system's, or those of `with_nameservers`.
+///
+/// A node that DNS no longer returns stays connected for at least `with_departed_after`. Then it is asked to
+/// leave. `with_disconnect` changes this. A failed lookup disconnects no node.
 @external(erlang, "barnacle_gleam", "dns")
 pub fn dns(
-  basename: String,
-  hostname_query: String,
-  timeout: option.Option(Int),
+  basename basename: String,
+  hostname_query hostname_query: String,
+  timeout timeout: option.Option(Int),
 ) -> Barnacle(dns.LookupError)
 
-/// Nodes are a list that is known beforehand, on this host or on others. Discovery cannot fail.
+/// Connects to the nodes of a list, on this host or on others. Discovery cannot fail, and disconnects no
+/// node: the list does not change, so none of its nodes ever departs. With
+/// `with_disconnect(setting.Undiscovered)` every visible node that is not in the list is disconnected.
 @external(erlang, "barnacle_gleam", "epmd")
-pub fn epmd(nodes: List(atom.Atom)) -> Barnacle(Nil)
+pub fn epmd(nodes nodes: List(atom.Atom)) -> Barnacle(Nil)
 
-/// Nodes are all that this host's EPMD (Erlang Port Mapper Daemon, `ERL_EPMD_PORT` or 4369) knows.
-/// Started anew it makes nobody missing until it knows this node again. `Nil`: no answer in 5000 ms.
+/// Discovers the nodes that are registered with this host's EPMD (Erlang Port Mapper Daemon). Its port is
+/// `ERL_EPMD_PORT` or 4369. After a restart of EPMD no node counts as absent until EPMD knows this node
+/// again. The error `Nil` means that EPMD did not respond within 5000 ms.
 @external(erlang, "barnacle_gleam", "local_epmd")
 pub fn local_epmd() -> Barnacle(Nil)
 
-/// Nodes are all that the EPMDs of many hosts know, all asked at once. `hosts` are names or
-/// addresses as the peers' node names have them after the `@`. With a `basename`, only nodes of
-/// that basename count. `timeout` is for all hosts together, 5000 ms where it is `None`. The port is
+/// Discovers the nodes that the EPMDs of several hosts know. All hosts are queried at once. `hosts` are names
+/// or addresses, as in the peers' node names after the `@`. With a `basename`, only nodes of that basename
+/// count. `timeout` is the time limit for all hosts together, 5000 ms if it is `None`. The port is
 /// `ERL_EPMD_PORT` or 4369, or that of `with_epmd_port`.
-/// Where some hosts answer and some do not, the nodes of those that do are linked and nobody is
-/// unlinked. The strategy error names every host, and is given where none answered.
+///
+/// If only some hosts respond, their nodes are connected and no node is disconnected. If no host responds,
+/// the strategy error lists every host.
 @external(erlang, "barnacle_gleam", "hosts")
 pub fn hosts(
-  hosts: List(String),
-  basename: option.Option(String),
-  timeout: option.Option(Int),
+  hosts hosts: List(String),
+  basename basename: option.Option(String),
+  timeout timeout: option.Option(Int),
 ) -> Barnacle(List(#(String, hosts.HostError)))
 
-/// Nodes come from functions of your own: see `new_strategy`.
+/// Discovers nodes with your own functions: see `new_strategy`.
 @external(erlang, "barnacle_gleam", "custom")
-pub fn custom(strategy: Strategy(a)) -> Barnacle(a)
+pub fn custom(strategy strategy: Strategy(a)) -> Barnacle(a)
 
-/// A strategy with a function that finds the nodes to be linked to. It may name this node; it is
-/// left out. An error of it becomes the `StrategyError` of the round.
+/// Creates a strategy from a function that discovers nodes. The function may return this node, which is
+/// ignored. Its error becomes the `StrategyError` of the refresh.
 ///
-/// Nodes are linked, unlinked and listed by distributed Erlang, unless `with_connect_nodes_function`,
-/// `with_disconnect_nodes_function` and `with_list_nodes_function` say otherwise. Each function runs
-/// in the process of a round and has 30000 ms (`with_strategy_timeout`). One that crashes fails its
-/// round: whoever waits for that round exits, the barnacle goes on.
+/// ```gleam
+/// barnacle.new_strategy(fn() { Ok([atom.create("app@10.0.0.2")]) })
+/// |> barnacle.custom
+/// |> barnacle.start
+/// ```
+///
+/// Distributed Erlang connects, disconnects and lists nodes, unless `with_connect_nodes_function`,
+/// `with_disconnect_nodes_function` and `with_list_nodes_function` replace it. Each function runs in the
+/// process of a refresh with a time limit of 30000 ms (`with_strategy_timeout`). If a function crashes, its
+/// refresh does: callers of `refresh` exit, a listener receives `ConnectError([])`, and the barnacle goes on.
 @external(erlang, "barnacle_gleam", "new_strategy")
 pub fn new_strategy(
-  discover_nodes: fn() -> Result(List(atom.Atom), a),
+  discover_nodes discover_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
-/// Links nodes by other means than distributed Erlang, for example Partisan. Called with the nodes
-/// to link, if there are any. Gives all of them, or those that failed: they become a `ConnectError`.
+/// Replaces how nodes are connected, for example by Partisan. The function gets the nodes to connect, if
+/// there are any. It returns all of them, or those that failed: they become a `ConnectError`.
+///
+/// ```gleam
+/// barnacle.with_connect_nodes_function(strategy, fn(nodes) {
+///   case list.filter(nodes, fn(node) { !join(node) }) {
+///     [] -> Ok(nodes)
+///     failed -> Error(list.map(failed, fn(node) { #(node, node.FailedToConnect) }))
+///   }
+/// })
+/// ```
 @external(erlang, "barnacle_gleam", "with_connect_nodes_function")
 pub fn with_connect_nodes_function(
-  strategy: Strategy(a),
-  connect_nodes: fn(List(atom.Atom)) ->
+  strategy strategy: Strategy(a),
+  connect_nodes connect_nodes: fn(List(atom.Atom)) ->
     Result(List(atom.Atom), List(#(atom.Atom, node.ConnectError))),
 ) -> Strategy(a)
 
-/// Unlinks nodes by other means than distributed Erlang. Called with the nodes to unlink, if there
-/// are any. Gives all of them, or those that failed: they become a `DisconnectError`.
+/// Replaces how nodes are disconnected. The function gets the nodes to disconnect, if there are any. It
+/// returns all of them, or those that failed: they become a `DisconnectError`.
+///
+/// ```gleam
+/// barnacle.with_disconnect_nodes_function(strategy, fn(nodes) { Ok(part(nodes)) })
+/// ```
 @external(erlang, "barnacle_gleam", "with_disconnect_nodes_function")
 pub fn with_disconnect_nodes_function(
-  strategy: Strategy(a),
-  disconnect_nodes: fn(List(atom.Atom)) ->
+  strategy strategy: Strategy(a),
+  disconnect_nodes disconnect_nodes: fn(List(atom.Atom)) ->
     Result(List(atom.Atom), List(#(atom.Atom, NodeDisconnectError))),
 ) -> Strategy(a)
 
-/// Lists the nodes that are linked now, by other means than distributed Erlang. What is listed and
-/// not discovered is unlinked, unless `with_disconnect` says otherwise. An error of it becomes the
-/// `StrategyError` of the round.
+/// Replaces how connected nodes are listed. Nodes that are listed and not discovered are disconnected, unless
+/// `with_disconnect` changes this. An error becomes the `StrategyError` of the refresh.
+///
+/// ```gleam
+/// barnacle.with_list_nodes_function(strategy, fn() { Ok(members()) })
+/// ```
 @external(erlang, "barnacle_gleam", "with_list_nodes_function")
 pub fn with_list_nodes_function(
-  strategy: Strategy(a),
-  list_nodes: fn() -> Result(List(atom.Atom), a),
+  strategy strategy: Strategy(a),
+  list_nodes list_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
-/// Registers the barnacle's process with this name, for example to find it from Erlang. The subject
-/// that `start` gives is that of the process and ends with it; for one that outlives restarts see
-/// `named`. A name that is taken is an `InitFailed`.
+/// Registers the barnacle's process under this name, for example for Erlang code. The subject that `start`
+/// returns belongs to the process and ends with it; for one that outlives restarts see `named`. If the name
+/// is taken, `start` returns `InitFailed`.
+///
+/// ```gleam
+/// barnacle.local_epmd() |> barnacle.with_name("peers") |> barnacle.start
+/// ```
 @external(erlang, "barnacle_gleam", "with_name")
-pub fn with_name(barnacle: Barnacle(a), name: String) -> Barnacle(a)
+pub fn with_name(
+  barnacle barnacle: Barnacle(a),
+  name name: String,
+) -> Barnacle(a)
 
-/// Registers the barnacle's process with a name of `process.new_name`. `start` gives the subject of
-/// the name, which is valid again after each restart; so is `process.named_subject(name)`.
+/// Registers the barnacle's process under a name of `process.new_name`. `start` returns the subject of the
+/// name, `process.named_subject(name)`, which is valid again after each restart. Create the name once, at the
+/// start of the program.
+///
+/// ```gleam
+/// let name = process.new_name("peers")
+/// let child = barnacle.local_epmd() |> barnacle.named(name) |> barnacle.supervised
+/// let peers = process.named_subject(name)
+/// ```
 @external(erlang, "barnacle_gleam", "named")
 pub fn named(
-  barnacle: Barnacle(a),
-  name: process.Name(Message(a)),
+  barnacle barnacle: Barnacle(a),
+  name name: process.Name(Message(a)),
 ) -> Barnacle(a)
 
-/// Tells this subject, unless it is gone, of every refresh, pause and call of `shutdown`.
+/// Sends every refresh, pause and call of `shutdown` to this subject, if its process is alive.
+///
+/// ```gleam
+/// let listener = process.new_subject()
+/// let assert Ok(_) =
+///   barnacle.local_epmd() |> barnacle.with_listener(listener) |> barnacle.start
+/// let assert Ok(response) = process.receive(listener, 5000)
+/// ```
 @external(erlang, "barnacle_gleam", "with_listener")
 pub fn with_listener(
-  barnacle: Barnacle(a),
-  listener: process.Subject(BarnacleResponse(a)),
+  barnacle barnacle: Barnacle(a),
+  listener listener: process.Subject(BarnacleResponse(a)),
 ) -> Barnacle(a)
 
-/// How long after the end of a round the next one begins, in ms, up to 10 % sooner. 5000 by default.
+/// Time from the end of a refresh to the next poll, in ms, up to 10 % less. 5000 by default.
 @external(erlang, "barnacle_gleam", "with_poll_interval")
 pub fn with_poll_interval(
-  barnacle: Barnacle(a),
-  poll_interval: Int,
+  barnacle barnacle: Barnacle(a),
+  poll_interval poll_interval: Int,
 ) -> Barnacle(a)
 
-/// The poll interval during the first minute and after a round that failed, in ms. None by default.
+/// The poll interval in the first minute and after a refresh that failed, in ms. None by default.
 @external(erlang, "barnacle_gleam", "with_eager_poll_interval")
 pub fn with_eager_poll_interval(
-  barnacle: Barnacle(a),
-  poll_interval: Int,
+  barnacle barnacle: Barnacle(a),
+  poll_interval poll_interval: Int,
 ) -> Barnacle(a)
 
-/// What becomes of linked nodes that discovery names no longer. `setting.Departed` by default, and
-/// `setting.Undiscovered` for a strategy with a list function of its own.
+/// What happens to connected nodes that discovery no longer returns. `setting.Departed` by default;
+/// `setting.Undiscovered` for a strategy with its own list function.
 @external(erlang, "barnacle_gleam", "with_disconnect")
 pub fn with_disconnect(
-  barnacle: Barnacle(a),
-  disconnect: setting.Disconnect,
+  barnacle barnacle: Barnacle(a),
+  disconnect disconnect: setting.Disconnect,
 ) -> Barnacle(a)
 
-/// How long complete discoveries must have missed a departed node, in ms. 60000 by default.
+/// How long complete discoveries must omit a node until it is departed, in ms. 60000 by default.
 @external(erlang, "barnacle_gleam", "with_departed_after")
 pub fn with_departed_after(
-  barnacle: Barnacle(a),
-  departed_after: Int,
+  barnacle barnacle: Barnacle(a),
+  departed_after departed_after: Int,
 ) -> Barnacle(a)
 
-/// The deadline of all connects of a round together, in ms. 5000 by default.
+/// The time limit of all connection attempts of a refresh together, in ms. 5000 by default.
 @external(erlang, "barnacle_gleam", "with_connect_timeout")
 pub fn with_connect_timeout(
-  barnacle: Barnacle(a),
-  connect_timeout: Int,
+  barnacle barnacle: Barnacle(a),
+  connect_timeout connect_timeout: Int,
 ) -> Barnacle(a)
 
-/// How many nodes are dialled at a time. 64 by default.
+/// How many connection attempts run at a time. 64 by default.
 @external(erlang, "barnacle_gleam", "with_max_connects")
 pub fn with_max_connects(
-  barnacle: Barnacle(a),
-  max_connects: Int,
+  barnacle barnacle: Barnacle(a),
+  max_connects max_connects: Int,
 ) -> Barnacle(a)
 
-/// Whether nodes are looked at before they are dialled, for speed and for reasons. Yes by default.
+/// Whether nodes are probed before a connection attempt, for speed and for reasons. Yes by default.
 @external(erlang, "barnacle_gleam", "with_probe")
-pub fn with_probe(barnacle: Barnacle(a), probe: Bool) -> Barnacle(a)
+pub fn with_probe(
+  barnacle barnacle: Barnacle(a),
+  probe probe: Bool,
+) -> Barnacle(a)
 
-/// How long each node may take for that, in ms: half the connect timeout at most. 1000 by default.
+/// The time limit of probing one node, in ms: half the connect timeout at most. 1000 by default.
 @external(erlang, "barnacle_gleam", "with_probe_timeout")
 pub fn with_probe_timeout(
-  barnacle: Barnacle(a),
-  probe_timeout: Int,
+  barnacle barnacle: Barnacle(a),
+  probe_timeout probe_timeout: Int,
 ) -> Barnacle(a)
 
-/// Which of the discovered nodes to link. By default all. A node that does not pass is neither
-/// linked nor missed nor unlinked.
+/// Which of the discovered nodes to connect, by default all. A node that does not pass is neither connected
+/// nor absent, and never disconnected.
+///
+/// ```gleam
+/// barnacle.with_filter(barnacle, setting.Patterns(["app@10.0.*"]))
+/// ```
 @external(erlang, "barnacle_gleam", "with_filter")
-pub fn with_filter(barnacle: Barnacle(a), filter: setting.Filter) -> Barnacle(a)
+pub fn with_filter(
+  barnacle barnacle: Barnacle(a),
+  filter filter: setting.Filter,
+) -> Barnacle(a)
 
-/// How many names an answer may bring after the filter; a longer one is refused. 10000 by default.
+/// How many names a discovery may return after the filter; more are refused. 10000 by default.
 @external(erlang, "barnacle_gleam", "with_max_nodes")
-pub fn with_max_nodes(barnacle: Barnacle(a), max_nodes: Int) -> Barnacle(a)
+pub fn with_max_nodes(
+  barnacle barnacle: Barnacle(a),
+  max_nodes max_nodes: Int,
+) -> Barnacle(a)
 
-/// The lowest level that is logged. `setting.Notice` by default.
+/// The lowest level that is logged. `setting.Notices` by default.
 @external(erlang, "barnacle_gleam", "with_log")
-pub fn with_log(barnacle: Barnacle(a), log: setting.LogLevel) -> Barnacle(a)
+pub fn with_log(
+  barnacle barnacle: Barnacle(a),
+  log log: setting.LogLevel,
+) -> Barnacle(a)
 
-/// How long a node whose dial failed is left alone, at first, in ms. 1000 by default. Each failure
-/// doubles it, up to `with_retry_max`. A lost link is dialled sooner; `refresh` dials everybody.
+/// The first retry delay of a node whose connection attempt failed, in ms. 1000 by default. Each failure
+/// doubles it, up to `with_retry_max`. A lost connection is retried sooner; `refresh` tries every node.
 @external(erlang, "barnacle_gleam", "with_retry_min")
-pub fn with_retry_min(barnacle: Barnacle(a), retry_min: Int) -> Barnacle(a)
+pub fn with_retry_min(
+  barnacle barnacle: Barnacle(a),
+  retry_min retry_min: Int,
+) -> Barnacle(a)
 
-/// How long a failing node is left alone at most, in ms. 30000 by default.
+/// The longest retry delay of a node, in ms. 30000 by default.
 @external(erlang, "barnacle_gleam", "with_retry_max")
-pub fn with_retry_max(barnacle: Barnacle(a), retry_max: Int) -> Barnacle(a)
+pub fn with_retry_max(
+  barnacle barnacle: Barnacle(a),
+  retry_max retry_max: Int,
+) -> Barnacle(a)
 
-/// The deadline of each call of a custom strategy's function, in ms. 30000 by default.
+/// The time limit of each call of a function of your own, in ms. 30000 by default.
 @external(erlang, "barnacle_gleam", "with_strategy_timeout")
 pub fn with_strategy_timeout(
-  barnacle: Barnacle(a),
-  strategy_timeout: Int,
+  barnacle barnacle: Barnacle(a),
+  strategy_timeout strategy_timeout: Int,
 ) -> Barnacle(a)
 
-/// How many callers may wait for the server at a time; one more exits. 10000 by default.
+/// How many callers may wait for the barnacle at a time; one more exits. 10000 by default.
 @external(erlang, "barnacle_gleam", "with_max_callers")
-pub fn with_max_callers(barnacle: Barnacle(a), max_callers: Int) -> Barnacle(a)
+pub fn with_max_callers(
+  barnacle barnacle: Barnacle(a),
+  max_callers max_callers: Int,
+) -> Barnacle(a)
 
-/// Name servers for `dns` instead of the system's: `"10.0.0.2"`, `"10.0.0.2:53"`, `"[::1]:5353"`.
+/// For `dns`: name servers in place of the system's: `"10.0.0.2"`, `"10.0.0.2:53"`, `"[::1]:5353"`.
 @external(erlang, "barnacle_gleam", "with_nameservers")
-pub fn with_nameservers(barnacle: Dns, nameservers: List(String)) -> Dns
+pub fn with_nameservers(
+  barnacle barnacle: Dns,
+  nameservers nameservers: List(String),
+) -> Dns
 
-/// For `dns`: how long A or AAAA is waited for once the other is there, in ms. 1000 by default.
+/// For `dns`: the time limit of A or AAAA once the other has addresses, in ms. 1000 by default.
 @external(erlang, "barnacle_gleam", "with_grace")
-pub fn with_grace(barnacle: Dns, grace: Int) -> Dns
+pub fn with_grace(barnacle barnacle: Dns, grace grace: Int) -> Dns
 
-/// For `dns`: addresses of which family name nodes. `setting.Own` by default.
+/// For `dns`: which address families name nodes. `setting.Own` by default.
 @external(erlang, "barnacle_gleam", "with_families")
-pub fn with_families(barnacle: Dns, families: setting.Families) -> Dns
+pub fn with_families(
+  barnacle barnacle: Dns,
+  families families: setting.Families,
+) -> Dns
 
-/// For `dns`: how many addresses of one family an answer may have. 4096 by default.
+/// For `dns`: how many addresses of one family a response may have. 4096 by default.
 @external(erlang, "barnacle_gleam", "with_max_addresses")
-pub fn with_max_addresses(barnacle: Dns, max_addresses: Int) -> Dns
+pub fn with_max_addresses(
+  barnacle barnacle: Dns,
+  max_addresses max_addresses: Int,
+) -> Dns
 
 /// For `hosts`: the port of the hosts' EPMDs, in place of `ERL_EPMD_PORT` or 4369.
 @external(erlang, "barnacle_gleam", "with_epmd_port")
-pub fn with_epmd_port(barnacle: Hosts, port: Int) -> Hosts
+pub fn with_epmd_port(barnacle barnacle: Hosts, port port: Int) -> Hosts
 
-/// For `hosts`: how many hosts are asked at a time. 256 by default.
+/// For `hosts`: how many hosts are queried at a time. 256 by default.
 @external(erlang, "barnacle_gleam", "with_concurrency")
-pub fn with_concurrency(barnacle: Hosts, concurrency: Int) -> Hosts
+pub fn with_concurrency(
+  barnacle barnacle: Hosts,
+  concurrency concurrency: Int,
+) -> Hosts
 
-/// For `hosts`: how many names an EPMD may tell; a longer reply is refused. 10000 by default.
+/// For `hosts`: how many names an EPMD may return; a longer reply is refused. 10000 by default.
 @external(erlang, "barnacle_gleam", "with_max_names")
-pub fn with_max_names(barnacle: Hosts, max_names: Int) -> Hosts
+pub fn with_max_names(
+  barnacle barnacle: Hosts,
+  max_names max_names: Int,
+) -> Hosts
 
 /// For `hosts`: how many bytes an EPMD's reply may have. 1048576 by default.
 @external(erlang, "barnacle_gleam", "with_max_bytes")
-pub fn with_max_bytes(barnacle: Hosts, max_bytes: Int) -> Hosts
+pub fn with_max_bytes(
+  barnacle barnacle: Hosts,
+  max_bytes max_bytes: Int,
+) -> Hosts
 
-/// Starts a barnacle, linked to the calling process. Its first round begins at once. `InitFailed`
-/// says in words what is wrong and what to do: settings (all of them at once), a name that is taken,
-/// the native library that is not built. The caller lives on.
+/// Checks all settings, as `start` does, and returns every problem as a value. Nothing is started. A name
+/// that is taken and a native library that is not built are no settings: only `start` reports them.
+///
+/// ```gleam
+/// let assert Error([problem]) =
+///   barnacle.local_epmd() |> barnacle.with_poll_interval(0) |> barnacle.validate
+/// problem.setting == "poll_interval" && problem.value == "0"
+/// ```
+@external(erlang, "barnacle_gleam", "validate")
+pub fn validate(
+  barnacle barnacle: Barnacle(a),
+) -> Result(Nil, List(setting.Problem))
+
+/// Starts a barnacle that is linked to the calling process. Its first refresh begins at once. The caller
+/// survives a failed start: `InitFailed` has a text that states what is wrong and what to do. The reasons are
+/// settings (all problems at once), a name that is taken, and a native library that is not built.
 @external(erlang, "barnacle_gleam", "start")
 pub fn start(
-  barnacle: Barnacle(a),
+  barnacle barnacle: Barnacle(a),
 ) -> Result(process.Subject(Message(a)), actor.StartError)
 
-/// How a supervisor starts the barnacle. At every start and restart the barnacle's subject is sent
-/// to `parent`, before the supervisor goes on; a `parent` that has ended is no error. The child is
-/// transient: restarted when it crashes, not after `shutdown`.
-pub fn child_spec(
+/// The child specification of a barnacle. Use it with `named`: the subject of the name is valid after each
+/// restart. The child is transient: restarted after a crash, not after `shutdown`.
+///
+/// ```gleam
+/// static_supervisor.new(static_supervisor.OneForOne)
+/// |> static_supervisor.add(
+///   barnacle.local_epmd() |> barnacle.named(name) |> barnacle.supervised,
+/// )
+/// |> static_supervisor.start
+/// ```
+pub fn supervised(
+  barnacle barnacle: Barnacle(a),
+) -> supervision.ChildSpecification(process.Subject(Message(a))) {
+  supervision.restart(
+    supervision.worker(fn() { start_supervised(barnacle) }),
+    supervision.Transient,
+  )
+}
+
+@external(erlang, "barnacle_gleam", "start_supervised")
+fn start_supervised(
   barnacle: Barnacle(a),
-  parent: process.Subject(process.Subject(Message(a))),
+) -> Result(actor.Started(process.Subject(Message(a))), actor.StartError)
+
+/// The child specification of a barnacle that has no name. At each start and restart `parent` receives the
+/// barnacle's subject before the supervisor goes on; if the process of `parent` has ended, nothing is sent.
+/// The child is transient, as with `supervised`.
+///
+/// ```gleam
+/// let parent = process.new_subject()
+/// let assert Ok(_) =
+///   static_supervisor.new(static_supervisor.OneForOne)
+///   |> static_supervisor.add(barnacle.child_spec(barnacle.local_epmd(), parent))
+///   |> static_supervisor.start
+/// let assert Ok(peers) = process.receive(parent, 5000)
+/// ```
+pub fn child_spec(
+  barnacle barnacle: Barnacle(a),
+  parent parent: process.Subject(process.Subject(Message(a))),
 ) -> supervision.ChildSpecification(process.Subject(Message(a))) {
   supervision.restart(
     supervision.worker(fn() { start_child(barnacle, parent) }),
@@ -324,77 +467,134 @@ fn start_child(
   parent: process.Subject(process.Subject(Message(a))),
 ) -> Result(actor.Started(process.Subject(Message(a))), actor.StartError)
 
-/// A round that begins after this call, and its end. Resets the poll timer, and resumes a barnacle
-/// that was paused.
+/// Runs a refresh that begins after this call, and returns its result. Resets the poll timer, and resumes a
+/// paused barnacle. Every wanted node is tried, also during its retry delay. Departed nodes are asked to
+/// leave without the waiting time, and each still decides by its own discoveries (`with_disconnect`).
 ///
-/// Exits the caller where there is no answer within `timeout` ms, where the barnacle has ended, and
-/// where a function of a custom strategy crashed, as `process.call` does.
+/// ```gleam
+/// case barnacle.refresh(peers, 10_000) {
+///   Ok(nodes) -> Ok(nodes)
+///   Error(barnacle.StrategyError(dns.NoSuchDomain)) -> Ok([])
+///   Error(other) -> Error(other)
+/// }
+/// ```
+///
+/// Exits the caller as `process.call` does if there is no result within `timeout` ms or the barnacle has
+/// ended, and with the reason of a function of your own that crashed. A timeout of 0 or less never exits for
+/// `dns` and `hosts`: it is a `Timeout`, or a `StrategyError([])`.
 @external(erlang, "barnacle_gleam", "refresh")
 pub fn refresh(
-  subject: process.Subject(Message(a)),
-  timeout: Int,
+  subject subject: process.Subject(Message(a)),
+  timeout timeout: Int,
 ) -> Result(List(atom.Atom), RefreshError(a))
 
-/// Stops polling until the next `refresh`, over a crash too. When it has returned, nobody is linked
-/// or unlinked any more; a running round may still tell the listener. Exits as `refresh` does.
+/// Stops polling until the next `refresh`, also after a restart by a supervisor. After the return no node is
+/// connected or disconnected; the listener may still receive the refresh that was running. Exits the caller
+/// if there is no response within `timeout` ms or the barnacle has ended.
+///
+/// ```gleam
+/// barnacle.pause(peers, 5000)
+/// ```
 @external(erlang, "barnacle_gleam", "pause")
-pub fn pause(subject: process.Subject(Message(a)), timeout: Int) -> Nil
+pub fn pause(
+  subject subject: process.Subject(Message(a)),
+  timeout timeout: Int,
+) -> Nil
 
-/// Leaves the cluster, as before a planned stop: tells the peers, so that their barnacles do not dial
-/// this node again until it is back or named anew, pauses, and unlinks this node from all visible
-/// nodes, which it gives. If one of them links to it again within 10 s, it leaves again. The next
-/// `refresh` joins again, a restart after a crash does not. Exits as `refresh` does; give it 10000.
+/// Leaves the cluster before a planned stop: tells the peers to make no connection attempts to this node,
+/// pauses, and disconnects this node from all visible nodes. Returns those nodes. If one of them connects
+/// again within 10 s, this node leaves again. The next `refresh` connects again; a restart after a crash does
+/// not. Exits the caller as `pause` does.
+///
+/// ```gleam
+/// barnacle.leave(peers, 10_000)
+/// ```
 @external(erlang, "barnacle_gleam", "leave")
 pub fn leave(
-  subject: process.Subject(Message(a)),
-  timeout: Int,
+  subject subject: process.Subject(Message(a)),
+  timeout timeout: Int,
 ) -> List(atom.Atom)
 
-/// Ends the barnacle, and a round that is running. No node is unlinked. Callers that wait in
-/// `refresh` exit, and so does whoever calls `shutdown` meanwhile. Exits as `refresh` does.
+/// Ends the barnacle and a refresh that is running. No node is disconnected. Callers that wait in `refresh`
+/// exit, and so does another caller of `shutdown`. Exits the caller as `pause` does.
+///
+/// ```gleam
+/// barnacle.shutdown(peers, 5000)
+/// ```
 @external(erlang, "barnacle_gleam", "shutdown")
-pub fn shutdown(subject: process.Subject(Message(a)), timeout: Int) -> Nil
+pub fn shutdown(
+  subject subject: process.Subject(Message(a)),
+  timeout timeout: Int,
+) -> Nil
 
-/// What the barnacle knows and does at this moment. Answers at once, whatever a round is doing;
-/// exits the caller where there is no answer within 5000 ms.
+/// What the barnacle knows and does now. Does not wait for a running refresh. Exits the caller if there is no
+/// response within 5000 ms or the barnacle has ended.
+///
+/// ```gleam
+/// barnacle.status(peers).refreshing
+/// ```
 @external(erlang, "barnacle_gleam", "status")
-pub fn status(subject: process.Subject(Message(a))) -> status.Status
+pub fn status(subject subject: process.Subject(Message(a))) -> status.Status(a)
 
-/// Writes what `status` tells as a page for a person: every node, why it is not linked, what to do.
+/// Prints `status` as a page for people: every node, why it is not connected, and what to do.
+///
+/// ```gleam
+/// barnacle.print(peers)
+/// ```
 @external(erlang, "barnacle_gleam", "print")
-pub fn print(subject: process.Subject(Message(a))) -> Nil
+pub fn print(subject subject: process.Subject(Message(a))) -> Nil
 
-/// What can be waited for.
+/// What `await` waits for.
 pub type Goal {
-  /// The first round has ended, whatever it brought.
+  /// The first refresh has finished, whatever its result.
   FirstRound
-  /// At least so many nodes are linked, this one counted.
+  /// At least this number of nodes is connected, this node included.
   Nodes(Int)
-  /// The last discovery was complete, and all nodes that it named are linked.
+  /// The last discovery was complete, and all nodes that it returned are connected.
   All
 }
 
-/// Waits until the goal is reached; at once where it is. `Error(Nil)` after `timeout` ms. Exits the
-/// caller where the barnacle has ended, and for a goal of less than one node.
+/// Waits until the goal is reached. Returns at once if it is, and `Error(Nil)` after `timeout` ms. Exits the
+/// caller if the barnacle has ended, and for a goal of less than one node.
+///
+/// ```gleam
+/// let assert Ok(Nil) = barnacle.await(peers, barnacle.Nodes(3), 30_000)
+/// ```
 @external(erlang, "barnacle_gleam", "await")
 pub fn await(
-  subject: process.Subject(Message(a)),
-  goal: Goal,
-  timeout: Int,
+  subject subject: process.Subject(Message(a)),
+  goal goal: Goal,
+  timeout timeout: Int,
 ) -> Result(Nil, Nil)
 
-/// Whether the goal is reached now, for a readiness probe. `False` where the barnacle has ended.
+/// Whether the goal is reached now, for a readiness probe. `False` if the barnacle has ended.
+///
+/// ```gleam
+/// barnacle.ready(peers, barnacle.FirstRound)
+/// ```
 @external(erlang, "barnacle_gleam", "ready")
-pub fn ready(subject: process.Subject(Message(a)), goal: Goal) -> Bool
+pub fn ready(
+  subject subject: process.Subject(Message(a)),
+  goal goal: Goal,
+) -> Bool
 
-/// One round without a process that polls; settings of polling, names and listeners do not matter.
-/// Exits the caller for wrong settings, a native library not built, and as `refresh` does.
+/// Runs one refresh without an actor and without polling. Settings that it does not use are ignored: names,
+/// the listener, poll intervals, retry delays, `with_departed_after`, `with_max_callers` and `with_log`.
+///
+/// Wrong settings are errors, not exits. A name that cannot be queried is a `QueryFormatError`, and a timeout
+/// of 0 or less is a `Timeout`; for `hosts` the error lists the hosts. Other wrong settings are `Unknown` for
+/// `dns`, `[]` for `hosts` and `Nil` for the others; `validate` states what is wrong. Exits the caller if the
+/// native library is not built, and if a setting or a function of a custom strategy is wrong.
 @external(erlang, "barnacle_gleam", "run_once")
 pub fn run_once(
-  barnacle: Barnacle(a),
+  barnacle barnacle: Barnacle(a),
 ) -> Result(List(atom.Atom), RefreshError(a))
 
-/// The part of a node's name before the `@`, for use with `dns`. `Error(Nil)` where the name is not
-/// of the form `basename@host`.
+/// The part of a node's name before the `@`, for `dns`. `Error(Nil)` if the name is not of the form
+/// `basename@host`.
+///
+/// ```gleam
+/// let assert Ok(basename) = barnacle.get_node_basename(node.self())
+/// ```
 @external(erlang, "barnacle_gleam", "get_node_basename")
-pub fn get_node_basename(node: node.Node) -> Result(String, Nil)
+pub fn get_node_basename(node node: node.Node) -> Result(String, Nil)

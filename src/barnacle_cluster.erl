@@ -42,9 +42,11 @@ worker process, so the server answers at any time. Options are those of barnacle
 What a listener is told, as {barnacle, ServerPid, Event}. shutdown: shutdown/2 was called; when a
 supervisor ends the server, or it crashes, nothing is told. The result of a poll may name a node
 whose link was lost and which is to be dialled again soon, with the reason of the loss, one of
-net_kernel:monitor_nodes/2, under connect_error.
+net_kernel:monitor_nodes/2, under connect_error. If a function of the strategy crashes or exceeds its
+time limit, the result is {error, {crashed, Reason}}: callers of refresh/2 exit with that reason.
 """).
--type event() :: {refresh, barnacle_plan:result()} | pause | shutdown.
+-type event() ::
+    {refresh, barnacle_plan:result() | {error, {crashed, Reason :: term()}}} | pause | shutdown.
 
 %% Between two polls a server takes no more memory than what it knows.
 -define(SERVER_OPTIONS, [{hibernate_after, 1000}]).
@@ -199,14 +201,15 @@ ready(Server, What) ->
     end.
 
 ?DOC("""
-One round without a server, in the caller's name: the same options, of which those about polling
-and telling are ignored, and the same result as refresh/2. Exits with {bad_options, _} or
+One refresh without a server, in the caller's name, with the same result as refresh/2. Options that it
+does not use are ignored, whatever their values: name, listener, log, departed_after, max_callers, and
+those of polls and retry delays. Exits with {bad_options, _} or
 {native_library, _}, with the reason of a strategy's function that crashed, or with
 {strategy_timeout, Function} or {too_many_processes, Max}.
 """).
 -spec run_once(barnacle_options:options()) -> barnacle_plan:result().
 run_once(Options) ->
-    case checked(Options) of
+    case checked(barnacle_options:used_once(Options)) of
         {ok, #{strategy := Strategy} = Checked} ->
             barnacle_round_once:run(#{
                 options => Checked,

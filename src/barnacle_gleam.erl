@@ -47,8 +47,10 @@ that errors of discovery are Gleam's wherever they turn up.
     with_max_bytes/2
 ]).
 -export([
+    validate/1,
     start/1,
     start_child/2,
+    start_supervised/1,
     refresh/2,
     pause/2,
     shutdown/2,
@@ -73,8 +75,11 @@ that errors of discovery are Gleam's wherever they turn up.
     | {connect_error, [{node(), failed_to_connect | local_node_is_not_alive}]}
     | {disconnect_error, [{node(), failed_to_disconnect | local_node_is_not_alive}]}.
 -type start_error() :: {init_failed, binary()}.
+-type log_level() :: notices | warnings | errors | silent.
 
 -define(DAY_MS, 86400000).
+%% The longest time limit of a call: that of erlang:send_after/3.
+-define(MAX_WAIT_MS, 4294967295).
 
 %% Barnacles
 
@@ -181,9 +186,13 @@ with_filter(Builder, Other) ->
 with_max_nodes(Builder, Max) ->
     Builder#{max_nodes => Max}.
 
--spec with_log(builder(), barnacle_log:level()) -> builder().
-with_log(Builder, Level) ->
-    Builder#{log => Level}.
+%% Error and None are words of Gleam's prelude and of gleam/option, so the levels have others there.
+-spec with_log(builder(), log_level()) -> builder().
+with_log(Builder, notices) -> Builder#{log => notice};
+with_log(Builder, warnings) -> Builder#{log => warning};
+with_log(Builder, errors) -> Builder#{log => error};
+with_log(Builder, silent) -> Builder#{log => none};
+with_log(Builder, Other) -> Builder#{log => {unknown, Other}}.
 
 -spec with_retry_min(builder(), integer()) -> builder().
 with_retry_min(Builder, Ms) ->
@@ -235,42 +244,82 @@ with_max_bytes(Builder, Max) ->
 
 %% Running
 
+-spec validate(builder()) -> {ok, nil} | {error, [tuple()]}.
+validate(Builder) ->
+    case barnacle_gleam_input:problems(Builder) of
+        [] -> {ok, nil};
+        Problems -> {error, Problems}
+    end.
+
 -spec start(builder()) -> {ok, subject()} | {error, start_error()}.
 start(Builder) ->
-    case barnacle_cluster:start_link(to_options(Builder)) of
-        {ok, Pid} -> {ok, subject(Pid, Builder)};
-        {error, Reason} -> {error, {init_failed, barnacle_cluster:format_error(Reason)}}
+    case start_supervised(Builder) of
+        {ok, {started, _Pid, Subject}} -> {ok, Subject};
+        {error, _} = Error -> Error
     end.
 
 -spec start_child(builder(), subject()) ->
     {ok, {started, pid(), subject()}} | {error, start_error()}.
 start_child(Builder, Parent) ->
-    case barnacle_cluster:start_link(to_options(Builder)) of
-        {ok, Pid} ->
-            Subject = subject(Pid, Builder),
+    case start_supervised(Builder) of
+        {ok, {started, _Pid, Subject}} = Started ->
             _ = tell(Parent, Subject),
-            {ok, {started, Pid, Subject}};
-        {error, Reason} ->
-            {error, {init_failed, barnacle_cluster:format_error(Reason)}}
+            Started;
+        {error, _} = Error ->
+            Error
     end.
 
+-spec start_supervised(builder()) ->
+    {ok, {started, pid(), subject()}} | {error, start_error()}.
+start_supervised(Builder) ->
+    case barnacle_cluster:start_link(to_options(Builder)) of
+        {ok, Pid} -> {ok, {started, Pid, subject(Pid, Builder)}};
+        {error, Reason} -> {error, {init_failed, start_error(Reason)}}
+    end.
+
+%% gleam run, gleam clean and gleam export know nothing of the native library.
+start_error({native_library, _} = Reason) ->
+    Text = barnacle_cluster:format_error(Reason),
+    Files = [barnacle_priv:path(Name) || Name <- ["barnacle_nif.so", "barnacle_port"]],
+    case lists:any(fun filelib:is_regular/1, Files) of
+        true -> Text;
+        false -> <<Text/binary, ". `gleam clean` and an update of barnacle remove it, and "
+            "`gleam export erlang-shipment` only copies it: build it before">>
+    end;
+start_error(Reason) ->
+    barnacle_cluster:format_error(Reason).
+
 -spec refresh(subject(), integer()) -> result().
-refresh(Subject, TimeoutMs) ->
-    from_result(barnacle_cluster:refresh(server(Subject), TimeoutMs)).
+refresh(Subject, TimeoutMs) when TimeoutMs > 0 ->
+    from_result(barnacle_cluster:refresh(server(Subject), limit(TimeoutMs)));
+refresh(Subject, _TimeoutMs) ->
+    try
+        from_result(barnacle_cluster:refresh(server(Subject), 0))
+    catch
+        exit:{timeout, _} = Reason -> no_time(Subject, Reason)
+    end.
+
+%% A timeout that no result could meet is input, and no input of dns and hosts ends its caller.
+no_time(Subject, Reason) ->
+    case barnacle_cluster:status(server(Subject)) of
+        #{strategy := barnacle_strategy_dns} -> {error, {strategy_error, timeout}};
+        #{strategy := barnacle_strategy_hosts} -> {error, {strategy_error, []}};
+        #{} -> exit(Reason)
+    end.
 
 -spec pause(subject(), integer()) -> nil.
 pause(Subject, TimeoutMs) ->
-    ok = barnacle_cluster:pause(server(Subject), TimeoutMs),
+    ok = barnacle_cluster:pause(server(Subject), limit(TimeoutMs)),
     nil.
 
 -spec shutdown(subject(), integer()) -> nil.
 shutdown(Subject, TimeoutMs) ->
-    ok = barnacle_cluster:shutdown(server(Subject), TimeoutMs),
+    ok = barnacle_cluster:shutdown(server(Subject), limit(TimeoutMs)),
     nil.
 
 -spec leave(subject(), integer()) -> [node()].
 leave(Subject, TimeoutMs) ->
-    {ok, Left} = barnacle_cluster:leave(server(Subject), TimeoutMs),
+    {ok, Left} = barnacle_cluster:leave(server(Subject), limit(TimeoutMs)),
     Left.
 
 -spec status(subject()) -> barnacle_gleam_status:status().
@@ -284,7 +333,7 @@ print(Subject) ->
 
 -spec await(subject(), barnacle_waiting:what(), integer()) -> {ok, nil} | {error, nil}.
 await(Subject, Goal, TimeoutMs) ->
-    case barnacle_cluster:await(server(Subject), Goal, TimeoutMs) of
+    case barnacle_cluster:await(server(Subject), Goal, limit(TimeoutMs)) of
         ok -> {ok, nil};
         {error, timeout} -> {error, nil}
     end.
@@ -295,12 +344,17 @@ ready(Subject, Goal) ->
 
 -spec run_once(builder()) -> result().
 run_once(Builder) ->
+    case barnacle_gleam_input:once(barnacle_options:used_once(Builder)) of
+        {ok, Once} -> refreshed_once(Once);
+        {error, _} = Error -> Error
+    end.
+
+refreshed_once(Builder) ->
     try
         from_result(barnacle_cluster:run_once(to_options(Builder)))
     catch
         %% What start/1 would give as the text of InitFailed.
-        exit:{Why, _} = Reason when Why =:= bad_options; Why =:= native_library ->
-            exit(barnacle_cluster:format_error(Reason))
+        exit:{native_library, _} = Reason -> exit(start_error(Reason))
     end.
 
 -spec get_node_basename(node()) -> {ok, binary()} | {error, nil}.
@@ -315,7 +369,8 @@ get_node_basename(Node) ->
 -spec dns_lookup(binary(), integer()) -> {ok, [tuple()]} | {error, term()}.
 dns_lookup(Hostname, TimeoutMs) ->
     case in_time(TimeoutMs, fun(Ms) -> barnacle_dns:lookup(Hostname, Ms) end) of
-        {ok, Addresses} -> {ok, [from_address(Address) || Address <- Addresses]};
+        {ok, Addresses} ->
+            {ok, [barnacle_gleam_strategy:from_address(Address) || Address <- Addresses]};
         {error, _} = Error -> Error
     end.
 
@@ -330,8 +385,14 @@ local_epmd_discover_nodes() ->
         {error, _} -> {error, nil}
     end.
 
-?DOC("The listener of barnacle_options:listener/0: an event as BarnacleResponse on a subject.").
+?DOC("""
+The listener of barnacle_options:listener/0: an event as BarnacleResponse on a subject. A refresh that
+crashed has no value of its own there, and a program that matches on the documented constructors permits
+no new one: it is a ConnectError without nodes, which nothing else is.
+""").
 -spec notify(subject(), barnacle_cluster:event()) -> ok.
+notify(Subject, {refresh, {error, {crashed, _}}}) ->
+    told(tell(Subject, {refresh_response, {error, {connect_error, []}}}));
 notify(Subject, {refresh, Result}) ->
     told(tell(Subject, {refresh_response, from_result(Result)}));
 notify(Subject, pause) ->
@@ -353,6 +414,8 @@ to_options(#{strategy := Strategy} = Builder) ->
 
 subject(_Pid, #{named := true, name := Name}) -> {named_subject, Name};
 subject(Pid, _Builder) -> {subject, Pid, make_ref()}.
+
+limit(TimeoutMs) -> max(0, min(TimeoutMs, ?MAX_WAIT_MS)).
 
 server({subject, Pid, _Tag}) -> Pid;
 server({named_subject, Name}) -> Name.
@@ -398,6 +461,3 @@ in_time(TimeoutMs, Lookup) ->
         {ok, _} = Ok -> Ok;
         {error, Why} -> {error, barnacle_gleam_strategy:from_lookup_error(Why)}
     end.
-
-from_address({A, B, C, D}) -> {ip_v4, A, B, C, D};
-from_address({A, B, C, D, E, F, G, H}) -> {ip_v6, A, B, C, D, E, F, G, H}.

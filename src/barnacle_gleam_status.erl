@@ -12,23 +12,24 @@
 -type option(A) :: none | {some, A}.
 -type peer() ::
     {peer, connected | connecting | failing | backing_off, For :: non_neg_integer(),
-        Attempts :: non_neg_integer(), Reason :: option(binary()),
+        Attempts :: non_neg_integer(), Reason :: option(barnacle_gleam_reason:reason()),
         NextTryIn :: option(non_neg_integer())}.
 -type last_error() ::
-    {last_error, binary(), Age :: non_neg_integer(), For :: non_neg_integer(),
-        Rounds :: pos_integer(), Lasting :: boolean()}.
+    {last_error, barnacle_gleam_reason:round_error(), Age :: non_neg_integer(),
+        For :: non_neg_integer(), Rounds :: pos_integer(), Lasting :: boolean()}.
 -type status() ::
     {status, Node :: node(), Alive :: boolean(), Name :: option(binary()), Strategy :: binary(),
         Disconnect :: barnacle_plan:mode(), State :: barnacle_status:mode(),
         Refreshing :: boolean(), NextPollIn :: option(non_neg_integer()),
         Rounds :: non_neg_integer(), FailedRounds :: non_neg_integer(),
         CrashedRounds :: non_neg_integer(), Joined :: non_neg_integer(),
-        Lost :: non_neg_integer(), Incomplete :: option(binary()),
-        LastComplete :: option({[binary()], non_neg_integer()}),
+        Lost :: non_neg_integer(), Incomplete :: option(barnacle_gleam_reason:incomplete()),
+        LastComplete :: option({[node()], non_neg_integer()}),
         LastError :: option(last_error()), Suspect :: boolean(), Filtered :: [binary()],
-        Refused :: [{binary(), binary()}], Hints :: [binary()], Wanted :: [{binary(), peer()}],
-        Missing :: [{binary(), non_neg_integer()}], Departed :: [{binary(), binary()}],
-        Left :: [binary()], Others :: [binary()]}.
+        Refused :: [{binary(), barnacle_gleam_reason:reason()}], Hints :: [binary()],
+        Wanted :: [{node(), peer()}], Missing :: [{node(), non_neg_integer()}],
+        Departed :: [{node(), barnacle_gleam_reason:departure()}], Left :: [node()],
+        Others :: [node()]}.
 
 ?DOC("The fields in the order of the Gleam record.").
 -spec from(barnacle_status:status()) -> status().
@@ -47,6 +48,7 @@ from(Status) ->
         crashed_rounds := CrashedRounds,
         joined := Joined,
         lost := Lost,
+        answer := Answer,
         why := Why,
         last_complete := LastComplete,
         last_error := LastError,
@@ -62,12 +64,12 @@ from(Status) ->
     } = Status,
     {status, Node, Alive, option(undefined, Name, fun atom_to_binary/1), atom_to_binary(Strategy),
         Disconnect, State, Round =:= running, option(none, NextPollIn, fun same/1), Rounds,
-        FailedRounds, CrashedRounds, Joined, Lost, option(none, Why, fun text/1),
+        FailedRounds, CrashedRounds, Joined, Lost, incomplete(Answer, Why),
         option(none, LastComplete, fun complete/1), option(none, LastError, fun error/1), Suspect,
-        Filtered, [{Refusal, text(Reason)} || {Refusal, Reason} <- Refused],
+        Filtered, [{Refusal, barnacle_gleam_reason:from(Reason)} || {Refusal, Reason} <- Refused],
         [unicode:characters_to_binary(barnacle_hints:text(Hint)) || Hint <- Hints],
-        sorted(Wanted, fun peer/1), sorted(Missing, fun same/1), sorted(Departed, fun text/1), Left,
-        Others}.
+        sorted(Wanted, fun peer/1), sorted(Missing, fun same/1),
+        sorted(Departed, fun barnacle_gleam_reason:departure/1), to_nodes(Left), to_nodes(Others)}.
 
 option(Nothing, Nothing, _Convert) -> none;
 option(_Nothing, Value, Convert) -> {some, Convert(Value)}.
@@ -75,16 +77,32 @@ option(_Nothing, Value, Convert) -> {some, Convert(Value)}.
 same(Value) -> Value.
 
 sorted(Map, Convert) ->
-    [{Name, Convert(Value)} || {Name, Value} <- lists:sort(maps:to_list(Map))].
+    [
+        {Node, Convert(Value)}
+     || {Name, Value} <- lists:sort(maps:to_list(Map)), Node <- to_nodes([Name])
+    ].
+
+%% A name that may be no atom is no node either; the status has it among the refused.
+to_nodes(Names) ->
+    [Node || Name <- Names, {ok, Node} <- [to_node(Name)]].
+
+%% A transport of the user's own names nodes as it likes.
+to_node(Name) when is_atom(Name) -> {ok, Name};
+to_node(Name) -> barnacle_names:to_node(Name).
 
 complete(#{names := Names, age := AgeMs}) ->
-    {[barnacle_names:to_binary(Name) || Name <- Names], AgeMs}.
+    {to_nodes(Names), AgeMs}.
+
+incomplete(Answer, Why) when Answer =:= partial; Answer =:= error ->
+    {some, barnacle_gleam_reason:incomplete(Answer, Why)};
+incomplete(_Answer, _Why) ->
+    none.
 
 error(#{reason := Reason, age := AgeMs, for := ForMs, rounds := Rounds, lasting := Lasting}) ->
-    {last_error, text(Reason), AgeMs, ForMs, Rounds, Lasting}.
+    {last_error, barnacle_gleam_reason:round_error(Reason), AgeMs, ForMs, Rounds, Lasting}.
 
 peer(#{state := State, for := ForMs, attempts := Attempts} = Peer) ->
-    {peer, State, ForMs, Attempts, given(reason, Peer, fun text/1),
+    {peer, State, ForMs, Attempts, given(reason, Peer, fun barnacle_gleam_reason:from/1),
         given(next_try_in, Peer, fun same/1)}.
 
 given(Key, Map, Convert) ->
@@ -92,6 +110,3 @@ given(Key, Map, Convert) ->
         #{Key := Value} -> {some, Convert(Value)};
         #{} -> none
     end.
-
-text(Why) when is_atom(Why) -> atom_to_binary(Why);
-text(Why) -> unicode:characters_to_binary(barnacle_words:term(Why)).

@@ -9,11 +9,11 @@ Any strategy, with the errors of its discovery as Gleam values.
 They are made at the source, so that a refresh, a round of run_once and a listener tell the same.
 """).
 
--behaviour(barnacle_strategy).
+?BEHAVIOUR(barnacle_strategy).
 
 -export([init/1, discover/1, connect/2, disconnect/2, list/1]).
 -export([timeout/1, functions/1, describe/1, to_error/2]).
--export([from_lookup_error/1, from_host_error/1]).
+-export([from_lookup_error/1, from_host_error/1, from_address/1, least/1]).
 
 %% Whose errors: those of the user's own functions stay what they are, and Nil says nothing more.
 -type kind() :: dns | hosts | custom | nil.
@@ -64,13 +64,17 @@ describe(#state{strategy = Inner}) ->
 
 ?DOC("""
 The value of the strategy's type that says least. The user's own type has none that could be known
-here: the round crashes with the reason, and so do its callers.
+here: the refresh crashes with the reason, and so do its callers.
 """).
 -spec to_error(term(), #state{}) -> unknown | [] | nil.
-to_error(_Why, #state{kind = dns}) -> unknown;
-to_error(_Why, #state{kind = hosts}) -> [];
-to_error(_Why, #state{kind = nil}) -> nil;
-to_error(Why, #state{kind = custom}) -> exit(Why).
+to_error(Why, #state{kind = custom}) -> exit(Why);
+to_error(_Why, #state{kind = Kind}) -> least(Kind).
+
+?DOC("The same without a state.").
+-spec least(dns | hosts | nil) -> unknown | [] | nil.
+least(dns) -> unknown;
+least(hosts) -> [];
+least(nil) -> nil.
 
 ?DOC("barnacle_dns:lookup_error/0 as LookupError of src/barnacle/dns.gleam.").
 -spec from_lookup_error(barnacle_dns:lookup_error() | term()) -> atom() | {posix_error, binary()}.
@@ -96,6 +100,11 @@ from_host_error(Why) ->
         {unknown, true} when Why =/= unknown -> {connection_failed, atom_to_binary(Why)};
         {LookupError, _} -> {lookup_failed, LookupError}
     end.
+
+?DOC("An address as IpAddress of src/barnacle/dns.gleam.").
+-spec from_address(inet:ip_address()) -> tuple().
+from_address({A, B, C, D}) -> {ip_v4, A, B, C, D};
+from_address({A, B, C, D, E, F, G, H}) -> {ip_v6, A, B, C, D, E, F, G, H}.
 
 kind({dns, _}) -> dns;
 kind({hosts, _}) -> hosts;

@@ -12,7 +12,10 @@ the package's root above it, with c_src beside.
 
 -export([main/0]).
 
-?DOC("Builds, shows what make says, and loads the library. Halts with 1 where that fails.").
+?DOC("""
+Builds the library, in parallel, and loads it. Prints two lines. If the build fails, prints what make
+and the compiler say, and halts with status 1.
+""").
 -spec main() -> nil.
 main() ->
     case install() of
@@ -58,9 +61,14 @@ sources(Root) ->
 built(Sources, Priv) ->
     case make() of
         {ok, Make} ->
-            case run(Make, ["-C", Sources, "PRIV=" ++ Priv]) of
-                0 -> loaded(Priv);
-                S -> {error, io_lib:format("make failed (exit status ~b); see above", [S])}
+            io:format("barnacle: building the native library; this can take a minute~n"),
+            Args = ["--no-print-directory", "-C", Sources, "PRIV=" ++ Priv],
+            case run(Make, Args) of
+                {0, _Output} ->
+                    loaded(Priv);
+                {Status, Output} ->
+                    io:put_chars(standard_error, text(Output)),
+                    {error, io_lib:format("make failed (exit status ~b); see above", [Status])}
             end;
         {error, _} = Error ->
             Error
@@ -82,11 +90,25 @@ make() ->
 gnu_make({unix, System}) when System =:= freebsd; System =:= netbsd; System =:= openbsd -> "gmake";
 gnu_make(_) -> "make".
 
-%% make writes to our own output as it goes; how long a compiler takes is for whoever watches it.
+%% What make and compilers say is shown only if they fail. How long a compiler takes has no limit
+%% here: the person at the terminal can end it.
 run(Program, Args) ->
-    Port = open_port({spawn_executable, Program}, [{args, Args}, exit_status, nouse_stdio]),
+    Port = open_port({spawn_executable, Program}, [
+        {args, Args}, exit_status, stderr_to_stdout, binary
+    ]),
+    output(Port, []).
+
+output(Port, Output) ->
     receive
-        {Port, {exit_status, Status}} -> Status
+        {Port, {data, Data}} -> output(Port, [Output, Data]);
+        {Port, {exit_status, Status}} -> {Status, iolist_to_binary(Output)}
+    end.
+
+%% Compilers quote names as the locale says, or write bytes of no encoding.
+text(Output) ->
+    case unicode:characters_to_binary(Output) of
+        Text when is_binary(Text) -> Text;
+        _ -> unicode:characters_to_binary(Output, latin1)
     end.
 
 %% The library may have been missing when its module was loaded.

@@ -7,7 +7,7 @@
 The core inside the VM: operations of the native library, each stepped by the process that calls.
 """).
 
--behaviour(barnacle_native).
+?BEHAVIOUR(barnacle_native).
 
 -export([available/0, run/3, diff/3, info/0]).
 

@@ -8,7 +8,7 @@ The core in a program of its own: operations that barnacle_port hands to it. No 
 loaded into the VM.
 """).
 
--behaviour(barnacle_native).
+?BEHAVIOUR(barnacle_native).
 
 -export([available/0, run/3, diff/3, info/0]).
 

@@ -8,7 +8,7 @@
 
 ?MODULEDOC("The options of a barnacle: the table of them, and their check.").
 
--export([new/1, table/0, misplaced/0, format_error/1]).
+-export([new/1, used_once/1, table/0, misplaced/0, format_error/1]).
 
 -export_type([options/0, checked/0, listener/0]).
 
@@ -67,6 +67,17 @@ pause or shutdown.
 
 -define(DAY_MS, 86400000).
 -define(ERROR_CHARS, 20000).
+-define(NOT_USED_ONCE, [
+    name,
+    listener,
+    poll_interval,
+    eager_poll_interval,
+    departed_after,
+    retry_min,
+    retry_max,
+    max_callers,
+    log
+]).
 
 ?DOC("""
 Checks options, and what the environment of the application says for the whole VM. bad_options
@@ -80,6 +91,26 @@ new(Options) ->
         {{ok, _}, Problems} -> {error, {bad_options, Problems}};
         {{error, Problems}, More} -> {error, {bad_options, Problems ++ More}}
     end.
+
+?DOC("""
+Options without those that a single refresh does not use: what they are does not matter there. What is
+no map or list of pairs stays as it is, for the check.
+""").
+-spec used_once(term()) -> term().
+used_once(Options) when is_map(Options) ->
+    maps:without(?NOT_USED_ONCE, Options);
+used_once([Option | Options]) ->
+    Key =
+        case Option of
+            {Name, _} -> Name;
+            Name -> Name
+        end,
+    case lists:member(Key, ?NOT_USED_ONCE) of
+        true -> used_once(Options);
+        false -> [Option | used_once(Options)]
+    end;
+used_once(Options) ->
+    Options.
 
 ?DOC("Every option: its name, type, default and meaning.").
 -spec table() -> barnacle_settings:table().

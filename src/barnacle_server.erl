@@ -265,8 +265,10 @@ redial_after(#{tried := Tried, failed := Failed, strategy := Strategy}, Plan, Re
     end.
 
 crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
+    Over = barnacle_current:answer({crashed, Reason}, Round),
+    notify({refresh, {error, {crashed, Reason}}}, State),
     next_round(State#state{
-        round = barnacle_current:answer({crashed, Reason}, Round),
+        round = Over,
         crashes = Crashes + 1,
         failed = true,
         log = barnacle_log:crashed(Reason, Stacktrace, State#state.log),

@@ -5,7 +5,7 @@
 
 ?MODULEDOC("The strategy {custom, Functions}: functions of one's own in the place of a module.").
 
--behaviour(barnacle_strategy).
+?BEHAVIOUR(barnacle_strategy).
 
 -export([init/1, discover/1, connect/2, disconnect/2, list/1, functions/1]).
 

@@ -15,7 +15,7 @@ address may be a peer's. An address of this host at which this node listens make
 this node, to which barnacle does not connect (barnacle_own).
 """).
 
--behaviour(barnacle_strategy).
+?BEHAVIOUR(barnacle_strategy).
 
 -export([init/1, discover/1, timeout/1, table/0]).
 

@@ -5,7 +5,7 @@
 
 ?MODULEDOC("The strategy {epmd, Nodes}: a list of nodes that is known beforehand.").
 
--behaviour(barnacle_strategy).
+?BEHAVIOUR(barnacle_strategy).
 
 -export([init/1, discover/1]).
 

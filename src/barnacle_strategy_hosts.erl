@@ -10,9 +10,9 @@ The answer is complete where every host answered, partial where some did, and an
 [{Host, Reason}], where none did.
 """).
 
--behaviour(barnacle_strategy).
+?BEHAVIOUR(barnacle_strategy).
 
--export([init/1, discover/1, timeout/1, table/0]).
+-export([init/1, discover/1, timeout/1, table/0, is_host/1]).
 
 -export_type([options/0]).
 
@@ -113,6 +113,8 @@ check_hosts(Hosts) ->
     Wanted = "must be a list of binaries such as <<\"10.0.0.2\">>",
     barnacle_settings:check_list(Hosts, fun is_host/1, Wanted).
 
+?DOC("Whether the EPMD of this host can be queried: a host name, or an address that a host can have.").
+-spec is_host(term()) -> boolean().
 is_host(Host) ->
     case is_binary(Host) andalso barnacle_address:parse(Host) of
         {ok, Address} -> barnacle_address:is_of_a_host(Address);

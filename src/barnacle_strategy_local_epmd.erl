@@ -10,7 +10,7 @@ One that has known this node and does not any more was started anew, and learns 
 register again: its answer is partial until it knows this one.
 """).
 
--behaviour(barnacle_strategy).
+?BEHAVIOUR(barnacle_strategy).
 
 -export([init/1, discover/1, timeout/1]).
 

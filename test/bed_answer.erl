@@ -4,7 +4,9 @@
 %% A strategy whose answer is what stands in the environment of its node: of the application
 %% barnacle_bed, names.
 
--behaviour(barnacle_strategy).
+-include("barnacle_doc.hrl").
+
+?BEHAVIOUR(barnacle_strategy).
 
 -export([init/1, discover/1]).
 

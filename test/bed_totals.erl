@@ -12,7 +12,7 @@
 
 ?MODULEDOC("Test runner of the project's own make; counts alike for three frameworks.").
 
--behaviour(eunit_listener).
+?BEHAVIOUR(eunit_listener).
 
 -export([eunit/1, property/1, ct/1]).
 -export([start/0, start/1, init/1, handle_begin/3, handle_end/3, handle_cancel/3, terminate/2]).

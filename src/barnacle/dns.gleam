@@ -1,13 +1,17 @@
-//// Addresses and nodes of a host name, from DNS (RFC 1034, RFC 1035, RFC 3596).
+//// Addresses and nodes of a host name, from DNS ([RFC 1034](https://www.rfc-editor.org/rfc/rfc1034),
+//// [RFC 1035](https://www.rfc-editor.org/rfc/rfc1035),
+//// [RFC 3596](https://www.rfc-editor.org/rfc/rfc3596)).
 ////
-//// A and AAAA records are asked for at once, of the system's name servers and with its search list.
-//// One family with addresses is enough for an answer.
+//// A and AAAA records are queried at once, from the system's name servers and with its search list.
+//// A lookup succeeds if one family has addresses.
 
 // SPDX-License-Identifier: Apache-2.0
 
 import gleam/erlang/atom
 
-/// Why a lookup brought no address. Names follow the response codes of RFC 1035 and RFC 6895.
+/// Why a lookup returned no address. The names follow the response codes of
+/// [RFC 1035](https://www.rfc-editor.org/rfc/rfc1035) and
+/// [RFC 6895](https://www.rfc-editor.org/rfc/rfc6895).
 pub type LookupError {
   /// FORMERR: a name server could not read the question.
   FormatError
@@ -37,18 +41,26 @@ pub type IpAddress {
   IpV6(Int, Int, Int, Int, Int, Int, Int, Int)
 }
 
-/// All addresses of a host name, IPv4 first. `timeout` bounds the whole lookup, in ms; one that is
-/// not positive is a `Timeout`.
+/// All addresses of a host name, IPv4 first. `timeout` is the time limit of the whole lookup, in ms. A
+/// `timeout` of 0 or less is a `Timeout`.
+///
+/// ```gleam
+/// dns.dns_lookup(hostname: "app.internal", timeout: 5000)
+/// ```
 @external(erlang, "barnacle_gleam", "dns_lookup")
 pub fn dns_lookup(
-  hostname: String,
-  timeout: Int,
+  hostname hostname: String,
+  timeout timeout: Int,
 ) -> Result(List(IpAddress), LookupError)
 
-/// The node `basename@address` for each address that `dns_lookup` gives.
+/// The node `basename@address` for each address that `dns_lookup` returns.
+///
+/// ```gleam
+/// dns.discover_nodes("app", hostname_query: "app.internal", timeout: 5000)
+/// ```
 @external(erlang, "barnacle_gleam", "dns_discover_nodes")
 pub fn discover_nodes(
-  basename: String,
-  hostname_query: String,
-  timeout: Int,
+  basename basename: String,
+  hostname_query hostname_query: String,
+  timeout timeout: Int,
 ) -> Result(List(atom.Atom), LookupError)

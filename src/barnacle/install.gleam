@@ -2,8 +2,13 @@
 
 // SPDX-License-Identifier: Apache-2.0
 
-/// Runs `make` in the package's `c_src` and shows what it says, then loads the library to see that
-/// it works. Ends the VM with exit status 1 where that fails, and says what is missing. Needs make,
-/// a C++20 compiler, pkg-config and the development files of c-ares, libuv and Erlang.
+/// Builds the native library in the package's `c_src`, in parallel, and loads it to see that it works.
+/// Prints two lines. If the build fails, prints the full output of `make` and ends the VM with exit
+/// status 1. The build needs make, a C++20 compiler, pkg-config and the development files of c-ares,
+/// libuv and Erlang.
+///
+/// Run it once after each `gleam clean` and after each update of barnacle as a git dependency: both
+/// remove the library. Run it before `gleam export erlang-shipment`: the shipment contains the library
+/// as it is then.
 @external(erlang, "barnacle_install", "main")
 pub fn main() -> Nil

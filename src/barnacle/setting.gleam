@@ -2,26 +2,27 @@
 
 // SPDX-License-Identifier: Apache-2.0
 
-/// What becomes of linked nodes that discovery names no longer. Only visible nodes are ever unlinked,
-/// never this one, and none that another barnacle of this VM wants. A discovery that failed in part
-/// unlinks nobody.
+/// What happens to connected nodes that discovery no longer returns. Only visible nodes are ever
+/// disconnected, never this node, and no node that another barnacle of this VM wants. A discovery that
+/// failed, fully or in part, disconnects no node.
 pub type Disconnect {
-  /// Nodes that complete discoveries have named and then missed for `with_departed_after` and three
-  /// rounds are asked to leave. Each decides by its own discoveries, and rests until it is named again.
+  /// A node that complete discoveries returned before, and that they omit for `with_departed_after` and
+  /// three refreshes, is asked to leave. The node decides by its own discoveries. After leaving, it is on
+  /// standby until discovery returns it again.
   Departed
-  /// Every visible node that a complete discovery does not name is unlinked at once.
+  /// Every visible node that a complete discovery omits is disconnected at once.
   Undiscovered
-  /// Nobody is unlinked.
+  /// No node is disconnected.
   Never
-  /// As `Never`; the log says what `Departed` would do.
+  /// As `Never`. The log states what `Departed` would do.
   Report
 }
 
-/// Addresses of which family name nodes, where a host name has both.
+/// Which address families name nodes, if a host name has both.
 pub type Families {
-  /// Where this node's name ends with an address: the family of that. Else both.
+  /// The family of the address in this node's name; both families if the name has no address.
   Own
-  /// IPv4 and IPv6: a host with both is named twice.
+  /// IPv4 and IPv6: a host with both addresses is two names.
   Both
   /// IPv4 only.
   Inet
@@ -29,24 +30,41 @@ pub type Families {
   Inet6
 }
 
-/// Which of the discovered names to use.
+/// Which of the discovered names to use. Names are texts here: only a name that is used becomes an
+/// atom.
 pub type Filter {
-  /// Those that fit one of these patterns as a whole. In a pattern `*` stands for any characters,
-  /// none too: `"app@10.0.*"`.
+  /// Names that match one of these patterns as a whole. In a pattern `*` stands for any number of
+  /// characters: `"app@10.0.*"`.
   Patterns(List(String))
-  /// Those that this function says `True` to. It runs in every round, under `with_strategy_timeout`;
-  /// where it crashes, that round does.
+  /// Names for which this function returns `True`. It runs in every refresh, with the time limit
+  /// `with_strategy_timeout`. If it crashes, the refresh does.
+  ///
+  /// ```gleam
+  /// setting.Predicate(fn(name) { string.starts_with(name, "app@10.0.") })
+  /// ```
   Predicate(fn(String) -> Bool)
 }
 
-/// What is logged, by Erlang's levels.
+/// What is logged.
 pub type LogLevel {
-  /// Everything: which nodes come and go, and what goes wrong.
-  Notice
-  /// What goes wrong.
-  Warning
-  /// What somebody has to correct: a round that crashes, names that cannot be nodes.
-  Error
+  /// Everything: which nodes connect and disconnect, and every problem.
+  Notices
+  /// Problems.
+  Warnings
+  /// Problems that you have to correct: a refresh that crashes, names that cannot be nodes.
+  Errors
   /// Nothing.
-  None
+  Silent
+}
+
+/// A setting that `start` refuses: the result of `barnacle.validate`.
+pub type Problem {
+  Problem(
+    /// As the function of the setting has it, without `with_`: `"poll_interval"`.
+    setting: String,
+    /// The refused value as a text, `"missing"` without one.
+    value: String,
+    /// What is wrong with it, and which values are permitted.
+    problem: String,
+  )
 }

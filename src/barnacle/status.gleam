@@ -1,14 +1,24 @@
-//// What a barnacle tells about itself, for people and for health checks.
+//// What a barnacle knows and does, for people and for health checks.
+////
+//// Nodes are atoms. Names that are not used are texts: they never become atoms, so that no source of
+//// names can fill the VM's atom table.
 
 // SPDX-License-Identifier: Apache-2.0
 
+import barnacle/departure
+import barnacle/reason
 import barnacle/setting
 import gleam/erlang/atom
 import gleam/option
 
-/// What `barnacle.status` gives. Times are whole milliseconds. Later versions may have more fields:
-/// match with `..`.
-pub type Status {
+/// The result of `barnacle.status`. `error` is the strategy's. Times are whole milliseconds. Later
+/// versions may have more fields: match with `..`.
+///
+/// ```gleam
+/// let status = barnacle.status(subject)
+/// list.filter(status.wanted, fn(entry) { { entry.1 }.state != status.Connected })
+/// ```
+pub type Status(error) {
   Status(
     /// This node, and whether it is distributed.
     node: atom.Atom,
@@ -19,66 +29,66 @@ pub type Status {
     strategy: String,
     disconnect: setting.Disconnect,
     state: State,
-    /// Whether a round is running.
+    /// Whether a refresh is running.
     refreshing: Bool,
-    /// Until the next poll; `None` while a round is running and while none is due.
+    /// Time until the next poll. `None` while a refresh is running and while no poll is due.
     next_poll_in: option.Option(Int),
-    /// How many rounds have ended, how many of them with an error, how many by a crash.
+    /// How many refreshes have finished, how many of them with an error, how many by a crash.
     rounds: Int,
     failed_rounds: Int,
     crashed_rounds: Int,
-    /// How many links were made, and how many were lost.
+    /// How many connections were made, and how many were lost.
     joined: Int,
     lost: Int,
     /// Why the last discovery was not complete.
-    incomplete: option.Option(String),
-    /// The names that the last complete discovery gave, and its age.
-    last_complete: option.Option(#(List(String), Int)),
-    /// The last error of a round.
-    last_error: option.Option(LastError),
-    /// Whether too many nodes are missing at once to be believed.
+    incomplete: option.Option(reason.Incomplete(error)),
+    /// The nodes that the last complete discovery returned, and its age.
+    last_complete: option.Option(#(List(atom.Atom), Int)),
+    /// The last error of a refresh.
+    last_error: option.Option(LastError(error)),
+    /// Whether more nodes are absent at once than barnacle believes.
     suspect: Bool,
-    /// Names that were discovered and that the filter keeps away.
+    /// Names that were discovered and that the filter excludes.
     filtered: List(String),
     /// Names that were discovered and are not used, and why.
-    refused: List(#(String, String)),
+    refused: List(#(String, reason.Reason)),
     /// What is wrong with this node, and what to do.
     hints: List(String),
-    /// Every node that should be linked.
-    wanted: List(#(String, Peer)),
-    /// Names that complete discoveries bring no more, and for how long.
-    missing: List(#(String, Int)),
-    /// Linked nodes that have been missing for long enough, and what became of asking them to leave.
-    departed: List(#(String, String)),
-    /// Discovered nodes that said that they leave.
-    left: List(String),
-    /// Linked nodes that are none of these.
-    others: List(String),
+    /// Every node that should be connected.
+    wanted: List(#(atom.Atom, Peer)),
+    /// Nodes that complete discoveries omit now, and for how long.
+    missing: List(#(atom.Atom, Int)),
+    /// Departed nodes that are still connected, and what became of asking them to leave.
+    departed: List(#(atom.Atom, departure.Departure)),
+    /// Discovered nodes that announced that they leave.
+    left: List(atom.Atom),
+    /// Connected nodes that are in none of these lists.
+    others: List(atom.Atom),
   )
 }
 
 /// What a barnacle does.
 pub type State {
   Running
-  /// `pause` was the last word.
+  /// `pause` was called last.
   Paused
-  /// `leave` was the last word.
+  /// `leave` was called last.
   Left
-  /// It was asked to leave and has left; it joins again when it is discovered again.
+  /// It was asked to leave and has left. It connects again when it is discovered again.
   Resting
 }
 
-/// A node that should be linked.
+/// A node that should be connected.
 pub type Peer {
   Peer(
     state: PeerState,
-    /// For how long it has been so.
+    /// For how long it has been in this state.
     for: Int,
-    /// How many dials have failed; none where a link was lost.
+    /// How many connection attempts have failed. None if a connection was lost.
     attempts: Int,
-    /// Why the last dial failed, or the link was lost.
-    reason: option.Option(String),
-    /// Until the next dial, where that is known.
+    /// Why the last attempt failed, or the connection was lost.
+    reason: option.Option(reason.Reason),
+    /// Time until the next attempt, if that is known.
     next_try_in: option.Option(Int),
   )
 }
@@ -88,20 +98,34 @@ pub type PeerState {
   /// Nothing is known of it yet.
   Connecting
   Failing
-  /// It failed, and is left alone until the next dial.
+  /// It failed, and the retry delay has not passed.
   BackingOff
 }
 
 /// The last error, and those before it.
-pub type LastError {
+pub type LastError(error) {
   LastError(
-    reason: String,
-    /// Since it happened.
+    reason: RefreshFailure(error),
+    /// Time since it happened.
     age: Int,
-    /// Since the first of those that came one after the other, and how many they are.
+    /// Time since the first of the consecutive errors, and how many there are.
     for: Int,
     rounds: Int,
-    /// Whether the last round had it.
+    /// Whether the last refresh had it.
     lasting: Bool,
   )
+}
+
+/// Why a refresh failed, with more detail than `barnacle.RefreshError`.
+pub type RefreshFailure(error) {
+  /// Discovery failed, or a strategy's own list function.
+  StrategyFailed(error)
+  /// Discovery found more names than `with_max_nodes` permits: how many, and the maximum.
+  TooManyNodes(Int, Int)
+  /// Nodes that should be connected and are not.
+  NotConnected(List(#(atom.Atom, reason.Reason)))
+  /// Nodes that should be disconnected and are not.
+  NotDisconnected(List(#(atom.Atom, reason.Reason)))
+  /// A function of the strategy crashed or exceeded its time limit: a text for people.
+  Crashed(String)
 }

@@ -4,15 +4,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import barnacle
+import barnacle/departure
 import barnacle/dns
 import barnacle/hosts
 import barnacle/install
 import barnacle/local_epmd
+import barnacle/reason
 import barnacle/setting
 import barnacle/status
 import gleam/erlang/atom
 import gleam/erlang/process
 import gleam/option
+import gleam/otp/supervision
 
 pub fn named(
   barnacle: barnacle.Barnacle(a),
@@ -40,7 +43,7 @@ pub fn with_every_setting(
   let barnacle = barnacle.with_probe_timeout(barnacle, 1)
   let barnacle = barnacle.with_filter(barnacle, setting.Patterns(["app@*"]))
   let barnacle = barnacle.with_max_nodes(barnacle, 1)
-  let barnacle = barnacle.with_log(barnacle, setting.Warning)
+  let barnacle = barnacle.with_log(barnacle, setting.Warnings)
   let barnacle = barnacle.with_retry_min(barnacle, 1)
   let barnacle = barnacle.with_retry_max(barnacle, 1)
   let barnacle = barnacle.with_max_callers(barnacle, 1)
@@ -76,7 +79,7 @@ pub fn disconnects() -> List(setting.Disconnect) {
 }
 
 pub fn log_levels() -> List(setting.LogLevel) {
-  [setting.Notice, setting.Warning, setting.Error, setting.None]
+  [setting.Notices, setting.Warnings, setting.Errors, setting.Silent]
 }
 
 pub fn only(name: String) -> setting.Filter {
@@ -145,51 +148,51 @@ pub fn address(address: dns.IpAddress) -> List(Int) {
 
 /// The fields of a status, by name, in an order of our own.
 pub fn status_numbers(
-  s: status.Status,
+  s: status.Status(a),
 ) -> #(Int, Int, Int, option.Option(Int)) {
   #(s.rounds, s.failed_rounds, s.crashed_rounds, s.next_poll_in)
 }
 
-pub fn status_links(s: status.Status) -> #(Int, Int) {
+pub fn status_links(s: status.Status(a)) -> #(Int, Int) {
   #(s.joined, s.lost)
 }
 
 pub fn status_flags(
-  s: status.Status,
+  s: status.Status(a),
 ) -> #(Bool, Bool, Bool, setting.Disconnect) {
   #(s.state == status.Paused, s.refreshing, s.suspect, s.disconnect)
 }
 
 pub fn status_names(
-  s: status.Status,
+  s: status.Status(a),
 ) -> #(atom.Atom, Bool, option.Option(String), String) {
   #(s.node, s.alive, s.name, s.strategy)
 }
 
 pub fn status_lists(
-  s: status.Status,
-) -> #(List(String), List(#(String, String)), List(String)) {
+  s: status.Status(a),
+) -> #(List(String), List(#(String, reason.Reason)), List(String)) {
   #(s.filtered, s.refused, s.hints)
 }
 
 pub fn status_nodes(
-  s: status.Status,
+  s: status.Status(a),
 ) -> #(
-  List(#(String, status.Peer)),
-  List(#(String, Int)),
-  List(#(String, String)),
-  List(String),
-  List(String),
+  List(#(atom.Atom, status.Peer)),
+  List(#(atom.Atom, Int)),
+  List(#(atom.Atom, departure.Departure)),
+  List(atom.Atom),
+  List(atom.Atom),
 ) {
   #(s.wanted, s.missing, s.departed, s.left, s.others)
 }
 
 pub fn status_history(
-  s: status.Status,
+  s: status.Status(a),
 ) -> #(
-  option.Option(String),
-  option.Option(#(List(String), Int)),
-  option.Option(status.LastError),
+  option.Option(reason.Incomplete(a)),
+  option.Option(#(List(atom.Atom), Int)),
+  option.Option(status.LastError(a)),
 ) {
   #(s.incomplete, s.last_complete, s.last_error)
 }
@@ -200,7 +203,7 @@ pub fn states() -> List(status.State) {
 
 pub fn peer(
   peer: status.Peer,
-) -> #(String, Int, Int, option.Option(String), option.Option(Int)) {
+) -> #(String, Int, Int, option.Option(reason.Reason), option.Option(Int)) {
   let state = case peer.state {
     status.Connected -> "Connected"
     status.Connecting -> "Connecting"
@@ -210,7 +213,9 @@ pub fn peer(
   #(state, peer.for, peer.attempts, peer.reason, peer.next_try_in)
 }
 
-pub fn last_error(error: status.LastError) -> #(String, Int, Int, Int, Bool) {
+pub fn last_error(
+  error: status.LastError(a),
+) -> #(status.RefreshFailure(a), Int, Int, Int, Bool) {
   #(error.reason, error.age, error.for, error.rounds, error.lasting)
 }
 
@@ -242,4 +247,133 @@ pub fn leave(
   timeout: Int,
 ) -> List(atom.Atom) {
   barnacle.leave(subject, timeout)
+}
+
+pub fn supervised(
+  barnacle: barnacle.Barnacle(a),
+) -> supervision.ChildSpecification(process.Subject(barnacle.Message(a))) {
+  barnacle.supervised(barnacle)
+}
+
+/// The fields of the problems of a barnacle's settings.
+pub fn validate(
+  barnacle: barnacle.Barnacle(a),
+) -> Result(Nil, List(#(String, String, String))) {
+  case barnacle.validate(barnacle) {
+    Ok(Nil) -> Ok(Nil)
+    Error(problems) -> Error(fields(problems))
+  }
+}
+
+fn fields(problems: List(setting.Problem)) -> List(#(String, String, String)) {
+  case problems {
+    [] -> []
+    [setting.Problem(setting: s, value: v, problem: p), ..rest] -> [
+      #(s, v, p),
+      ..fields(rest)
+    ]
+  }
+}
+
+/// A program that matches on every constructor: a value that Gleam does not have fails here.
+pub fn reason(reason: reason.Reason) -> String {
+  case reason {
+    reason.AtomLimit -> "AtomLimit"
+    reason.ConnectionClosed -> "ConnectionClosed"
+    reason.Disconnect -> "Disconnect"
+    reason.EpmdBadReply -> "EpmdBadReply"
+    reason.EpmdRefused -> "EpmdRefused"
+    reason.EpmdTimeout -> "EpmdTimeout"
+    reason.FailedToConnect -> "FailedToConnect"
+    reason.FailedToDisconnect -> "FailedToDisconnect"
+    reason.HandshakeFailed -> "HandshakeFailed"
+    reason.HostSilent -> "HostSilent"
+    reason.HostUnreachable -> "HostUnreachable"
+    reason.InvalidNodeName -> "InvalidNodeName"
+    reason.LocalNodeIsNotAlive -> "LocalNodeIsNotAlive"
+    reason.LongName -> "LongName"
+    reason.NetTickTimeout -> "NetTickTimeout"
+    reason.NoNetwork -> "NoNetwork"
+    reason.NotDialled -> "NotDialled"
+    reason.NotProbed -> "NotProbed"
+    reason.Nxdomain -> "Nxdomain"
+    reason.Paused -> "Paused"
+    reason.PortRefused -> "PortRefused"
+    reason.PortSilent -> "PortSilent"
+    reason.SendNetTickFailed -> "SendNetTickFailed"
+    reason.ShortName -> "ShortName"
+    reason.Timeout -> "Timeout"
+    reason.UnusableAddress -> "UnusableAddress"
+    reason.LookupFailed(error) -> lookup_error(error)
+    reason.NotRegistered(_) -> "NotRegistered"
+    reason.Posix(name) -> name
+    reason.TooManyProcesses(_) -> "TooManyProcesses"
+    reason.Other(text) -> text
+  }
+}
+
+pub fn incomplete(incomplete: reason.Incomplete(a)) -> List(String) {
+  case incomplete {
+    reason.DiscoveryFailed(_) -> ["DiscoveryFailed"]
+    reason.NamesRefused(_, _) -> ["NamesRefused"]
+    reason.Partial(gaps) -> names_of(gaps)
+  }
+}
+
+fn names_of(gaps: List(reason.Gap)) -> List(String) {
+  case gaps {
+    [] -> []
+    [gap, ..rest] -> [gap_name(gap), ..names_of(rest)]
+  }
+}
+
+fn gap_name(gap: reason.Gap) -> String {
+  case gap {
+    reason.FamilyFailed(reason.Inet, error) -> lookup_error(error)
+    reason.FamilyFailed(reason.Inet6, error) -> lookup_error(error)
+    reason.FamilyGone(_) -> "FamilyGone"
+    reason.OtherCandidate(now, _) -> now
+    reason.Unusable(dns.IpV4(_, _, _, _)) -> "Unusable4"
+    reason.Unusable(dns.IpV6(_, _, _, _, _, _, _, _)) -> "Unusable6"
+    reason.HostFailed(_, error) -> host_error(error)
+    reason.LocalNodeIsNotRegistered -> "LocalNodeIsNotRegistered"
+    reason.OtherGap(text) -> text
+  }
+}
+
+pub fn refresh_failure(failure: status.RefreshFailure(a)) -> String {
+  case failure {
+    status.StrategyFailed(_) -> "StrategyFailed"
+    status.TooManyNodes(_, _) -> "TooManyNodes"
+    status.NotConnected([#(_, why)]) -> reason(why)
+    status.NotConnected(_) -> "NotConnected"
+    status.NotDisconnected([#(_, why)]) -> reason(why)
+    status.NotDisconnected(_) -> "NotDisconnected"
+    status.Crashed(text) -> text
+  }
+}
+
+pub fn departure(departure: departure.Departure) -> String {
+  case departure {
+    departure.NotAsked -> "NotAsked"
+    departure.Asked -> "Asked"
+    departure.NoAnswer -> "NoAnswer"
+    departure.Stays(stay) -> stay_name(stay)
+    departure.OtherDeparture(text) -> text
+  }
+}
+
+fn stay_name(stay: departure.Stay) -> String {
+  case stay {
+    departure.Named -> "Named"
+    departure.NeverNamed -> "NeverNamed"
+    departure.NoCompleteAnswer -> "NoCompleteAnswer"
+    departure.Suspect -> "Suspect"
+    departure.ForeignLinks(_) -> "ForeignLinks"
+    departure.WantedByOthers(_) -> "WantedByOthers"
+    departure.Disconnect(setting.Departed) -> "Departed"
+    departure.Disconnect(_) -> "Disconnect"
+    departure.Paused -> "Paused"
+    departure.OtherStay(text) -> text
+  }
 }

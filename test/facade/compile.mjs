@@ -77,7 +77,7 @@ const main = async () => {
   const sources = [
     ...modules(join(here, "../../src")),
     ...modules(join(here, "stand_ins")),
-    ...["page", "beyond"].map((name) => [
+    ...["page", "beyond", "labels"].map((name) => [
       `/src/facade/${name}.gleam`,
       readFileSync(join(here, `${name}.gleam`), "utf8"),
     ]),

@@ -6,7 +6,9 @@
 
 -ifdef(PROPER).
 
--behaviour(barnacle_strategy).
+-include("barnacle_doc.hrl").
+
+?BEHAVIOUR(barnacle_strategy).
 
 -export([strategy/2, result/1]).
 -export([init/1, discover/1, connect/2, disconnect/2, list/1, functions/1]).

@@ -1,0 +1,129 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_gleam_input).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+Input of a Gleam program that cannot be used: as a list for validate, as the result of run_once.
+
+A Gleam program handles errors as values, so run_once returns one wherever the error type of the
+strategy has a value for it. The error type of a custom strategy is the user's own: no value of it is
+known here, so run_once exits with the text.
+""").
+
+-export([problems/1, once/1]).
+
+-type problem() :: {problem, Setting :: binary(), Value :: binary(), Text :: binary()}.
+
+-define(MAX_TIMEOUT_MS, 86400000).
+
+?DOC("Every setting that start would refuse, as Problem of src/barnacle/setting.gleam.").
+-spec problems(map()) -> [problem()].
+problems(#{strategy := Strategy} = Builder) ->
+    Own =
+        case table(Strategy) of
+            none -> [];
+            {Table, Settings} -> problems(Table, Settings)
+        end,
+    %% The strategy's own problems come one by one in the place of one text for all.
+    Others = [
+        Problem
+     || {Key, _, _} = Problem <- refused(Builder), Key =/= strategy orelse Own =:= []
+    ],
+    [to_problem(Problem) || Problem <- Own ++ Others].
+
+?DOC("""
+The options that run_once takes from a builder, or its result if it cannot discover with them. Exits
+with the text of InitFailed if the strategy is the user's own and a setting is wrong.
+""").
+-spec once(map()) -> {ok, map()} | {error, {strategy_error | connect_error, term()}}.
+once(#{strategy := {Kind, _} = Strategy} = Builder) when Kind =:= dns; Kind =:= hosts ->
+    Once = Builder#{strategy := limited(Strategy)},
+    {Table, Settings} = table(maps:get(strategy, Once)),
+    Keys = [Key || {Key, _, _} <- problems(Table, Settings)],
+    case {wrong(Kind, Keys, Settings), refused(Once)} of
+        {none, []} -> {ok, Once};
+        {none, _} -> {error, {strategy_error, barnacle_gleam_strategy:least(Kind)}};
+        {Error, _} -> {error, {strategy_error, Error}}
+    end;
+once(#{strategy := {epmd, Nodes}} = Builder) ->
+    case [Node || Node <- Nodes, barnacle_names:check(barnacle_names:to_binary(Node)) =/= ok] of
+        [] -> of_nothing(Builder);
+        Wrong -> {error, {connect_error, [{Node, failed_to_connect} || Node <- Wrong]}}
+    end;
+once(#{strategy := local_epmd} = Builder) ->
+    of_nothing(Builder);
+once(#{strategy := {custom, _}} = Builder) ->
+    case refused(Builder) of
+        [] -> {ok, Builder};
+        Problems -> exit(barnacle_cluster:format_error({bad_options, Problems}))
+    end.
+
+%% Discovery whose error is Nil.
+of_nothing(Builder) ->
+    case refused(Builder) of
+        [] -> {ok, Builder};
+        _ -> {error, {strategy_error, nil}}
+    end.
+
+%% A longer timeout than a day is a day: no lookup takes so long.
+limited({Kind, #{timeout := Ms} = Settings}) when Ms > ?MAX_TIMEOUT_MS ->
+    {Kind, Settings#{timeout := ?MAX_TIMEOUT_MS}};
+limited(Strategy) ->
+    Strategy.
+
+%% The error that says most: first of names, then of the timeout, then of the other settings.
+wrong(_Kind, [], _Settings) ->
+    none;
+wrong(dns, Keys, _Settings) ->
+    case {Keys -- [basename, query] =/= Keys, lists:member(timeout, Keys)} of
+        {true, _} -> query_format_error;
+        {false, true} -> timeout;
+        {false, false} -> barnacle_gleam_strategy:least(dns)
+    end;
+wrong(hosts, Keys, #{hosts := Hosts}) ->
+    IsWrong = fun(Key) -> lists:member(Key, Keys) end,
+    case [Key || Key <- [hosts, basename, timeout], IsWrong(Key)] of
+        [hosts | _] ->
+            Wrong = [Host || Host <- Hosts, not barnacle_strategy_hosts:is_host(Host)],
+            not_queried(Wrong);
+        [basename | _] ->
+            not_queried(Hosts);
+        [timeout] ->
+            [{Host, timed_out} || Host <- Hosts];
+        [] ->
+            barnacle_gleam_strategy:least(hosts)
+    end.
+
+not_queried(Hosts) ->
+    [{Host, {lookup_failed, query_format_error}} || Host <- Hosts].
+
+table({dns, Settings}) -> {barnacle_strategy_dns:table(), Settings};
+table({hosts, Settings}) -> {barnacle_strategy_hosts:table(), Settings};
+table(_) -> none.
+
+problems(Table, Settings) ->
+    case barnacle_settings:check(Table, Settings) of
+        {ok, _} -> [];
+        {error, Problems} -> Problems
+    end.
+
+refused(Builder) ->
+    case barnacle_options:new(maps:remove(named, Builder)) of
+        {ok, _} -> [];
+        {error, {bad_options, Problems}} -> Problems
+    end.
+
+to_problem({Key, Value, Text}) ->
+    {problem, setting(Key), value(Value), Text}.
+
+%% As the facade calls it.
+setting(port) -> <<"epmd_port">>;
+setting(query) -> <<"hostname_query">>;
+setting(Key) -> unicode:characters_to_binary(barnacle_words:term(Key)).
+
+%% Text as Gleam writes it.
+value(Value) when is_binary(Value) ->
+    unicode:characters_to_binary([$", barnacle_words:printable(Value), $"]);
+value(Value) ->
+    unicode:characters_to_binary(barnacle_words:term(Value)).

@@ -1,0 +1,162 @@
+%% SPDX-License-Identifier: Apache-2.0
+-module(barnacle_gleam_reason).
+
+-include("barnacle_doc.hrl").
+
+?MODULEDOC("""
+Reasons as the Gleam values of src/barnacle/reason.gleam, status.gleam and departure.gleam.
+
+A constructor without arguments is an atom in Gleam, so these reasons stay as they are. Tests compare
+them with the tables of barnacle_errors and with the types in Gleam. What no table has becomes a text,
+so that no Gleam program ever meets a value that its types do not have.
+""").
+
+-export([from/1, incomplete/2, round_error/1, departure/1, plain/0]).
+
+-export_type([reason/0, incomplete/0, round_error/0, departure/0]).
+
+-type reason() ::
+    atom()
+    | {lookup_failed, term()}
+    | {not_registered, [binary()]}
+    | {posix, binary()}
+    | {too_many_processes, pos_integer()}
+    | {other, binary()}.
+-type gap() ::
+    {family_failed, inet | inet6, term()}
+    | {family_gone, inet | inet6}
+    | {other_candidate, binary(), binary()}
+    | {unusable, tuple()}
+    | {host_failed, binary(), term()}
+    | local_node_is_not_registered
+    | {other_gap, binary()}.
+-type incomplete() ::
+    {discovery_failed, term()}
+    | {names_refused, non_neg_integer(), pos_integer()}
+    | {partial, [gap()]}.
+-type round_error() ::
+    {strategy_failed, term()}
+    | {too_many_nodes, non_neg_integer(), pos_integer()}
+    | {not_connected | not_disconnected, [{node(), reason()}]}
+    | {crashed, binary()}.
+-type departure() ::
+    not_asked | asked | no_answer | {stays, term()} | {other_departure, binary()}.
+
+-define(PLAIN, [
+    atom_limit,
+    connection_closed,
+    disconnect,
+    epmd_bad_reply,
+    epmd_refused,
+    epmd_timeout,
+    failed_to_connect,
+    failed_to_disconnect,
+    handshake_failed,
+    host_silent,
+    host_unreachable,
+    invalid_node_name,
+    local_node_is_not_alive,
+    long_name,
+    net_tick_timeout,
+    no_network,
+    not_dialled,
+    not_probed,
+    nxdomain,
+    paused,
+    port_refused,
+    port_silent,
+    send_net_tick_failed,
+    short_name,
+    timeout,
+    unusable_address
+]).
+
+?DOC("The reasons without arguments.").
+-spec plain() -> [atom()].
+plain() -> ?PLAIN.
+
+?DOC("Why a node is not connected, or a name is not used.").
+-spec from(term()) -> reason().
+from(Why) when is_atom(Why) ->
+    case lists:member(Why, ?PLAIN) of
+        true -> Why;
+        false -> {other, text(Why)}
+    end;
+from({lookup_failed, Why}) ->
+    {lookup_failed, barnacle_gleam_strategy:from_lookup_error(Why)};
+from({not_registered, Names} = Why) ->
+    case lists:all(fun is_binary/1, Names) of
+        true -> Why;
+        false -> {other, text(Why)}
+    end;
+from({posix, Errno}) when is_atom(Errno) ->
+    {posix, atom_to_binary(Errno)};
+from({too_many_processes, Max} = Why) when is_integer(Max) ->
+    Why;
+from(Why) ->
+    {other, text(Why)}.
+
+?DOC("Why the last result of a discovery is not complete: its kind, and the reason of the status.").
+-spec incomplete(partial | error, term()) -> incomplete().
+incomplete(error, {too_many_nodes, Count, Max}) -> {names_refused, Count, Max};
+incomplete(error, Why) -> {discovery_failed, Why};
+incomplete(partial, Gaps) when is_list(Gaps) -> {partial, [gap(Gap) || Gap <- Gaps]};
+incomplete(partial, Why) -> {partial, [gap(Why)]}.
+
+gap({Family, no_longer}) when Family =:= inet; Family =:= inet6 ->
+    {family_gone, Family};
+gap({Family, Why}) when Family =:= inet; Family =:= inet6 ->
+    {family_failed, Family, barnacle_gleam_strategy:from_lookup_error(Why)};
+gap({Now, instead_of, Before}) when is_binary(Now), is_binary(Before) ->
+    {other_candidate, Now, Before};
+gap({unusable, Address}) when is_tuple(Address) ->
+    {unusable, barnacle_gleam_strategy:from_address(Address)};
+gap({Host, Why}) when is_binary(Host) ->
+    {host_failed, Host, barnacle_gleam_strategy:from_host_error(Why)};
+gap(local_node_is_not_registered) ->
+    local_node_is_not_registered;
+gap(Why) ->
+    {other_gap, text(Why)}.
+
+?DOC("The last error of a refresh, as the status has it.").
+-spec round_error(term()) -> round_error().
+round_error({strategy_error, {too_many_nodes, Count, Max}}) ->
+    {too_many_nodes, Count, Max};
+round_error({strategy_error, Why}) ->
+    {strategy_failed, Why};
+round_error({connect_error, Nodes}) ->
+    {not_connected, [{Node, from(Why)} || {Node, Why} <- Nodes]};
+round_error({disconnect_error, Nodes}) ->
+    {not_disconnected, [{Node, from(Why)} || {Node, Why} <- Nodes]};
+round_error(Why) ->
+    {crashed, text(Why)}.
+
+?DOC("What became of asking a departed node to leave.").
+-spec departure(barnacle_departures:asked() | term()) -> departure().
+departure(Asked) when Asked =:= not_asked; Asked =:= asked; Asked =:= no_answer -> Asked;
+departure({stays, Why}) -> {stays, stay(Why)};
+departure(Other) -> {other_departure, text(Other)}.
+
+stay(Why) when
+    Why =:= named;
+    Why =:= never_named;
+    Why =:= no_complete_answer;
+    Why =:= suspect;
+    Why =:= paused
+->
+    Why;
+stay({Kind, Nodes} = Why) when Kind =:= foreign_links; Kind =:= wanted_by_others ->
+    %% Both come from another node.
+    case is_list(Nodes) andalso lists:all(fun is_atom/1, Nodes) of
+        true -> Why;
+        false -> {other_stay, text(Why)}
+    end;
+stay({disconnect, Mode} = Why) when
+    Mode =:= departed; Mode =:= undiscovered; Mode =:= never; Mode =:= report
+->
+    Why;
+stay(Other) ->
+    {other_stay, text(Other)}.
+
+text(Why) ->
+    unicode:characters_to_binary(barnacle_words:reason(Why)).
