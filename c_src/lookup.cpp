@@ -2,6 +2,7 @@
 #include "lookup.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "host_name.hpp"
@@ -19,26 +20,38 @@ bool has_error(const FamilyOutcomes& outcomes) {
     return has_error(outcomes.a) || has_error(outcomes.aaaa);
 }
 
-void add(FamilyOutcomes& outcomes, Families families, const std::optional<IpAddress>& address) {
-    if (address && address->family == AF_INET && families != Families::ipv6) {
+void add(FamilyOutcomes& outcomes, const std::optional<IpAddress>& address) {
+    if (address && address->family == AF_INET && is_wanted(outcomes.a)) {
         outcomes.a = Addresses{*address};
     }
-    if (address && address->family == AF_INET6 && families != Families::ipv4) {
+    if (address && address->family == AF_INET6 && is_wanted(outcomes.aaaa)) {
         outcomes.aaaa = Addresses{*address};
     }
+}
+
+// What is known before a query: nothing of the families that are queried.
+FamilyOutcomes nothing_known(Families families) {
+    FamilyOutcomes outcomes;
+    if (!queries_ipv4(families)) {
+        outcomes.a = NotWanted{};
+    }
+    if (!queries_ipv6(families)) {
+        outcomes.aaaa = NotWanted{};
+    }
+    return outcomes;
 }
 
 }  // namespace
 
 std::optional<LookupResult> known_addresses(std::string_view name, Families families) {
-    LookupResult result{std::string{without_trailing_dot(name)}, {}};
+    LookupResult result{std::string{without_trailing_dot(name)}, nothing_known(families), {}};
     if (const auto literal = parse_ip_address(name)) {
-        add(result.outcomes, families, literal);
+        add(result.outcomes, literal);
         return result;
     }
     if (is_localhost(name)) {
-        add(result.outcomes, families, parse_ip_address("127.0.0.1"));
-        add(result.outcomes, families, parse_ip_address("::1"));
+        add(result.outcomes, parse_ip_address("127.0.0.1"));
+        add(result.outcomes, parse_ip_address("::1"));
         return result;
     }
     return std::nullopt;
@@ -90,7 +103,7 @@ void Lookup::ask_next_candidate() {
 void Lookup::on_candidate_done(const Candidate& candidate) {
     FamilyOutcomes outcomes = candidate.outcomes_now();
     if (outcomes.have_addresses()) {
-        finish({candidate.name(), std::move(outcomes)});
+        finish({candidate.name(), std::move(outcomes), queried_now()});
         return;
     }
     if (candidates_.size() < names_.size()) {
@@ -109,13 +122,13 @@ void Lookup::on_deadline() {
     }
     if (names_.empty()) {
         const LookupError error{LookupErrorCode::qfmterror};
-        finish({options_.name, {error, error}});
+        finish({options_.name, {error, error}, {}});
         return;
     }
     for (const auto& candidate : candidates_) {
         FamilyOutcomes outcomes = candidate->outcomes_now();
         if (outcomes.have_addresses()) {
-            finish({candidate->name(), std::move(outcomes)});
+            finish({candidate->name(), std::move(outcomes), queried_now()});
             return;
         }
     }
@@ -128,7 +141,16 @@ void Lookup::finish_without_addresses() {
     if (chosen == candidates_.end()) {
         --chosen;
     }
-    finish({(*chosen)->name(), (*chosen)->outcomes_now()});
+    finish({(*chosen)->name(), (*chosen)->outcomes_now(), queried_now()});
+}
+
+std::vector<Queried> Lookup::queried_now() const {
+    std::vector<Queried> result;
+    for (const auto& candidate : candidates_) {
+        std::ranges::move(candidate->queried_now(), std::back_inserter(result));
+    }
+    result.resize(std::min(result.size(), max_queried_told));
+    return result;
 }
 
 void Lookup::finish(LookupResult result) {

@@ -29,7 +29,10 @@ struct LookupOptions {
 struct LookupResult {
     std::string candidate;  // the name that the outcomes are of, without a trailing dot
     FamilyOutcomes outcomes;
+    std::vector<Queried> queried;  // of all candidates, in their order; max_queried_told at most
 };
+
+inline constexpr std::size_t max_queried_told = 64;
 
 // The addresses of a name in the DNS.
 //
@@ -60,6 +63,7 @@ class Lookup {
     void ask_next_candidate();
     void on_candidate_done(const Candidate& candidate);
     void finish_without_addresses();
+    [[nodiscard]] std::vector<Queried> queried_now() const;
     void finish(LookupResult result);
     void on_deadline();
 

@@ -64,6 +64,9 @@ void Question::ask(std::size_t position) {
 }
 
 void Question::on_query_outcome(std::size_t position, Outcome outcome) {
+    if (const auto without = no_addresses_in(outcome)) {
+        responses_.push_back({options_.nameservers[position], *without});
+    }
     if (is_answer(outcome)) {
         finish(std::move(outcome));
         return;
@@ -74,6 +77,17 @@ void Question::on_query_outcome(std::size_t position, Outcome outcome) {
     } else if (next_server()) {
         ask_next();
     }
+}
+
+std::vector<ServerOutcome> Question::without_addresses() const {
+    std::vector<ServerOutcome> result = responses_;
+    for (std::size_t position = 0; position < servers_.size(); ++position) {
+        if (servers_[position].query) {
+            result.push_back(
+                {options_.nameservers[position], LookupError{LookupErrorCode::timeout}});
+        }
+    }
+    return result;
 }
 
 // With all servers failed: the first error that a server sent, or else the first one.

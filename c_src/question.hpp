@@ -25,6 +25,12 @@ struct QuestionOptions {
     std::size_t max_addresses = 0;
 };
 
+// A name server without addresses for a question; `timeout` if it has not responded.
+struct ServerOutcome {
+    std::string nameserver;
+    NoAddresses outcome;
+};
+
 // One question to all name servers, until the first answer.
 //
 //  1. The first name server is asked at once, each further one as soon as an earlier one fails, or
@@ -48,6 +54,10 @@ class Question {
 
     void start();
 
+    // The servers that were queried and gave no addresses: first those that responded, in the order
+    // of their responses; then, unless there is an outcome, those that have not responded.
+    [[nodiscard]] std::vector<ServerOutcome> without_addresses() const;
+
  private:
     struct Server {
         std::unique_ptr<Query> query;  // once asked
@@ -66,6 +76,7 @@ class Question {
     QuestionOptions options_;
     OnOutcome on_outcome_;
     std::vector<Server> servers_;  // in the order of options_.nameservers
+    std::vector<ServerOutcome> responses_;  // those without addresses
     std::size_t next_ = 0;         // the server to ask next in this round
     std::uint64_t next_round_after_ms_ = first_retransmission_after_ms;
     Timer timer_;

@@ -146,7 +146,7 @@ lookups() ->
                     "no name server runs at that address and port: correct `nameservers`, or "
                     "`/etc/resolv.conf`, or start the server"
                 >>},
-            {{posix, 'Errno'}, <<"PosixError(name)">>, <<"the system failed">>,
+            {{posix, 'Errno'}, <<"PosixError(\"Errno\")">>, <<"the system failed">>,
                 <<
                     "`emfile`: more descriptors (`ulimit -n`); `enetunreach`: a route to the name "
                     "server; `emsgsize`: a larger MTU"

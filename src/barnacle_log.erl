@@ -174,7 +174,8 @@ lines(Outcome, NowMs, Log) ->
     {Hints, Log1} = hint_lines(maps:get(hints, Outcome), Log),
     {Links, Log2} = links(NowMs, listed(Outcome, NowMs, Log1)),
     {Troubles, Log3} = troubles(troubles_of(Outcome), NowMs, Log2),
-    {Hints ++ Links ++ Troubles, Log3}.
+    Queried = maps:get(queried, Outcome),
+    {Hints ++ Links ++ [with_queried(Line, Queried) || Line <- Troubles], Log3}.
 
 listed(#{visible := Visible}, NowMs, #log{by = rounds, links = Links} = Log) ->
     Log#log{links = barnacle_log_links:list(Visible, NowMs, Links)};
@@ -218,6 +219,13 @@ troubles_of(#{answer := Answer, failed := Failed0, refused := Refused, departed 
             [{refused, lists:sort(Refused)} || Refused =/= []] ++
             [{Verdict, Names} || {Verdict, Names} <- [departed(Departed)], Names =/= []]
     ).
+
+%% What was queried where stands beside the trouble. It is no part of it: the same trouble with another
+%% name server is no news.
+with_queried({Level, What, Report}, [_ | _] = Queried) when What =:= discovery; What =:= partial ->
+    {Level, What, Report#{queried => Queried}};
+with_queried(Line, _Queried) ->
+    Line.
 
 departed({ok, Names}) -> {departed, Names};
 departed({suspect, Names}) -> {suspect, Names}.

@@ -22,7 +22,7 @@ net_kernel:monitor_nodes/2, or unknown.
 
 ?DOC("""
 linked: how many nodes are connected now. late_ms: of the nodes whose change is older than this line,
-how old it is. reasons: of lost nodes. changes: how often nodes changed that are as they were before.
+how old it is. reasons: of lost nodes. changes: of nodes that changed more than once, how often.
 """).
 -type line() :: {
     What :: joined | left | left_on_purpose | back | gone_again,
@@ -30,8 +30,8 @@ how old it is. reasons: of lost nodes. changes: how often nodes changed that are
         nodes := [node(), ...],
         linked := non_neg_integer(),
         late_ms := #{node() => pos_integer()},
-        reasons => #{node() => why()},
-        changes => #{node() => pos_integer()}
+        changes := #{node() => pos_integer()},
+        reasons => #{node() => why()}
     }
 }.
 
@@ -128,15 +128,19 @@ line({What, Changes}, Linked, NowMs) ->
         late_ms => maps:from_list([
             {Node, NowMs - AtMs}
          || {Node, #change{at_ms = AtMs}} <- Changes, NowMs - AtMs >= ?LATE_MS
+        ]),
+        changes => maps:from_list([
+            {Node, Count}
+         || {Node, #change{count = Count}} <- Changes, Count > 1
         ])
     },
-    Reasons = maps:from_list([{Node, Why} || {Node, #change{why = Why}} <- Changes]),
-    Counts = maps:from_list([{Node, Count} || {Node, #change{count = Count}} <- Changes]),
     case What of
-        left -> {What, Report#{reasons => Reasons}};
-        back -> {What, Report#{changes => Counts}};
-        gone_again -> {What, Report#{changes => Counts, reasons => Reasons}};
-        _ -> {What, Report}
+        _ when What =:= left; What =:= gone_again ->
+            {What, Report#{
+                reasons => maps:from_list([{Node, Why} || {Node, #change{why = Why}} <- Changes])
+            }};
+        _ ->
+            {What, Report}
     end.
 
 ?DOC("When there is a line to write, at the latest; none if there is none.").

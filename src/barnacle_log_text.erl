@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [names/1, count/2, time/1, reason/1, reasons/1, term/1]).
+-import(barnacle_words, [names/1, count/2, time/1, reason/1, reasons/1, queried/1, term/1]).
 
 ?MODULEDOC("The reports of barnacle_log in words.").
 
@@ -21,9 +21,9 @@ text(left, Report) ->
 text(left_on_purpose, #{nodes := Nodes} = Report) ->
     ["left on purpose: ", at(Nodes, Report), connected(Report)];
 text(back, #{nodes := Nodes} = Report) ->
-    ["lost and connected again: ", at(Nodes, Report), changes(Report), connected(Report)];
+    ["lost and connected again: ", at(Nodes, Report), connected(Report)];
 text(gone_again, Report) ->
-    ["connected and lost again: ", lost(Report), changes(Report), connected(Report)];
+    ["connected and lost again: ", lost(Report), connected(Report)];
 text(asked, #{nodes := Nodes}) ->
     ["departed from discovery, asked to leave: ", names(Nodes)];
 text(leaving, #{nodes := Nodes}) ->
@@ -52,18 +52,19 @@ text(environment, #{detail := Keys}) ->
     ];
 text(over, #{trouble := Kind, rounds := Rounds, since_ms := SinceMs}) ->
     [over(Kind), " (after ", time(SinceMs), ", ", count(Rounds, "round"), $)];
-text(Kind, #{detail := Detail, rounds := Rounds, since_ms := SinceMs}) ->
-    [trouble(Kind, Detail), " (for ", time(SinceMs), ", ", count(Rounds, "round"), $)];
+text(Kind, #{detail := Detail, rounds := Rounds, since_ms := SinceMs} = Report) ->
+    Lasts = [" (for ", time(SinceMs), ", ", count(Rounds, "round"), $)],
+    [trouble(Kind, Detail), queried(Report), Lasts];
 text(Kind, #{detail := Detail, times := Times, ago_ms := AgoMs}) ->
     [
-        trouble(Kind, Detail), " (passed again, ", count(Times, "time"), " since the last line; it "
-        "ended ", time(AgoMs), " ago)"
+        trouble(Kind, Detail), " (", count(Times, "time"), " since the last line, and passed; the last "
+        "time ended ", time(AgoMs), " ago)"
     ];
-text(Kind, #{detail := Detail}) ->
-    trouble(Kind, Detail).
+text(Kind, #{detail := Detail} = Report) ->
+    [trouble(Kind, Detail), queried(Report)].
 
-connected(#{linked := Count}) ->
-    ["; ", count(Count, "node"), " connected"].
+connected(#{linked := Count} = Report) ->
+    [changes(Report), "; ", count(Count, "node"), " connected"].
 
 %% Nodes by the reason for which they were lost.
 lost(#{nodes := Nodes, reasons := Reasons} = Report) ->
@@ -92,8 +93,13 @@ at(Nodes, _Report) ->
 clock(SystemMs) ->
     calendar:system_time_to_rfc3339(SystemMs div 1000, []).
 
-changes(#{changes := Changes}) ->
-    [" (", count(lists:sum(maps:values(Changes)), "change"), " in all)"].
+changes(#{changes := Changes}) when map_size(Changes) > 0 ->
+    [
+        " (", count(lists:sum(maps:values(Changes)), "change"), " of ", names(maps:keys(Changes)),
+        " since the last line)"
+    ];
+changes(#{}) ->
+    "".
 
 over(discovery) -> "discovery works again";
 over(partial) -> "discovery is whole again";

@@ -88,27 +88,24 @@ quiet_is_silent_test() ->
     ?assertEqual([], lists:append(said(Calm))).
 
 joined_and_left_test() ->
-    Said = said([
-        round_of([a@h, b@h], []), round_of([a@h], []), round_of([a@h], []), round_of([a@h], [])
-    ]),
+    Said = said([round_of([a@h, b@h], []), round_of([a@h], []), round_of([a@h], [])]),
     ?assertMatch(
         [
             [
                 {notice, joined, #{nodes := [a@h, b@h], linked := 2}},
                 {notice, left, #{nodes := [_ | _], linked := 2}}
             ],
-            [],
             [{notice, left, #{nodes := [b@h], linked := 1}}],
             []
         ],
         Said
     ).
 
-%% Down and up within the gap: nothing has become of it.
+%% Down and up between two polls: each is logged at once.
 a_short_loss_test() ->
     All = live() ++ dead(),
     ?assertMatch(
-        [[{notice, left, _}], [], [{notice, joined, _}], []],
+        [[{notice, left, _}], [{notice, joined, _}], [], []],
         said([round_of(Nodes, []) || Nodes <- [live(), All, All, All]])
     ).
 
@@ -133,6 +130,21 @@ a_hint_is_told_once_test() ->
         said([Calm#{hints => Hints} || Hints <- [[Hint(1)], [Hint(2)], []]])
     ).
 
+%% Another server with the same trouble is no news, and what is told says where.
+queried_is_told_beside_the_trouble_test() ->
+    Failed = fun(Server) ->
+        (round_of(live() ++ dead(), []))#{
+            answer := {error, servfail}, queried := [{<<"app">>, Server, servfail}]
+        }
+    end,
+    ?assertMatch(
+        [
+            [{warning, discovery, #{detail := servfail, queried := [{_, <<"10.0.0.2:53">>, _}]}}],
+            []
+        ],
+        said([Failed(<<"10.0.0.2:53">>), Failed(<<"10.0.0.3:53">>)])
+    ).
+
 paused_and_not_alive_are_no_trouble_test() ->
     Failed = [{x@h, paused}, {y@h, local_node_is_not_alive}],
     ?assertEqual([[]], said([round_of(live() ++ dead(), Failed)])).
@@ -155,14 +167,46 @@ texts_test_() ->
     [
         ?_assertEqual(Expected, text(Report(What, More)))
      || {What, More, Expected} <- [
-            {joined, #{nodes => [b@h, a@h], linked => 2}, "joined a@h, b@h; 2 linked"},
-            {left, #{nodes => dead(), linked => 2},
-                "no longer linked to d10@h, d11@h, d12@h, d13@h, d14@h and 45 more; 2 linked"},
+            {joined, #{nodes => [b@h, a@h], linked => 2}, "connected to a@h, b@h; 2 nodes connected"},
+            {left, #{nodes => dead(), linked => 2, reasons => #{}},
+                "connection lost: d10@h, d11@h, d12@h, d13@h, d14@h and 45 more; 2 nodes connected"},
+            {left,
+                #{
+                    nodes => [a@h, b@h, c@h], linked => 0,
+                    reasons => #{a@h => net_tick_timeout, b@h => connection_closed, c@h => leaving}
+                },
+                "connection lost: b@h (the link was closed); a@h (the node fell silent "
+                "(net_ticktime)); c@h (this node left on purpose); no nodes connected"},
+            {back, #{nodes => [a@h], linked => 1, changes => #{a@h => 4}, at => #{}},
+                "lost and connected again: a@h (4 changes of a@h since the last line); "
+                "1 node connected"},
+            {left_on_purpose, #{nodes => [a@h], linked => 1},
+                "left on purpose: a@h; 1 node connected"},
+            {connect, #{detail => Failed, times => 3, ago_ms => 2000},
+                "not linked: paused: b@h; timed out: a@h, c@h; {odd,[<<\"x\">>]}: d@h "
+                "(3 times since the last line, and passed; the last time ended 2 s ago)"},
+            {listener, #{detail => {no_process, peers}},
+                "the listener receives nothing: no process is registered as peers; start it, or "
+                "correct the name"},
             {connect, #{detail => Failed},
                 "not linked: paused: b@h; timed out: a@h, c@h; {odd,[<<\"x\">>]}: d@h"},
             {discovery, #{detail => servfail, rounds => 12, since_ms => 65000},
                 "discovery failed, what was known stays: the name server failed "
                 "(for 1 min 5 s, 12 rounds)"},
+            {discovery,
+                #{
+                    detail => refused,
+                    queried => [
+                        {<<"app.internal">>, <<"10.0.0.2:53">>, nxdomain},
+                        {<<"app.internal.corp">>, <<"10.0.0.2:53">>, refused},
+                        {<<"app.internal">>, <<"10.0.0.3:53">>, nxdomain}
+                    ],
+                    rounds => 2,
+                    since_ms => 5000
+                },
+                "discovery failed, what was known stays: the name server refuses to answer "
+                "(nxdomain: app.internal at 10.0.0.2:53, app.internal at 10.0.0.3:53; "
+                "refused: app.internal.corp at 10.0.0.2:53) (for 5 s, 2 rounds)"},
             {over, #{trouble => connect, detail => [], rounds => 1, since_ms => 900},
                 "nobody is missing any more (after 900 ms, 1 round)"},
             {crash, #{detail => {{badarg, [{m, f, [1], []}]}, [{m, f, [1], []}]}},
@@ -201,6 +245,7 @@ outage(Ms) ->
 round_of(Visible, Failed) ->
     #{
         answer => {complete, []},
+        queried => [],
         visible => Visible,
         failed => Failed,
         refused => [],
@@ -220,10 +265,15 @@ said(Outcomes) ->
                 {Lines, Log1} = barnacle_log:lines(Outcome, NowMs, Log),
                 {Lines, {NowMs + ?POLL_MS, Log1}}
         end,
-        {-1000000, barnacle_log:new(test, notice, lists:sort(live() ++ dead()))},
+        {-1000000, knowing(-1000000, barnacle_log:new(test, notice, rounds))},
         Outcomes
     ),
     Said.
+
+%% All were connected long ago.
+knowing(NowMs, Log) ->
+    {_, Knowing} = barnacle_log:lines(round_of(live() ++ dead(), []), NowMs - 9000000, Log),
+    Knowing.
 
 %% What OTP's logger gets.
 logged(Level) ->
@@ -244,7 +294,8 @@ logged(Level) ->
     try
         Outcome = round_of(live(), [{x@h, timeout}]),
         Refused = Outcome#{refused => [{<<"a b">>, {invalid_node_name, {basename, $\s}}}]},
-        _ = barnacle_log:round(Refused, barnacle_log:new(Ref, Level, live() ++ dead())),
+        NowMs = erlang:monotonic_time(millisecond),
+        _ = barnacle_log:round(Refused, knowing(NowMs, barnacle_log:new(Ref, Level, rounds))),
         flush(Ref)
     after
         ok = logger:set_primary_config(level, Before),

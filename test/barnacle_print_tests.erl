@@ -35,7 +35,7 @@ a_whole_page_test() ->
     [?assertNotEqual({Part, nomatch}, {Part, string:find(Page, Part)}) || Part <- [
         "The barnacle peers of app@10.0.0.1: running, next poll in 3 s\n",
         "last complete answer 2 s ago: 3 names\n",
-        "2 of 5 wanted nodes are linked, and 1 other",
+        "1 of 4 wanted nodes connected, and 1 other",
         "app@10.0.0.1  this node\n",
         "app@10.0.0.2  linked for 1 min 5 s\n",
         "app@10.0.0.3  not linked for 1 min 1 s: timed out; tried 7 times, again in 12 s\n",
@@ -92,6 +92,14 @@ what_it_does_test_() ->
             {#{round => running}, "a round is running"},
             {#{answer => partial, why => timeout}, "now partial: timed out"},
             {#{answer => error, why => servfail}, "now fails: the name server failed"},
+            {
+                #{
+                    answer => error,
+                    why => refused,
+                    queried => [{<<"app.corp">>, <<"10.0.0.2:53">>, refused}]
+                },
+                "now fails: the name server refuses to answer (refused: app.corp at 10.0.0.2:53)"
+            },
             {#{suspect => true}, "suspect"},
             {#{last_error => failure(true, {strategy_error, servfail})},
                 "; for 1 min (12 rounds): the name server failed"},
@@ -190,6 +198,7 @@ status() ->
         lost => 0,
         answer => complete,
         why => none,
+        queried => [],
         last_complete => none,
         last_error => none,
         suspect => false,
@@ -197,6 +206,7 @@ status() ->
         refused => [],
         own_names => [],
         hints => [],
+        listener => none,
         wanted => #{},
         missing => #{},
         departed => #{},
