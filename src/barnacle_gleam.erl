@@ -192,7 +192,7 @@ with_log(Builder, notices) -> Builder#{log => notice};
 with_log(Builder, warnings) -> Builder#{log => warning};
 with_log(Builder, errors) -> Builder#{log => error};
 with_log(Builder, silent) -> Builder#{log => none};
-with_log(Builder, Other) -> Builder#{log => {unknown, Other}}.
+with_log(Builder, Other) -> Builder#{log => Other}.
 
 -spec with_retry_min(builder(), integer()) -> builder().
 with_retry_min(Builder, Ms) ->

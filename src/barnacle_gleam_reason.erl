@@ -20,6 +20,7 @@ so that no Gleam program ever meets a value that its types do not have.
     | {lookup_failed, term()}
     | {not_registered, [binary()]}
     | {posix, binary()}
+    | {invalid_node_name | unusable_address, binary()}
     | {too_many_processes, pos_integer()}
     | {other, binary()}.
 -type gap() ::
@@ -54,7 +55,6 @@ so that no Gleam program ever meets a value that its types do not have.
     handshake_failed,
     host_silent,
     host_unreachable,
-    invalid_node_name,
     local_node_is_not_alive,
     long_name,
     net_tick_timeout,
@@ -67,8 +67,7 @@ so that no Gleam program ever meets a value that its types do not have.
     port_silent,
     send_net_tick_failed,
     short_name,
-    timeout,
-    unusable_address
+    timeout
 ]).
 
 ?DOC("The reasons without arguments.").
@@ -91,6 +90,8 @@ from({not_registered, Names} = Why) ->
     end;
 from({posix, Errno}) when is_atom(Errno) ->
     {posix, atom_to_binary(Errno)};
+from({Kind, _} = Why) when Kind =:= invalid_node_name; Kind =:= unusable_address ->
+    {Kind, unicode:characters_to_binary(barnacle_words:reason(Why))};
 from({too_many_processes, Max} = Why) when is_integer(Max) ->
     Why;
 from(Why) ->

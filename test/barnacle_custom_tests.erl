@@ -19,8 +19,10 @@ custom_functions_that_fail_fail_their_round_only_test_() ->
     ],
     [
         ?_test(begin
-            {Server, Caller} = start_with_caller(#{discover => Fun}),
+            {Server, Caller} = start_with_caller(#{discover => Fun}, #{listener => self()}),
             ?assertEqual({'EXIT', Reason}, answer(Caller)),
+            %% The listener receives an error, too.
+            ?assertEqual({refresh, {error, {crashed, Reason}}}, bed_held:next_event(Server)),
             ?assertMatch(
                 #{last_error := #{reason := Reason}, state := running},
                 barnacle_cluster:status(Server)
@@ -40,9 +42,13 @@ custom_functions_that_fail_fail_their_round_only_test_() ->
 
 hanging_function_is_ended_at_its_deadline_test() ->
     {Server, Caller} = start_with_caller(
-        #{discover => fun() -> receive after infinity -> ok end end}, #{strategy_timeout => 20}
+        #{discover => fun() -> receive after infinity -> ok end end},
+        #{strategy_timeout => 20, listener => self()}
     ),
     ?assertEqual({'EXIT', {strategy_timeout, discover}}, answer(Caller)),
+    ?assertEqual(
+        {refresh, {error, {crashed, {strategy_timeout, discover}}}}, bed_held:next_event(Server)
+    ),
     stop(Server).
 
 rubbish_of_other_functions_fails_the_round_test_() ->
@@ -92,6 +98,24 @@ custom_functions_decide_the_result_test_() ->
             Result(#{discover => fun() -> {partial, [x@h], why} end, disconnect => Fail})
         )
     ].
+
+%% Options of what it does not do may have any value; one that it uses may not.
+round_without_a_server_ignores_other_options_test() ->
+    Options = #{
+        strategy => {epmd, []}, name => undefined, listener => 1, poll_interval => 0,
+        eager_poll_interval => 0, departed_after => -1, retry_min => 2, retry_max => 1,
+        max_callers => 0, log => loud
+    },
+    ?assertEqual({ok, [node()]}, barnacle_cluster:run_once(Options)),
+    ?assertEqual({ok, [node()]}, barnacle_cluster:run_once(maps:to_list(Options))),
+    ?assertExit(
+        {bad_options, [{max_connects, 0, _}]},
+        barnacle_cluster:run_once(Options#{max_connects => 0})
+    ),
+    ?assertExit({bad_options, _}, barnacle_cluster:run_once([rubbish | maps:to_list(Options)])),
+    ?assertExit({bad_options, _}, barnacle_cluster:run_once(rubbish)),
+    {error, {bad_options, Problems}} = barnacle_cluster:start_link(Options),
+    ?assertEqual(8, length(Problems)).
 
 round_without_a_server_cannot_take_its_caller_with_it_test_() ->
     Once = fun(Discover) ->

@@ -11,10 +11,12 @@
     nothing_is_dialled_after_pause/1, nothing_is_dialled_after_shutdown/1,
     hung_hosts_cost_no_time/1, server_answers_while_hosts_hang/1, listener_hears_of_the_cluster/1,
     joined_by_a_poll/1, links_outlive_the_barnacle/1, caller_outlives_a_start_without_library/1,
-    zone_of_a_real_server_changes/1, node_that_is_not_alive_joins_nobody/1
+    zone_of_a_real_server_changes/1, node_that_is_not_alive_joins_nobody/1,
+    first_own_list_logs_no_loss/1
 ]).
 %% Called in the nodes.
 -export([refresh_and_shutdown/0, listen/1, heard/1, start_linked/1, status_times_us/1]).
+-export([logged_with_own_list/1, log/2]).
 
 -define(NEVER_MS, 3600000).
 -define(LIVE, 20).
@@ -29,7 +31,8 @@ all() ->
         nothing_is_dialled_after_pause, nothing_is_dialled_after_shutdown,
         hung_hosts_cost_no_time, server_answers_while_hosts_hang, listener_hears_of_the_cluster,
         joined_by_a_poll, links_outlive_the_barnacle, caller_outlives_a_start_without_library,
-        zone_of_a_real_server_changes, node_that_is_not_alive_joins_nobody
+        zone_of_a_real_server_changes, node_that_is_not_alive_joins_nobody,
+        first_own_list_logs_no_loss
     ].
 
 %% Ten hung hosts, two dialled at a time. After the pause the two end, and no third is dialled.
@@ -266,6 +269,47 @@ start_linked(Options) ->
         {'DOWN', Monitor, process, _, Reason} ->
             {{died, Reason}, no_result}
     end.
+
+%% A list function of the user's own has nodes of its own: a connection of distributed Erlang that it
+%% does not list was not lost.
+first_own_list_logs_no_loss(_Config) ->
+    Port = bed_ports:port(),
+    [Node, Peer] = start_nodes(2, Port),
+    start_barnacle(Node, #{strategy => {epmd, [bed_node:name(Peer)]}}),
+    {ok, [_, _]} = ask(Node, refresh),
+    ?assertEqual(
+        [{joined, ['member@elsewhere']}],
+        bed_node:call(Node, ?MODULE, logged_with_own_list, ['member@elsewhere'])
+    ),
+    ?assertEqual([bed_node:name(Peer)], bed_node:visible(Node)).
+
+%% What a barnacle logs in its first refresh, whose functions know this member.
+-spec logged_with_own_list(node()) -> [{atom(), [node()]}].
+logged_with_own_list(Member) ->
+    ok = logger:add_handler(?MODULE, ?MODULE, #{config => self(), level => notice}),
+    Known = fun() -> {ok, [Member]} end,
+    {ok, Server} = barnacle_cluster:start_link(#{
+        strategy => {custom, #{discover => Known, list => Known}}, poll_interval => ?NEVER_MS
+    }),
+    {ok, [Member]} = barnacle_cluster:refresh(Server),
+    %% The server logs before it responds again.
+    _ = barnacle_cluster:status(Server),
+    ok = logger:remove_handler(?MODULE),
+    ok = barnacle_cluster:shutdown(Server),
+    logged([]).
+
+logged(Before) ->
+    receive
+        {logged, What, Nodes} -> logged([{What, Nodes} | Before])
+    after 0 -> lists:reverse(Before)
+    end.
+
+%% The handler.
+-spec log(logger:log_event(), logger:handler_config()) -> term().
+log(#{msg := {report, #{barnacle := _, what := What, nodes := Nodes}}}, #{config := Pid}) ->
+    Pid ! {logged, What, Nodes};
+log(_, _Config) ->
+    ok.
 
 %% A name server as it is: a node leaves the zone and comes back while nsd runs on.
 zone_of_a_real_server_changes(_Config) ->

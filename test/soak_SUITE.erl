@@ -1,5 +1,6 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(soak_SUITE).
+-compile(nowarn_update_literal).
 
 %% The soak in short: `make soak` has it for half an hour.
 

@@ -32,8 +32,6 @@ pub type Reason {
   HostSilent
   /// The network has no route to the host.
   HostUnreachable
-  /// The name is not of the form `basename@host`.
-  InvalidNodeName
   /// This node is not distributed.
   LocalNodeIsNotAlive
   /// The node has a long name, and this node a short one.
@@ -60,12 +58,14 @@ pub type Reason {
   ShortName
   /// The attempt did not end within the time limit.
   Timeout
-  /// No host can have the address in the name.
-  UnusableAddress
   /// It is not known whether the host's name exists.
   LookupFailed(dns.LookupError)
   /// The host's EPMD knows these nodes only.
   NotRegistered(List(String))
+  /// OTP would refuse the name. The text says what is wrong with it.
+  InvalidNodeName(String)
+  /// No host can have the address in the name. The text says why.
+  UnusableAddress(String)
   /// The operating system's error, by its POSIX name in lower case.
   Posix(String)
   /// The VM has its maximum of processes.

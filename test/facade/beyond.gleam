@@ -289,7 +289,7 @@ pub fn reason(reason: reason.Reason) -> String {
     reason.HandshakeFailed -> "HandshakeFailed"
     reason.HostSilent -> "HostSilent"
     reason.HostUnreachable -> "HostUnreachable"
-    reason.InvalidNodeName -> "InvalidNodeName"
+    reason.InvalidNodeName(_) -> "InvalidNodeName"
     reason.LocalNodeIsNotAlive -> "LocalNodeIsNotAlive"
     reason.LongName -> "LongName"
     reason.NetTickTimeout -> "NetTickTimeout"
@@ -303,7 +303,7 @@ pub fn reason(reason: reason.Reason) -> String {
     reason.SendNetTickFailed -> "SendNetTickFailed"
     reason.ShortName -> "ShortName"
     reason.Timeout -> "Timeout"
-    reason.UnusableAddress -> "UnusableAddress"
+    reason.UnusableAddress(_) -> "UnusableAddress"
     reason.LookupFailed(error) -> lookup_error(error)
     reason.NotRegistered(_) -> "NotRegistered"
     reason.Posix(name) -> name

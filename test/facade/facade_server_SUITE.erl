@@ -20,6 +20,7 @@
     listener_that_is_not_there_is_ignored/1,
     with_name_registers_and_keeps_the_subject_of_the_process/1,
     named_subject_survives_restarts/1,
+    supervised_with_a_name_needs_no_parent/1,
     child_spec_sends_the_subject_at_every_start/1,
     child_spec_is_transient/1,
     start_that_fails_leaves_the_caller_alive/1,
@@ -228,6 +229,25 @@ named_subject_survives_restarts(_) ->
     %% The last one says how it is called.
     ?assertMatch({error, {init_failed, _}}, barnacle:start(B)),
     ok = gen_server:stop(Supervisor).
+
+supervised_with_a_name_needs_no_parent(_) ->
+    B = facade@beyond:named(barnacle:epmd([]), facade_supervised),
+    Spec = facade@beyond:supervised(B),
+    ?assertMatch({child_specification, _, transient, false, {worker, _}}, Spec),
+    {Supervisor, Pid} = supervise(Spec),
+    Subject = gleam@erlang@process:named_subject(facade_supervised),
+    ?assertEqual({ok, [node()]}, barnacle:refresh(Subject, ?LIMIT_MS)),
+    Monitor = monitor(process, Supervisor),
+    kill(Pid),
+    [{_, Restarted, _, _}] = supervisor:which_children(Supervisor),
+    ?assert(is_pid(Restarted) andalso Restarted =/= Pid),
+    ?assertEqual({ok, [node()]}, barnacle:refresh(Subject, ?LIMIT_MS)),
+    ok = gen_server:stop(Supervisor),
+    ?assertEqual(normal, down(Monitor)),
+    {child_specification, Start, _, _, _} = facade@beyond:supervised(
+        barnacle:with_poll_interval(B, 0)
+    ),
+    ?assertMatch({error, {init_failed, _}}, Start()).
 
 child_spec_sends_the_subject_at_every_start(_) ->
     Parent = subject(),

@@ -14,7 +14,11 @@
     functions_that_fail_fail_their_round_only/1,
     hanging_function_has_a_deadline/1,
     run_once_is_one_round/1,
-    run_once_exits_where_settings_are_wrong/1
+    run_once_returns_errors_of_input/1,
+    run_once_ignores_what_it_does_not_use/1,
+    run_once_exits_only_for_strategies_of_ones_own/1,
+    refresh_without_time_is_an_error_of_input/1,
+    crash_is_sent_to_the_listener/1
 ]).
 
 -import(facade_support, [ask/1, result/1]).
@@ -185,10 +189,129 @@ run_once_is_one_round(_) ->
         process_info(self(), links)
     end)))).
 
-run_once_exits_where_settings_are_wrong(_) ->
-    B = barnacle:with_max_connects(barnacle:epmd([]), 0),
+run_once_returns_errors_of_input(_) ->
+    Long = binary:copy(<<"l">>, 64),
+    Dns = fun(Basename, Query, Timeout) ->
+        {dns, barnacle:dns(Basename, Query, Timeout)}
+    end,
+    Hosts = fun(Names, Basename, Timeout) ->
+        {hosts, facade@beyond:hosts(Names, Basename, Timeout)}
+    end,
+    [
+        begin
+            {error, {strategy_error, Error}} = barnacle:run_once(B),
+            ?assertEqual(Expected, input_error(Kind, Error))
+        end
+     || {{Kind, B}, Expected} <-
+            [
+                {Dns(<<"app">>, Name, none), <<"QueryFormatError">>}
+             || Name <- [<<>>, <<"a b">>, <<"a..b">>, Long, <<"a", 0>>, <<"a@b">>, <<255>>]
+            ] ++
+                [
+                    {Dns(Base, <<"app.test">>, none), <<"QueryFormatError">>}
+                 || Base <- [<<>>, <<"a@b">>, <<"a b">>]
+                ] ++
+                [
+                    {Dns(<<"a@b">>, <<"app.test">>, {some, 0}), <<"QueryFormatError">>},
+                    {Dns(<<"app">>, <<"app.test">>, {some, 0}), <<"Timeout">>},
+                    {Dns(<<"app">>, <<"app.test">>, {some, -1}), <<"Timeout">>},
+                    {{dns, barnacle:with_grace(dns(), -1)}, <<"Unknown">>},
+                    {{dns, barnacle:with_nameservers(dns(), [<<"x">>])}, <<"Unknown">>},
+                    {{dns, barnacle:with_max_connects(dns(), 0)}, <<"Unknown">>},
+                    {Hosts([<<"a b">>, <<"h">>, <<"0.0.0.0">>], none, none), [
+                        {<<"a b">>, <<"QueryFormatError">>}, {<<"0.0.0.0">>, <<"QueryFormatError">>}
+                    ]},
+                    {Hosts([<<"h">>], {some, <<"a@b">>}, none), [{<<"h">>, <<"QueryFormatError">>}]},
+                    {Hosts([<<"h">>, <<"i">>], none, {some, 0}), [
+                        {<<"h">>, <<"TimedOut">>}, {<<"i">>, <<"TimedOut">>}
+                    ]},
+                    {Hosts([], none, none), []},
+                    {{hosts, barnacle:with_probe_timeout(hosts(), 0)}, []},
+                    {{hosts, barnacle:with_epmd_port(hosts(), 0)}, []},
+                    {{nil, barnacle:with_max_connects(barnacle:local_epmd(), 0)}, nil},
+                    {{nil, barnacle:with_max_connects(barnacle:epmd([a@h]), 0)}, nil}
+                ]
+    ],
+    ?assertEqual(
+        {error, {connect_error, [{nonsense, failed_to_connect}]}},
+        barnacle:run_once(barnacle:epmd([a@h, nonsense]))
+    ),
+    %% A time limit past what a lookup may have is no error.
+    Longest = barnacle:dns(<<"app">>, <<"127.0.0.1">>, {some, (1 bsl 70)}),
+    ?assertMatch({error, {connect_error, [_]}}, barnacle:run_once(Longest)).
+
+input_error(dns, Error) ->
+    facade@beyond:lookup_error(Error);
+input_error(hosts, Hosts) ->
+    [{Host, facade@beyond:host_error(Error)} || {Host, Error} <- Hosts];
+input_error(nil, nil) ->
+    nil.
+
+dns() -> barnacle:dns(<<"app">>, <<"app.test">>, none).
+
+hosts() -> facade@beyond:hosts([<<"127.0.0.1">>], none, none).
+
+run_once_ignores_what_it_does_not_use(_) ->
+    Dead = {named_subject, facade_nobody},
+    Set = [
+        fun(B) -> barnacle:with_poll_interval(B, 0) end,
+        fun(B) -> barnacle:with_eager_poll_interval(B, -1) end,
+        fun(B) -> barnacle:with_name(B, <<"undefined">>) end,
+        fun(B) -> barnacle:with_name(B, binary:copy(<<"n">>, 256)) end,
+        fun(B) -> barnacle:with_listener(B, Dead) end,
+        fun(B) -> barnacle:with_departed_after(B, -1) end,
+        fun(B) -> barnacle:with_retry_min(B, 0) end,
+        fun(B) -> barnacle:with_retry_max(B, 0) end,
+        fun(B) -> barnacle:with_max_callers(B, 0) end,
+        fun(B) -> barnacle:with_log(B, rubbish) end
+    ],
+    B = lists:foldl(fun(Wrong, Acc) -> Wrong(Acc) end, barnacle:epmd([]), Set),
+    ?assertEqual({ok, [node()]}, barnacle:run_once(B)),
+    ?assertMatch({error, {init_failed, _}}, barnacle:start(B)).
+
+run_once_exits_only_for_strategies_of_ones_own(_) ->
+    Custom = barnacle:custom(barnacle:new_strategy(fun() -> {ok, []} end)),
+    B = barnacle:with_max_connects(Custom, 0),
     {exit, Text} = result(ask(fun() -> barnacle:run_once(B) end)),
     ?assertNotEqual(nomatch, string:find(Text, "max_connects => 0")).
+
+refresh_without_time_is_an_error_of_input(_) ->
+    [
+        begin
+            {ok, Subject} = barnacle:start(barnacle:with_poll_interval(B, ?NEVER_MS)),
+            [
+                ?assertEqual(
+                    {ok, {error, {strategy_error, Error}}},
+                    result(ask(fun() -> barnacle:refresh(Subject, Ms) end))
+                )
+             || Ms <- [0, -1]
+            ],
+            nil = barnacle:shutdown(Subject, ?LIMIT_MS)
+        end
+     || {B, Error} <- [{dns(), timeout}, {hosts(), []}]
+    ],
+    {ok, Subject} = barnacle:start(barnacle:epmd([])),
+    [
+        ?assertMatch(
+            {exit, {timeout, _}}, result(ask(fun() -> barnacle:refresh(Subject, Ms) end))
+        )
+     || Ms <- [0, -1]
+    ],
+    nil = barnacle:shutdown(Subject, ?LIMIT_MS).
+
+%% No constructor of the documented types is of a crash, and no other error is one without nodes.
+crash_is_sent_to_the_listener(_) ->
+    Listener = facade_support:subject(),
+    Crash = barnacle:custom(barnacle:new_strategy(fun() -> exit(why) end)),
+    B = barnacle:with_poll_interval(Crash, ?NEVER_MS),
+    {ok, Subject} = barnacle:start(barnacle:with_listener(B, Listener)),
+    ?assertEqual(
+        facade@page:refresh_response({error, facade@page:connect_error([])}),
+        facade_support:next(Listener)
+    ),
+    {_, _, {some, Error}} = facade@beyond:status_history(barnacle:status(Subject)),
+    ?assertMatch({{crashed, <<"why">>}, _, _, 1, _}, facade@beyond:last_error(Error)),
+    nil = barnacle:shutdown(Subject, ?LIMIT_MS).
 
 take_turn(What) ->
     receive

@@ -10,6 +10,11 @@
     every_option_has_a_function/1,
     wrong_settings_are_named/1,
     settings_of_another_strategy_are_named/1,
+    validate_returns_every_problem/1,
+    every_reason_has_its_constructor/1,
+    every_gap_has_its_constructor/1,
+    every_failure_has_its_constructor/1,
+    every_departure_has_its_constructor/1,
     good_settings_start/1,
     disconnect_is_what_was_set/1,
     every_lookup_error_has_its_constructor/1,
@@ -109,6 +114,116 @@ settings_of_another_strategy_are_named(_) ->
         ]
     ].
 
+%% The problems of a strategy stand beside the others, each with its own value.
+validate_returns_every_problem(_) ->
+    Dns = barnacle:dns(<<"a@b">>, <<"a b">>, {some, 0}),
+    Hosts = facade@beyond:hosts([<<"h">>, <<"a b">>], none, {some, -7}),
+    [
+        begin
+            Problems =
+                case facade@beyond:validate(B) of
+                    {ok, nil} -> [];
+                    {error, [_ | _] = Found} -> Found
+                end,
+            ?assertEqual(Expected, lists:sort([{S, V} || {S, V, _} <- Problems])),
+            [?assertMatch(<<_, _/binary>>, Text) || {_, _, Text} <- Problems]
+        end
+     || {B, Expected} <- [
+            {barnacle:local_epmd(), []},
+            {barnacle:dns(<<"app">>, <<"app.test">>, none), []},
+            {barnacle:with_poll_interval(Dns, 0), [
+                {<<"basename">>, <<"\"a@b\"">>},
+                {<<"hostname_query">>, <<"\"a b\"">>},
+                {<<"poll_interval">>, <<"0">>},
+                {<<"timeout">>, <<"0">>}
+            ]},
+            {barnacle:with_epmd_port(Hosts, 0), [
+                {<<"epmd_port">>, <<"0">>},
+                {<<"hosts">>, <<"[<<\"h\">>,<<\"a b\">>]">>},
+                {<<"timeout">>, <<"-7">>}
+            ]},
+            {barnacle:epmd([nonsense]), [{<<"strategy">>, <<"{epmd,[nonsense]}">>}]}
+        ]
+    ].
+
+%% The case of facade@beyond has every constructor of Gleam and no other value.
+every_reason_has_its_constructor(_) ->
+    Rows = lists:append([
+        case Error of
+            {Kind, [{'Node', Why}]} when Kind =:= connect_error; Kind =:= disconnect_error -> [Why];
+            {'Name', Why} -> [Why];
+            _ -> []
+        end
+     || #{error := Error} <- barnacle_errors:table()
+    ]),
+    ?assert(length(Rows) > 20),
+    [
+        begin
+            Reason = barnacle_gleam_reason:from(example(Why)),
+            ?assertNotMatch({other, _}, Reason),
+            ?assertMatch(<<_, _/binary>>, facade@beyond:reason(Reason))
+        end
+     || Why <- Rows
+    ],
+    ?assertEqual(<<"new">>, facade@beyond:reason(barnacle_gleam_reason:from(new))).
+
+example({lookup_failed, _}) -> {lookup_failed, servfail};
+example({not_registered, _}) -> {not_registered, [<<"a">>]};
+example({posix, _}) -> {posix, emfile};
+example({too_many_processes, _}) -> {too_many_processes, 1024};
+example(Why) -> Why.
+
+every_gap_has_its_constructor(_) ->
+    [
+        ?assertEqual(
+            Expected, facade@beyond:incomplete(barnacle_gleam_reason:incomplete(Kind, Why))
+        )
+     || {Kind, Why, Expected} <- [
+            {error, why, [<<"DiscoveryFailed">>]},
+            {error, {too_many_nodes, 3, 2}, [<<"NamesRefused">>]},
+            {partial, [{inet6, servfail}, {inet, no_longer}], [<<"ServerFailure">>, <<"FamilyGone">>]},
+            {partial, [{<<"b.">>, instead_of, <<"a.">>}], [<<"b.">>]},
+            {partial, [{unusable, {0, 0, 0, 0}}], [<<"Unusable4">>]},
+            {partial, [{unusable, {0, 0, 0, 0, 0, 0, 0, 0}}], [<<"Unusable6">>]},
+            {partial, [{<<"h">>, bad_reply}], [<<"BadReply">>]},
+            {partial, local_node_is_not_registered, [<<"LocalNodeIsNotRegistered">>]},
+            {partial, {new, 1}, [<<"{new,1}">>]}
+        ]
+    ].
+
+every_failure_has_its_constructor(_) ->
+    [
+        ?assertEqual(Expected, facade@beyond:refresh_failure(barnacle_gleam_reason:round_error(Why)))
+     || {Why, Expected} <- [
+            {{strategy_error, why}, <<"StrategyFailed">>},
+            {{strategy_error, {too_many_nodes, 3, 2}}, <<"TooManyNodes">>},
+            {{connect_error, [{a@h, host_silent}]}, <<"HostSilent">>},
+            {{disconnect_error, [{a@h, failed_to_disconnect}]}, <<"FailedToDisconnect">>},
+            {{strategy_timeout, discover}, <<"{strategy_timeout,discover}">>}
+        ]
+    ].
+
+every_departure_has_its_constructor(_) ->
+    [
+        ?assertEqual(Expected, facade@beyond:departure(barnacle_gleam_reason:departure(Asked)))
+     || {Asked, Expected} <- [
+            {not_asked, <<"NotAsked">>},
+            {asked, <<"Asked">>},
+            {no_answer, <<"NoAnswer">>},
+            {{stays, named}, <<"Named">>},
+            {{stays, never_named}, <<"NeverNamed">>},
+            {{stays, no_complete_answer}, <<"NoCompleteAnswer">>},
+            {{stays, suspect}, <<"Suspect">>},
+            {{stays, {foreign_links, [a@h]}}, <<"ForeignLinks">>},
+            {{stays, {wanted_by_others, [a@h]}}, <<"WantedByOthers">>},
+            {{stays, {disconnect, departed}}, <<"Departed">>},
+            {{stays, {disconnect, never}}, <<"Disconnect">>},
+            {{stays, paused}, <<"Paused">>},
+            {{stays, {foreign_links, [<<"a@h">>]}}, <<"{foreign_links,[<<\"a@h\">>]}">>},
+            {new, <<"new">>}
+        ]
+    ].
+
 good_settings_start(_) ->
     Dns = barnacle:dns(<<"app">>, <<"127.0.0.1">>, {some, 1}),
     [
@@ -194,7 +309,7 @@ status_has_its_fields(_) ->
         joined => 9,
         lost => 10,
         answer => partial,
-        why => timeout,
+        why => [{inet, timeout}],
         last_complete => #{names => [<<"c@h">>, 'e@h'], age => 5},
         last_error =>
             #{reason => {why, 1}, age => 6, for => 11, rounds => 12, lasting => true},
@@ -222,24 +337,25 @@ status_has_its_fields(_) ->
     {Wanted, Missing, Departed, Left, Others} = facade@beyond:status_nodes(Status),
     ?assertEqual(
         [
-            {<<"a@h">>, {<<"Connected">>, 7, 8, none, none}},
-            {<<"b@h">>, {<<"Connecting">>, 7, 8, none, none}},
-            {<<"c@h">>, {<<"Failing">>, 7, 8, {some, <<"timeout">>}, none}},
-            {<<"d@h">>, {<<"BackingOff">>, 7, 8, {some, <<"{why,2}">>}, {some, 13}}}
+            {a@h, {<<"Connected">>, 7, 8, none, none}},
+            {b@h, {<<"Connecting">>, 7, 8, none, none}},
+            {c@h, {<<"Failing">>, 7, 8, {some, timeout}, none}},
+            {d@h, {<<"BackingOff">>, 7, 8, {some, {other, <<"{why,2}">>}}, {some, 13}}}
         ],
         [{Node, facade@beyond:peer(Peer)} || {Node, Peer} <- Wanted]
     ),
     ?assertEqual(
-        {[{<<"g@h">>, 14}], [{<<"h@h">>, <<"asked">>}], [<<"i@h">>], [<<"j@h">>]},
+        {[{g@h, 14}], [{h@h, asked}], [i@h], [j@h]},
         {Missing, Departed, Left, Others}
     ),
     {Filtered, Refused, [Hint]} = facade@beyond:status_lists(Status),
-    ?assertEqual({[<<"f@h">>], [{<<"r">>, <<"{invalid_node_name,no_at}">>}]}, {Filtered, Refused}),
+    NoAt = {invalid_node_name, <<"not a valid node name: it has no @">>},
+    ?assertEqual({[<<"f@h">>], [{<<"r">>, NoAt}]}, {Filtered, Refused}),
     ?assertNotEqual(nomatch, string:find(Hint, <<"not alive">>)),
     {Incomplete, Complete, {some, Error}} = facade@beyond:status_history(Status),
-    ?assertEqual({some, <<"timeout">>}, Incomplete),
-    ?assertEqual({some, {[<<"c@h">>, <<"e@h">>], 5}}, Complete),
-    ?assertEqual({<<"{why,1}">>, 6, 11, 12, true}, facade@beyond:last_error(Error)).
+    ?assertEqual({some, {partial, [{family_failed, inet, timeout}]}}, Incomplete),
+    ?assertEqual({some, {[c@h, e@h], 5}}, Complete),
+    ?assertEqual({{crashed, <<"{why,1}">>}, 6, 11, 12, true}, facade@beyond:last_error(Error)).
 
 status_tells_what_happened(_) ->
     Listener = subject(),
@@ -256,7 +372,9 @@ status_tells_what_happened(_) ->
     _ = next(Listener),
     After = barnacle:status(Subject),
     ?assertMatch({1, 1, 0, {some, _}}, facade@beyond:status_numbers(After)),
-    ?assertMatch({{some, <<"why">>}, none, {some, _}}, facade@beyond:status_history(After)),
+    {{some, Incomplete}, none, {some, Error}} = facade@beyond:status_history(After),
+    ?assertEqual({discovery_failed, why}, Incomplete),
+    ?assertMatch({{strategy_failed, why}, _, _, 1, true}, facade@beyond:last_error(Error)),
     nil = barnacle:shutdown(Subject, ?LIMIT_MS).
 
 every_state_is_told(_) ->

@@ -37,6 +37,7 @@ crash(Other) -> Other.
 
 normal({result, Result}) -> normal(Result);
 normal({crashed, Why}) -> {crashed, crash(Why)};
+normal({error, {crashed, Why}}) -> {error, {crashed, crash(Why)}};
 normal({ok, Nodes}) -> {ok, lists:sort(Nodes)};
 normal({error, {What, Failed}}) when is_list(Failed) -> {error, {What, lists:sort(Failed)}};
 normal(#{next_poll_in := Next, wanted := Wanted} = Status) ->

@@ -250,7 +250,8 @@ heard({poll, _}, MO) ->
     MO;
 heard({crashed, N, Why}, {#m{round = #round{number = N} = R, crashed = Crashed} = M, O}) ->
     MO = {M#m{round = none, rounds = M#m.rounds + 1, crashed = Crashed + 1}, O},
-    next_round(answered_all(R#round.callers, {crashed, Why}, saw_why(Why, MO)));
+    Answered = answered_all(R#round.callers, {crashed, Why}, saw_why(Why, MO)),
+    next_round(tell({refresh, {error, {crashed, Why}}}, Answered));
 heard({done, N, Result, {Kind, Wanted, Visible}}, {#m{round = #round{number = N} = R} = M, O}) ->
     Failed =
         case Result of

@@ -6,9 +6,7 @@
 
 -ifdef(PROPER).
 
--include("barnacle_doc.hrl").
-
-?BEHAVIOUR(barnacle_strategy).
+-behaviour(barnacle_strategy).
 
 -export([strategy/2, result/1]).
 -export([init/1, discover/1, connect/2, disconnect/2, list/1, functions/1]).
