@@ -9,7 +9,7 @@
 SHELL := bash
 .DEFAULT_GOAL := all
 .PHONY: all help deps deps-build deps-demo deps-test deps-bench deps-fuzz deps-valgrind demo bench \
-	timelines example-gleam test faults mutants properties soak hostile check format readme tidy asan ubsan \
+	timelines example-gleam test faults differential mutants properties soak hostile check format readme tidy asan ubsan \
 	tsan valgrind fuzz fuzz-coverage clean distclean
 
 # Erlang code for running from this tree. rebar3 and Mix have build directories of their own.
@@ -30,7 +30,7 @@ $(beams)/barnacle.app: $(wildcard src/*.erl) src/barnacle.app.src $(wildcard src
 	@cp src/barnacle.app.src $@
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 deps: deps-test ## Install every Debian package that building, demo and tests need and that is missing
 deps-build:
@@ -66,6 +66,10 @@ test: deps-test ## Run every test and check; STEPS="eunit ct" runs some, test/ru
 
 faults: deps-test ## Tell the stories of the fault matrix (test/README.md) at length
 	@FAULTS=long SUITE=fault_hosts_SUITE,fault_dns_SUITE,fault_dist_SUITE,fault_storm_SUITE test/run ct
+
+differential: deps-test ## Compare with OTP what barnacle resolves and connects, and print the tables
+	@SUITE=resolver_differential_SUITE,connect_differential_SUITE test/run ct; status=$$?; \
+		cat _build/differential/resolver.md _build/differential/connect.md; exit $$status
 
 mutants: deps-test ## Break the code on purpose, one patch of test/mutants at a time; each must turn a test red
 	@scripts/mutants $(M)

@@ -13,9 +13,12 @@
 
 -type kind() :: nsd | dnsmasq | unbound.
 
-%% Names are relative to the zone; "@" is the zone itself. dnsmasq takes addresses only.
+%% Names are relative to the zone; "@" is the zone itself. dnsmasq takes addresses only. line: a line
+%% of the zone file as it is.
 -type record() ::
-    {Name :: string(), inet:ip_address()} | {Name :: string(), cname, Target :: string()}.
+    {Name :: string(), inet:ip_address()}
+    | {Name :: string(), cname, Target :: string()}
+    | {line, string()}.
 
 -record(server, {
     kind :: kind(),
@@ -211,6 +214,8 @@ nsd_conf(#server{dir = Dir, address = {Address, Port}, zone = Zone}) ->
         "zone:\n  name: ", Zone, "\n  zonefile: \"", filename:join(Dir, "zone"), "\"\n"
     ].
 
+zone_line({line, Line}) ->
+    [Line, "\n"];
 zone_line({Name, cname, Target}) ->
     [Name, " CNAME ", Target, "\n"];
 zone_line({Name, Address}) when tuple_size(Address) =:= 4 ->

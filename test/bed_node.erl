@@ -17,8 +17,8 @@
 
 -export_type([options/0, name/0]).
 
-%% name and host: those of the node's name; host is an address or a name. address: to listen on,
-%% where host is a name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
+%% name and host: those of the node's name; host is an address or a name. longnames: whether the
+%% node's name is a long one (true). address: to listen on, where host is a name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
 %% accepts no links (so it doesn't register in an EPMD). exec: a program in the place of erl.
 %% code_path: in the place of this VM's.
 %% owner: a process to be linked to from the very beginning. alive: false is a node without
@@ -27,6 +27,7 @@
     alive => boolean(),
     name => string(),
     host => inet:ip_address() | string(),
+    longnames => boolean(),
     address => inet:ip_address(),
     fixed_port => inet:port_number(),
     epmd_port => inet:port_number(),
@@ -215,8 +216,8 @@ node_name(#{alive := false}) -> nonode@nohost;
 node_name(#{name := Name, host := Host}) -> list_to_atom(Name ++ "@" ++ host_text(Host)).
 
 long_name(#{alive := false}) -> #{};
-long_name(#{name := Name, host := Host}) ->
-    #{name => Name, host => host_text(Host), longnames => true}.
+long_name(#{name := Name, host := Host} = Options) ->
+    #{name => Name, host => host_text(Host), longnames => maps:get(longnames, Options, true)}.
 
 args(#{alive := false} = Options) ->
     code_path(Options) ++ maps:get(args, Options, []);
