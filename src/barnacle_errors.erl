@@ -108,8 +108,9 @@ start() ->
             gleam => <<"InitFailed(text)">>,
             fix =>
                 <<
-                    "build the library: `make` in the directory of barnacle, in Gleam `gleam run "
-                    "-m barnacle/install`"
+                    "the text says which: build the library (`make` in the directory of barnacle, in "
+                    "Gleam `gleam run -m barnacle/install`), or install the runtime packages of "
+                    "c-ares and libuv"
                 >>
         },
         #{
