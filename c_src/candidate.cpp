@@ -42,6 +42,7 @@ void Candidate::ask(Loop& loop, Family& family, const CandidateOptions& options,
     QuestionOptions question{.name = options.name,
                              .family = address_family,
                              .nameservers = options.nameservers,
+                             .over_tcp = options.over_tcp,
                              .max_addresses = options.max_addresses};
     family.question.emplace(loop, std::move(question), [this, &family](Outcome outcome) {
         on_outcome(family, std::move(outcome));

@@ -46,6 +46,7 @@ struct CandidateOptions {
     std::string name;  // fully qualified
     Families families = Families::both;
     std::vector<std::string> nameservers;
+    bool over_tcp = false;
     std::uint64_t grace_ms = 0;
     std::size_t max_addresses = 0;
 };

@@ -55,6 +55,7 @@ void Question::ask(std::size_t position) {
         QueryOptions options{.nameserver = options_.nameservers[position],
                              .name = options_.name,
                              .family = options_.family,
+                             .over_tcp = options_.over_tcp,
                              .max_addresses = options_.max_addresses};
         query = std::make_unique<Query>(
             loop_, std::move(options),

@@ -22,6 +22,7 @@ struct QuestionOptions {
     std::string name;                      // fully qualified
     int family = 0;                        // AF_INET or AF_INET6
     std::vector<std::string> nameservers;  // as QueryOptions takes them, at least one
+    bool over_tcp = false;
     std::size_t max_addresses = 0;
 };
 

@@ -219,6 +219,9 @@ TEST_CASE("an operation keeps its own deadline") {
     wanted.tuple(2).atom("ok").map(4).atom("candidate").binary("service.example");
     wanted.atom("a").tuple(2).atom("error").atom("timeout");
     wanted.atom("aaaa").tuple(2).atom("error").atom("timeout");
+    wanted.atom("queried").list(std::vector{1}, [&](int) {
+        wanted.tuple(3).binary("service.example").binary(server.nameserver()).atom("timeout");
+    });
     CHECK(drive(*operation, servers) == text(wanted));
 }
 
