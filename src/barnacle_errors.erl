@@ -40,7 +40,7 @@ table() ->
 ?DOC("What a reason means, as a phrase.").
 -spec says(term()) -> {ok, binary()} | error.
 says(Reason) ->
-    first([Phrase || #{says := {_, Phrase}} = Row <- table(), means(Row, Reason)]).
+    first([Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, plain(Reason))]).
 
 ?DOC("What to do about a node that was not linked, or a name that is not used, for this reason.").
 -spec fix(term()) -> {ok, binary()} | error.
@@ -60,10 +60,7 @@ discovery_fix(Reason) ->
     fix(lookups() ++ hosts() ++ partial() ++ too_many() ++ not_alive(), Reason).
 
 fix(Rows, Reason) ->
-    first([Fix || #{fix := Fix} = Row <- Rows, means(Row, Reason)]).
-
-means(#{says := {Pattern, _}}, Reason) -> fits(Pattern, plain(Reason));
-means(#{}, _Reason) -> false.
+    first([Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, plain(Reason))]).
 
 %% A reason as it is where barnacle_gleam_strategy has made a value of Gleam from it.
 plain(no_such_domain) -> nxdomain;
@@ -108,8 +105,9 @@ start() ->
             gleam => <<"InitFailed(text)">>,
             fix =>
                 <<
-                    "build the library: `make` in the directory of barnacle, in Gleam `gleam run "
-                    "-m barnacle/install`"
+                    "the text says which: build the library (`make` in the directory of barnacle, in "
+                    "Gleam `gleam run -m barnacle/install`), or install the runtime packages of "
+                    "c-ares and libuv"
                 >>
         },
         #{

@@ -236,9 +236,9 @@ term(Term) ->
         error -> cut(io_lib:format("~0tp", [Term], [{chars_limit, ?TERM_CHARS}]), 2 * ?TERM_CHARS)
     end.
 
-%% What an Elixir host has loaded; a struct may have an inspect of its own that fails.
+%% An Elixir host has Kernel loaded. A struct may have an inspect of its own that fails.
 elixir(Module, Function, Args) ->
-    case erlang:function_exported(Module, Function, length(Args)) of
+    case erlang:function_exported('Elixir.Kernel', inspect, 2) of
         true ->
             try apply(Module, Function, Args) of
                 Text when is_binary(Text) -> {ok, Text};

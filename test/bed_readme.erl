@@ -38,7 +38,7 @@ check([DirName]) ->
             end)
          || Language <- ["erlang", "elixir", "gleam"]
         ]
-    ],
+    ] ++ [test("config and children in elixir", fun() -> configured(Readme, Nameserver, Dir) end)],
     Failed = length([failed || failed <- Results]),
     io:format("~b passed, ~b failed, 0 skipped~n", [length(Results) - Failed, Failed]),
     halt(min(Failed, 1)).
@@ -107,13 +107,53 @@ gleam_name(port) -> "epmd_port";
 gleam_name(Key) -> atom_to_list(Key).
 
 %% ---------------------------------------------------------------------------------------------
-%% Examples: the first one of each language
+%% Examples: the first one of each language, and the ones about configuration
 
 example(Language, Readme) ->
+    hd(examples(Language, Readme)).
+
+examples(Language, Readme) ->
     Pattern = ["^```", Language, "\n(.*?)^```$"],
-    Options = [multiline, dotall, {capture, all_but_first, binary}],
-    {match, [Code]} = re:run(Readme, Pattern, Options),
-    Code.
+    Options = [multiline, dotall, global, {capture, all_but_first, binary}],
+    {match, Codes} = re:run(Readme, Pattern, Options),
+    [Code || [Code] <- Codes].
+
+%% The configuration as Mix reads it, then the children; a warning would be in the output.
+configured(Readme, Nameserver, Dir) ->
+    [_, Config, Children] = examples("elixir", Readme),
+    Text = with_nameserver(
+        Config, <<"query: \"", ?QUERY, "\"">>, [", nameservers: [\"", Nameserver, "\"]"]
+    ),
+    File = filename:join(Dir, "config.exs"),
+    ok = file:write_file(File, Text),
+    Script = filename:join(Dir, "children.exs"),
+    ok = file:write_file(Script, [
+        "Application.put_all_env(Config.Reader.read!(\"", File, "\"))\n", Children,
+        "\nids = for {id, _, _, _} <- Supervisor.which_children(supervisor), do: id\n"
+        "IO.inspect(Enum.sort(ids))\n"
+        "IO.inspect(:barnacle_cluster.refresh(:peers, ", integer_to_list(?LIMIT_MS), "))\n"
+        "IO.inspect(:barnacle_environment.get(:max_new_atoms))\n"
+        ":ok = :barnacle_cluster.shutdown(:peers)\n"
+        "IO.inspect({:child, List.keyfind(Supervisor.which_children(supervisor), :peers, 0)})\n"
+        "{:ok, _} = Supervisor.restart_child(supervisor, :peers)\n"
+        "IO.puts(:restarted)\n"
+    ]),
+    Output = elixir(Script),
+    [
+        {_, true} = {{Part, Output}, string:find(Output, Part) =/= nomatch}
+     || Part <- [
+            "[:jobs, :peers]",
+            "\"my_app@127.0.0.5\": :local_node_is_not_alive",
+            "\n10000\n",
+            "{:child, {:peers, :undefined, :worker, [:barnacle_server]}}",
+            "restarted"
+        ]
+    ],
+    {_, nomatch} = {Output, string:find(Output, "has no effect")}.
+
+elixir(File) ->
+    Ebin = filename:dirname(code:which(barnacle_cluster)),
+    os:cmd(lists:flatten(["elixir -pa '", Ebin, "' '", File, "' 2>&1"])).
 
 %% With the name server added behind what each language says first.
 with_nameserver(Code, Marker, Addition) ->
@@ -141,8 +181,7 @@ run("elixir", Code, Nameserver, Dir) ->
         Text,
         "\nIO.inspect(:barnacle_cluster.refresh(:peers, ", integer_to_list(?LIMIT_MS), "))\n"
     ]),
-    Ebin = filename:dirname(code:which(barnacle_cluster)),
-    Output = os:cmd(lists:flatten(["elixir -pa '", Ebin, "' '", File, "' 2>&1"])),
+    Output = elixir(File),
     Expected = "{:error, {:connect_error, [\"my_app@127.0.0.5\": :local_node_is_not_alive]}}",
     {_, true} = {Output, string:find(Output, Expected) =/= nomatch};
 run("gleam", Code, Nameserver, Dir) ->
