@@ -17,7 +17,8 @@
 
 -export_type([options/0, name/0]).
 
-%% name and host: those of the node's name; host is an address or a name. address: to listen on,
+%% name and host: those of the node's name; host is an address or a name, without a dot for a node with
+%% a short name. address: to listen on,
 %% where host is a name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
 %% accepts no links (so it doesn't register in an EPMD). exec: a program in the place of erl.
 %% code_path: in the place of this VM's.
@@ -216,7 +217,11 @@ node_name(#{name := Name, host := Host}) -> list_to_atom(Name ++ "@" ++ host_tex
 
 long_name(#{alive := false}) -> #{};
 long_name(#{name := Name, host := Host}) ->
-    #{name => Name, host => host_text(Host), longnames => true}.
+    #{name => Name, host => host_text(Host), longnames => is_long(Host)}.
+
+%% OTP's rule: an address, or a name with a dot.
+is_long(Host) when is_tuple(Host) -> true;
+is_long(Host) -> lists:member($., Host).
 
 args(#{alive := false} = Options) ->
     code_path(Options) ++ maps:get(args, Options, []);
