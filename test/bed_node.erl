@@ -17,8 +17,8 @@
 
 -export_type([options/0, name/0]).
 
-%% name and host: those of the node's name; host is an address or a name, without a dot for a node with
-%% a short name. address: to listen on,
+%% name and host: those of the node's name; host is an address or a name, without a dot for a node
+%% with a short name. address: to listen on,
 %% where host is a name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
 %% accepts no links (so it doesn't register in an EPMD). exec: a program in the place of erl.
 %% code_path: in the place of this VM's.
