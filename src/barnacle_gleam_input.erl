@@ -85,7 +85,7 @@ wrong(hosts, Keys, #{hosts := Hosts}) ->
     IsWrong = fun(Key) -> lists:member(Key, Keys) end,
     case [Key || Key <- [hosts, basename, timeout], IsWrong(Key)] of
         [hosts | _] ->
-            Wrong = [Host || Host <- Hosts, not barnacle_strategy_hosts:is_host(Host)],
+            Wrong = [Host || Host <- Hosts, barnacle_strategy_hosts:is_host(Host) =/= true],
             not_queried(Wrong);
         [basename | _] ->
             not_queried(Hosts);

@@ -114,9 +114,18 @@ check_hosts(Hosts) ->
     barnacle_settings:check_list(Hosts, fun is_host/1, Wanted).
 
 ?DOC("Whether the EPMD of this host can be queried: a host name, or an address that a host can have.").
--spec is_host(term()) -> boolean().
-is_host(Host) ->
-    case is_binary(Host) andalso barnacle_address:parse(Host) of
-        {ok, Address} -> barnacle_address:is_of_a_host(Address);
-        _ -> barnacle_names:check_host(Host) =:= ok
-    end.
+-spec is_host(term()) -> boolean() | {false, Why :: unicode:chardata()}.
+is_host(Host) when is_binary(Host) ->
+    Name = barnacle_names:join(<<"a">>, Host),
+    case {barnacle_names:check_host(Host), barnacle_names:check(Name)} of
+        {{error, _}, {error, {invalid_node_name, zone} = Why}} ->
+            {false, barnacle_words:reason(Why)};
+        {{error, Text}, _} ->
+            {false, Text};
+        {ok, {error, {unusable_address, _} = Why}} ->
+            {false, barnacle_words:reason(Why)};
+        {ok, _} ->
+            true
+    end;
+is_host(_) ->
+    false.
