@@ -351,11 +351,13 @@ pub fn with_nameservers(
   nameservers nameservers: List(String),
 ) -> Dns
 
-/// For `dns`: the time limit of A or AAAA once the other has addresses, in ms. 1000 by default.
+/// For `dns`: the time limit for the second of A and AAAA once the first has addresses, in ms. 1000 by
+/// default.
 @external(erlang, "barnacle_gleam", "with_grace")
 pub fn with_grace(barnacle barnacle: Dns, grace grace: Int) -> Dns
 
-/// For `dns`: which address families name nodes. `setting.Own` by default.
+/// For `dns`: addresses of which family name nodes. A family that is not wanted is not queried.
+/// `setting.Own` by default.
 @external(erlang, "barnacle_gleam", "with_families")
 pub fn with_families(
   barnacle barnacle: Dns,

@@ -20,13 +20,14 @@ pub type Disconnect {
 
 /// Which address families name nodes, if a host name has both.
 pub type Families {
-  /// The family of the address in this node's name; both families if the name has no address.
+  /// If this node's name ends with an address, the family of that address. The other family counts
+  /// only for a name that has none of it, and is not waited for. Otherwise both.
   Own
   /// IPv4 and IPv6: a host with both addresses is two names.
   Both
-  /// IPv4 only.
+  /// IPv4 only. AAAA is not queried.
   Inet
-  /// IPv6 only.
+  /// IPv6 only. A is not queried.
   Inet6
 }
 
