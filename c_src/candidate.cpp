@@ -3,24 +3,37 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace barnacle {
 
+bool Candidate::Family::has_addresses() const {
+    return outcome && barnacle::has_addresses(*outcome);
+}
+
+void Candidate::Family::end() {
+    if (question) {
+        without_addresses = question->without_addresses();
+        question.reset();
+    }
+}
+
 Candidate::Candidate(Loop& loop, const CandidateOptions& options, OnDone on_done)
     : name_(options.name),
       on_done_(std::move(on_done)),
+      families_(options.families),
       grace_ms_(options.grace_ms),
       grace_(loop, [this] { finish(); }) {
-    if (options.families == Families::ipv6) {
-        a_.outcome = NoData{};
-    } else {
+    if (queries_ipv4(families_)) {
         ask(loop, a_, options, AF_INET);
-    }
-    if (options.families == Families::ipv4) {
-        aaaa_.outcome = NoData{};
     } else {
+        a_.outcome = NotWanted{};
+    }
+    if (queries_ipv6(families_)) {
         ask(loop, aaaa_, options, AF_INET6);
+    } else {
+        aaaa_.outcome = NotWanted{};
     }
 }
 
@@ -29,6 +42,7 @@ void Candidate::ask(Loop& loop, Family& family, const CandidateOptions& options,
     QuestionOptions question{.name = options.name,
                              .family = address_family,
                              .nameservers = options.nameservers,
+                             .over_tcp = options.over_tcp,
                              .max_addresses = options.max_addresses};
     family.question.emplace(loop, std::move(question), [this, &family](Outcome outcome) {
         on_outcome(family, std::move(outcome));
@@ -50,12 +64,48 @@ FamilyOutcomes Candidate::outcomes_now() const {
     return {now(a_), now(aaaa_)};
 }
 
+std::vector<Queried> Candidate::queried_now() const {
+    const bool found = a_.has_addresses() || aaaa_.has_addresses();
+    std::vector<Queried> result;
+    for (const Family* const family : {&a_, &aaaa_}) {
+        if (family->outcome && !is_wanted(*family->outcome)) {
+            continue;
+        }
+        const auto without =
+            family->question ? family->question->without_addresses() : family->without_addresses;
+        for (const auto& [nameserver, outcome] : without) {
+            Queried queried{name_, nameserver, outcome};
+            const bool is_told = std::ranges::find(result, queried) != result.end() ||
+                                 (found && std::holds_alternative<NoData>(outcome));
+            if (!is_told) {
+                result.push_back(std::move(queried));
+            }
+        }
+    }
+    return result;
+}
+
+// The family that is enough by itself, if there is one.
+Candidate::Family* Candidate::preferred() {
+    switch (families_) {
+        case Families::prefer_ipv4:
+            return &a_;
+        case Families::prefer_ipv6:
+            return &aaaa_;
+        default:
+            return nullptr;
+    }
+}
+
 void Candidate::on_outcome(Family& family, Outcome outcome) {
-    const bool found = has_addresses(outcome);
     family.outcome = std::move(outcome);
+    if (&family == preferred() && family.has_addresses()) {
+        Family& other = &family == &a_ ? aaaa_ : a_;
+        other.outcome = NotWanted{};
+    }
     if (a_.outcome && aaaa_.outcome) {
         finish();
-    } else if (found) {
+    } else if (family.has_addresses()) {
         grace_.start(grace_ms_);
     }
 }
@@ -63,8 +113,8 @@ void Candidate::on_outcome(Family& family, Outcome outcome) {
 void Candidate::finish() {
     done_ = true;
     grace_.stop();
-    a_.question.reset();
-    aaaa_.question.reset();
+    a_.end();
+    aaaa_.end();
     if (auto report = std::exchange(on_done_, nullptr)) {
         report();  // may end this object
     }

@@ -14,7 +14,7 @@
 
 namespace barnacle {
 
-// The outcome of each family. A family that was not asked for has no data.
+// The outcome of each family.
 struct FamilyOutcomes {
     Outcome a = NoData{};
     Outcome aaaa = NoData{};
@@ -22,23 +22,44 @@ struct FamilyOutcomes {
     [[nodiscard]] bool have_addresses() const { return has_addresses(a) || has_addresses(aaaa); }
 };
 
-enum class Families : std::uint8_t { ipv4, ipv6, both };
+// Which families are queried. With prefer_ipv4 and prefer_ipv6 both are, and the one that is named
+// is enough: once it has addresses, the other one is not wanted.
+enum class Families : std::uint8_t { ipv4, ipv6, both, prefer_ipv4, prefer_ipv6 };
+
+[[nodiscard]] constexpr bool queries_ipv4(Families families) {
+    return families != Families::ipv6;
+}
+[[nodiscard]] constexpr bool queries_ipv6(Families families) {
+    return families != Families::ipv4;
+}
+
+// One query of a name at a server that brought no addresses.
+struct Queried {
+    std::string name;
+    std::string nameserver;
+    NoAddresses outcome;
+
+    friend bool operator==(const Queried&, const Queried&) = default;
+};
 
 struct CandidateOptions {
     std::string name;  // fully qualified
     Families families = Families::both;
     std::vector<std::string> nameservers;
+    bool over_tcp = false;
     std::uint64_t grace_ms = 0;
     std::size_t max_addresses = 0;
 };
 
 // The addresses of one fully qualified name: A and AAAA records asked for at once.
 //
-//  1. It is done when every family has an outcome, or grace_ms after the first one with addresses:
-//     the other family's outcome is then the error `timeout`.
+//  1. It is done when every family has an outcome or is not wanted, or grace_ms after the first one
+//     with addresses: the other family's outcome is then the error `timeout`.
 //  2. `on_done` is called once, by the loop, never from within start(). The Candidate may be
 //     destroyed in it, and at any other time.
 //  3. At a deadline of its owner's, outcomes_now() says what is known, with `timeout` for the rest.
+//  4. queried_now() has the queries of the wanted families that brought no addresses, each once. If
+//     a family has addresses, only the errors of the other one are in it.
 class Candidate {
  public:
     using OnDone = std::function<void()>;
@@ -52,19 +73,26 @@ class Candidate {
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] bool done() const { return done_; }
     [[nodiscard]] FamilyOutcomes outcomes_now() const;
+    [[nodiscard]] std::vector<Queried> queried_now() const;
 
  private:
     struct Family {
         std::optional<Question> question;
         std::optional<Outcome> outcome;
+        std::vector<ServerOutcome> without_addresses{};  // once there is no question any more
+
+        [[nodiscard]] bool has_addresses() const;
+        void end();
     };
 
     void ask(Loop& loop, Family& family, const CandidateOptions& options, int address_family);
     void on_outcome(Family& family, Outcome outcome);
+    [[nodiscard]] Family* preferred();
     void finish();
 
     std::string name_;
     OnDone on_done_;
+    Families families_;
     std::uint64_t grace_ms_;
     bool done_ = false;
     Family a_;

@@ -2,6 +2,7 @@
 #include "lookup.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "host_name.hpp"
@@ -11,34 +12,53 @@ namespace barnacle {
 
 namespace {
 
-bool has_error(const Outcome& outcome) {
-    return !is_answer(outcome);
+// `no-aaaa` leaves hosts files and IP literals as they are, and whatever is wanted in IPv6 alone.
+Families queried_families(const LookupOptions& options) {
+    const bool only_ipv4 = options.configuration.no_aaaa && queries_ipv4(options.families);
+    return only_ipv4 ? Families::ipv4 : options.families;
 }
 
-bool has_error(const FamilyOutcomes& outcomes) {
-    return has_error(outcomes.a) || has_error(outcomes.aaaa);
+// Whether a name may exist for all that this outcome says of it. REFUSED for a name that the search
+// list made is the server's policy on that domain.
+bool leaves_open(const Outcome& outcome, bool is_from_search_list) {
+    const auto* const error = std::get_if<LookupError>(&outcome);
+    const bool is_policy =
+        is_from_search_list && error != nullptr && error->code == LookupErrorCode::refused;
+    return !is_answer(outcome) && !is_policy;
 }
 
-void add(FamilyOutcomes& outcomes, Families families, const std::optional<IpAddress>& address) {
-    if (address && address->family == AF_INET && families != Families::ipv6) {
+void add(FamilyOutcomes& outcomes, const std::optional<IpAddress>& address) {
+    if (address && address->family == AF_INET && is_wanted(outcomes.a)) {
         outcomes.a = Addresses{*address};
     }
-    if (address && address->family == AF_INET6 && families != Families::ipv4) {
+    if (address && address->family == AF_INET6 && is_wanted(outcomes.aaaa)) {
         outcomes.aaaa = Addresses{*address};
     }
+}
+
+// What is known before a query: nothing of the families that are queried.
+FamilyOutcomes nothing_known(Families families) {
+    FamilyOutcomes outcomes;
+    if (!queries_ipv4(families)) {
+        outcomes.a = NotWanted{};
+    }
+    if (!queries_ipv6(families)) {
+        outcomes.aaaa = NotWanted{};
+    }
+    return outcomes;
 }
 
 }  // namespace
 
 std::optional<LookupResult> known_addresses(std::string_view name, Families families) {
-    LookupResult result{std::string{without_trailing_dot(name)}, {}};
+    LookupResult result{std::string{without_trailing_dot(name)}, nothing_known(families), {}};
     if (const auto literal = parse_ip_address(name)) {
-        add(result.outcomes, families, literal);
+        add(result.outcomes, literal);
         return result;
     }
     if (is_localhost(name)) {
-        add(result.outcomes, families, parse_ip_address("127.0.0.1"));
-        add(result.outcomes, families, parse_ip_address("::1"));
+        add(result.outcomes, parse_ip_address("127.0.0.1"));
+        add(result.outcomes, parse_ip_address("::1"));
         return result;
     }
     return std::nullopt;
@@ -72,9 +92,11 @@ void Lookup::ask_next_candidate() {
     const std::size_t position = candidates_.size();
     const std::uint64_t now_ms = loop_.now_ms();
     const std::uint64_t left_ms = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 0;
+    const ResolverConfiguration& configuration = options_.configuration;
     const CandidateOptions options{.name = names_[position],
-                                   .families = options_.families,
-                                   .nameservers = options_.configuration.nameservers,
+                                   .families = queried_families(options_),
+                                   .nameservers = configuration.nameservers,
+                                   .over_tcp = configuration.over_tcp,
                                    .grace_ms = options_.grace_ms,
                                    .max_addresses = options_.max_addresses};
     candidates_.push_back(std::make_unique<Candidate>(
@@ -90,7 +112,7 @@ void Lookup::ask_next_candidate() {
 void Lookup::on_candidate_done(const Candidate& candidate) {
     FamilyOutcomes outcomes = candidate.outcomes_now();
     if (outcomes.have_addresses()) {
-        finish({candidate.name(), std::move(outcomes)});
+        finish({candidate.name(), std::move(outcomes), queried_now()});
         return;
     }
     if (candidates_.size() < names_.size()) {
@@ -109,13 +131,13 @@ void Lookup::on_deadline() {
     }
     if (names_.empty()) {
         const LookupError error{LookupErrorCode::qfmterror};
-        finish({options_.name, {error, error}});
+        finish({options_.name, {error, error}, {}});
         return;
     }
     for (const auto& candidate : candidates_) {
         FamilyOutcomes outcomes = candidate->outcomes_now();
         if (outcomes.have_addresses()) {
-            finish({candidate->name(), std::move(outcomes)});
+            finish({candidate->name(), std::move(outcomes), queried_now()});
             return;
         }
     }
@@ -123,12 +145,30 @@ void Lookup::on_deadline() {
 }
 
 void Lookup::finish_without_addresses() {
-    auto chosen = std::ranges::find_if(
-        candidates_, [](const auto& asked) { return has_error(asked->outcomes_now()); });
-    if (chosen == candidates_.end()) {
-        --chosen;
+    const std::string_view as_is = without_trailing_dot(options_.name);
+    auto decides = std::ranges::find_if(candidates_, [&](const auto& candidate) {
+        const bool is_from_search_list = candidate->name() != as_is;
+        const FamilyOutcomes outcomes = candidate->outcomes_now();
+        return leaves_open(outcomes.a, is_from_search_list) ||
+               leaves_open(outcomes.aaaa, is_from_search_list);
+    });
+    if (decides == candidates_.end()) {
+        decides = std::ranges::find_if(
+            candidates_, [&](const auto& candidate) { return candidate->name() == as_is; });
     }
-    finish({(*chosen)->name(), (*chosen)->outcomes_now()});
+    if (decides == candidates_.end()) {
+        --decides;
+    }
+    finish({(*decides)->name(), (*decides)->outcomes_now(), queried_now()});
+}
+
+std::vector<Queried> Lookup::queried_now() const {
+    std::vector<Queried> result;
+    for (const auto& candidate : candidates_) {
+        std::ranges::move(candidate->queried_now(), std::back_inserter(result));
+    }
+    result.resize(std::min(result.size(), max_queried_told));
+    return result;
 }
 
 void Lookup::finish(LookupResult result) {

@@ -29,7 +29,10 @@ struct LookupOptions {
 struct LookupResult {
     std::string candidate;  // the name that the outcomes are of, without a trailing dot
     FamilyOutcomes outcomes;
+    std::vector<Queried> queried;  // of all candidates, in their order; max_queried_told at most
 };
+
+inline constexpr std::size_t max_queried_told = 64;
 
 // The addresses of a name in the DNS.
 //
@@ -38,12 +41,19 @@ struct LookupResult {
 //     never come from two candidates.
 //  2. NXDOMAIN, no data and errors in both families lead to the next candidate. A candidate that
 //     does not answer leads to it after half of the time left, and is still listened to.
-//  3. With no addresses anywhere, the result is the first candidate that had an error other than
-//     NXDOMAIN, or else the last one asked.
+//  3. With no addresses anywhere, the first candidate decides that leaves open whether its name
+//     exists: one with an error other than NXDOMAIN. REFUSED for a name from the search list does
+//     not count: that is the server's policy on the domain, and says nothing of the name. If no
+//     candidate leaves it open, the name as it was given decides, or else the last candidate. So
+//     NXDOMAIN is only reported if every name was denied, or was refused and from the search list.
+//     (glibc 2.36 reports the outcome of the name as it was given if that was queried first, else
+//     no data or SERVFAIL of the search list before it; a REFUSED ends its search.)
 //  4. At the deadline, what has no outcome yet has the error `timeout`.
-//  5. IP literals, and localhost with what is below it (RFC 6761 section 6.3: the loopback
+//  5. `no-aaaa` in the configuration makes an IPv4 lookup of one for both families. A lookup for
+//     IPv6 alone queries AAAA in any case.
+//  6. IP literals, and localhost with what is below it (RFC 6761 section 6.3: the loopback
 //     addresses), are answered without a query.
-//  6. `on_result` is called once, by the loop, never from within start(). The Lookup may be
+//  7. `on_result` is called once, by the loop, never from within start(). The Lookup may be
 //     destroyed in it, and at any other time: that ends it.
 class Lookup {
  public:
@@ -60,6 +70,7 @@ class Lookup {
     void ask_next_candidate();
     void on_candidate_done(const Candidate& candidate);
     void finish_without_addresses();
+    [[nodiscard]] std::vector<Queried> queried_now() const;
     void finish(LookupResult result);
     void on_deadline();
 

@@ -94,7 +94,7 @@ class Operation::Work {
     void start(DnsRequest request) {
         Loop& loop = loop_.emplace();
         LookupOptions options{.name = std::move(request.name),
-                              .families = Families::both,
+                              .families = request.families,
                               .timeout_ms = request.timeout_ms,
                               .grace_ms = request.grace_ms,
                               .max_addresses = request.max_addresses,

@@ -55,6 +55,7 @@ void Question::ask(std::size_t position) {
         QueryOptions options{.nameserver = options_.nameservers[position],
                              .name = options_.name,
                              .family = options_.family,
+                             .over_tcp = options_.over_tcp,
                              .max_addresses = options_.max_addresses};
         query = std::make_unique<Query>(
             loop_, std::move(options),
@@ -64,6 +65,9 @@ void Question::ask(std::size_t position) {
 }
 
 void Question::on_query_outcome(std::size_t position, Outcome outcome) {
+    if (const auto without = no_addresses_in(outcome)) {
+        responses_.push_back({options_.nameservers[position], *without});
+    }
     if (is_answer(outcome)) {
         finish(std::move(outcome));
         return;
@@ -74,6 +78,17 @@ void Question::on_query_outcome(std::size_t position, Outcome outcome) {
     } else if (next_server()) {
         ask_next();
     }
+}
+
+std::vector<ServerOutcome> Question::without_addresses() const {
+    std::vector<ServerOutcome> result = responses_;
+    for (std::size_t position = 0; position < servers_.size(); ++position) {
+        if (servers_[position].query) {
+            result.push_back(
+                {options_.nameservers[position], LookupError{LookupErrorCode::timeout}});
+        }
+    }
+    return result;
 }
 
 // With all servers failed: the first error that a server sent, or else the first one.

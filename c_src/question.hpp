@@ -22,7 +22,14 @@ struct QuestionOptions {
     std::string name;                      // fully qualified
     int family = 0;                        // AF_INET or AF_INET6
     std::vector<std::string> nameservers;  // as QueryOptions takes them, at least one
+    bool over_tcp = false;
     std::size_t max_addresses = 0;
+};
+
+// A name server without addresses for a question; `timeout` if it has not responded.
+struct ServerOutcome {
+    std::string nameserver;
+    NoAddresses outcome;
 };
 
 // One question to all name servers, until the first answer.
@@ -48,6 +55,10 @@ class Question {
 
     void start();
 
+    // The servers that were queried and gave no addresses: first those that responded, in the order
+    // of their responses; then, unless there is an outcome, those that have not responded.
+    [[nodiscard]] std::vector<ServerOutcome> without_addresses() const;
+
  private:
     struct Server {
         std::unique_ptr<Query> query;  // once asked
@@ -66,6 +77,7 @@ class Question {
     QuestionOptions options_;
     OnOutcome on_outcome_;
     std::vector<Server> servers_;  // in the order of options_.nameservers
+    std::vector<ServerOutcome> responses_;  // those without addresses
     std::size_t next_ = 0;         // the server to ask next in this round
     std::uint64_t next_round_after_ms_ = first_retransmission_after_ms;
     Timer timer_;

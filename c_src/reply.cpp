@@ -46,12 +46,19 @@ void encode(Encoder& encoder, const LookupError& error) {
     }
 }
 
+void encode(Encoder& encoder, const NoAddresses& outcome) {
+    std::visit(Overloaded{[&](NoData) { encoder.atom("no_data"); },
+                          [&](const LookupError& error) { encode(encoder, error); }},
+               outcome);
+}
+
 void encode(Encoder& encoder, const Outcome& outcome) {
     std::visit(Overloaded{[&](const Addresses& addresses) {
                               encoder.tuple(2).atom("addresses");
                               encode(encoder, addresses);
                           },
                           [&](NoData) { encoder.atom("no_data"); },
+                          [&](NotWanted) { encoder.atom("not_wanted"); },
                           [&](const LookupError& error) {
                               encoder.tuple(2).atom("error");
                               encode(encoder, error);
@@ -124,12 +131,16 @@ constexpr std::array<std::uint8_t, 27> out_of_memory_bytes{
 
 Bytes encode_reply(const LookupResult& result) {
     Encoder encoder;
-    encoder.tuple(2).atom("ok").map(3);
+    encoder.tuple(2).atom("ok").map(4);
     encoder.atom("candidate").binary(result.candidate);
     encoder.atom("a");
     encode(encoder, result.outcomes.a);
     encoder.atom("aaaa");
     encode(encoder, result.outcomes.aaaa);
+    encoder.atom("queried").list(result.queried, [&](const Queried& queried) {
+        encoder.tuple(3).binary(queried.name).binary(queried.nameserver);
+        encode(encoder, queried.outcome);
+    });
     return encoder.take();
 }
 

@@ -114,6 +114,15 @@ Field depth(ProbeDepth& value) {
         {{"lookup", ProbeDepth::lookup}, {"epmd", ProbeDepth::epmd}, {"port", ProbeDepth::port}});
 }
 
+Field families(Families& value) {
+    return one_of<Families>("families", value,
+                            {{"both", Families::both},
+                             {"inet", Families::ipv4},
+                             {"inet6", Families::ipv6},
+                             {"prefer_inet", Families::prefer_ipv4},
+                             {"prefer_inet6", Families::prefer_ipv6}});
+}
+
 // An IP address, or nothing for the empty binary.
 Field address(std::string_view key, std::optional<IpAddress>& value) {
     return {key, [&value](Decoder& decoder, std::string_view name) {
@@ -191,6 +200,7 @@ DnsRequest read_dns(Decoder& decoder) {
     DnsRequest request;
     read_fields(decoder, {binary("name", request.name), timeout(request.timeout_ms),
                           integer("grace_ms", request.grace_ms, 0, max_timeout_ms),
+                          families(request.families),
                           binaries("nameservers", request.nameservers),
                           count("max_addresses", request.max_addresses)});
     return request;

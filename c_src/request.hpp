@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "candidate.hpp"
 #include "probe_options.hpp"
 
 namespace barnacle {
@@ -20,6 +21,7 @@ struct DnsRequest {
     std::string name;
     std::uint64_t timeout_ms = 0;
     std::uint64_t grace_ms = 0;
+    Families families = Families::both;
     std::vector<std::string> nameservers;
     std::size_t max_addresses = 0;
 };

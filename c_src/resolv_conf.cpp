@@ -38,19 +38,27 @@ void set_domains(SearchList& search, std::vector<std::string> domains) {
     search.domains = std::move(domains);
 }
 
-void set_options(SearchList& search, std::string_view options) {
-    constexpr std::string_view key = "ndots:";
+// A number as the C library reads it: what follows the digits is ignored. Nothing without digits.
+std::optional<std::size_t> leading_number(std::string_view text, std::size_t max) {
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (end == text.data()) {
+        return std::nullopt;
+    }
+    return error == std::errc{} ? std::min(number, max) : max;
+}
+
+void set_options(ResolvConf& conf, std::string_view options) {
+    constexpr std::string_view ndots = "ndots:";
     for (const std::string& option : words(options)) {
-        if (!option.starts_with(key)) {
-            continue;
+        if (option.starts_with(ndots)) {
+            const auto number =
+                leading_number(std::string_view{option}.substr(ndots.size()), max_ndots);
+            conf.search.ndots = number.value_or(conf.search.ndots);
         }
-        const char* const first = option.data() + key.size();
-        const char* const last = option.data() + option.size();
-        std::size_t ndots = 0;
-        const auto [end, error] = std::from_chars(first, last, ndots);
-        if (error == std::errc{} && end == last) {
-            search.ndots = std::min(ndots, max_ndots);
-        }
+        conf.search.no_tld_query |= option == "no-tld-query";
+        conf.over_tcp |= option == "use-vc";
+        conf.no_aaaa |= option == "no-aaaa";
     }
 }
 
@@ -86,8 +94,8 @@ std::vector<std::string> local_domain() {
 
 }  // namespace
 
-SearchList parse_resolv_conf(std::string_view text) {
-    SearchList search;
+ResolvConf parse_resolv_conf(std::string_view text) {
+    ResolvConf conf;
     while (!text.empty()) {
         const std::string_view line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -99,14 +107,14 @@ SearchList parse_resolv_conf(std::string_view text) {
             continue;
         }
         if (keyword == "search") {
-            set_domains(search, std::move(values));
+            set_domains(conf.search, std::move(values));
         } else if (keyword == "domain") {
-            set_domains(search, {values.front()});
+            set_domains(conf.search, {values.front()});
         } else if (keyword == "options") {
-            set_options(search, value);
+            set_options(conf, value);
         }
     }
-    return search;
+    return conf;
 }
 
 std::vector<std::string> domain_of_host(std::string_view name) {
@@ -117,17 +125,17 @@ std::vector<std::string> domain_of_host(std::string_view name) {
     return {std::string{name.substr(dot + 1)}};
 }
 
-SearchList system_search_list(const std::string& resolv_conf_path) {
-    SearchList search = parse_resolv_conf(read_file(resolv_conf_path));
+ResolvConf system_resolv_conf(const std::string& path) {
+    ResolvConf conf = parse_resolv_conf(read_file(path));
     if (const auto domains = environment("LOCALDOMAIN")) {
-        set_domains(search, words(*domains));
-    } else if (search.domains.empty()) {
-        search.domains = local_domain();
+        set_domains(conf.search, words(*domains));
+    } else if (conf.search.domains.empty()) {
+        conf.search.domains = local_domain();
     }
     if (const auto options = environment("RES_OPTIONS")) {
-        set_options(search, *options);
+        set_options(conf, *options);
     }
-    return search;
+    return conf;
 }
 
 }  // namespace barnacle

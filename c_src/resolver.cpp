@@ -313,6 +313,9 @@ Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome)
     ChannelOptions channel{'b'};
     // NOCHECKRESP: else 1.18 reports SERVFAIL, NOTIMP and REFUSED all as "connection refused".
     channel.options.flags |= ARES_FLAG_EDNS | ARES_FLAG_NOCHECKRESP;
+    if (options_.over_tcp) {
+        channel.options.flags |= ARES_FLAG_USEVC;
+    }
     channel.options.ednspsz = edns_payload_bytes;
     channel.options.timeout = no_timeout_ms;
     channel.options.sock_state_cb = on_socket_state;

@@ -49,6 +49,7 @@ struct QueryOptions {
     std::string nameserver;         // "10.0.0.2:53", "[::1]:53"
     std::string name;               // fully qualified, with or without a trailing dot
     int family = 0;                 // AF_INET asks for A records, AF_INET6 for AAAA
+    bool over_tcp = false;          // no UDP at all
     std::size_t max_addresses = 0;  // an answer with more is the error {posix, EMSGSIZE}
 };
 

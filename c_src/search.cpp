@@ -24,8 +24,8 @@ std::vector<std::string> search_candidates(std::string_view name, const SearchLi
     if (name.ends_with('.')) {
         return {as_is};
     }
-    const bool as_is_first =
-        static_cast<std::size_t>(std::ranges::count(name, '.')) >= search.ndots;
+    const auto dots = static_cast<std::size_t>(std::ranges::count(name, '.'));
+    const bool as_is_first = dots >= search.ndots;
     std::vector<std::string> candidates;
     if (as_is_first) {
         add_candidate(candidates, as_is);
@@ -34,7 +34,9 @@ std::vector<std::string> search_candidates(std::string_view name, const SearchLi
         const std::string_view suffix = without_trailing_dot(domain);
         add_candidate(candidates, suffix.empty() ? as_is : as_is + '.' + std::string{suffix});
     }
-    add_candidate(candidates, as_is);
+    if (candidates.empty() || dots > 0 || !search.no_tld_query) {
+        add_candidate(candidates, as_is);
+    }
     return candidates;
 }
 

@@ -6,7 +6,10 @@
 // (https://www.erlang.org/doc/apps/erts/erl_ext_dist.html) with its version byte.
 //
 //   Request = {dns, #{name := binary(), timeout_ms := 1..86400000, grace_ms := 0..86400000,
+//                     families := both | inet | inet6 | prefer_inet | prefer_inet6,
 //                     nameservers := [binary()], max_addresses := Count}}
+//             A family that is not in `families` is not queried. With prefer_inet and prefer_inet6
+//             both are; once the one that is named has addresses, the other one is not waited for.
 //           | {resolve, #{hosts := [binary()], family := inet | inet6,
 //                         timeout_ms := 1..86400000, nameservers := [binary()],
 //                         concurrency := Count}}
@@ -28,13 +31,16 @@
 //             those of the system.
 //
 //   Reply   = {ok, Result} | {error, Reason}
-//   Result  of dns        = #{candidate := binary(), a := Outcome, aaaa := Outcome}
+//   Result  of dns        = #{candidate := binary(), a := Outcome, aaaa := Outcome,
+//                             queried := [{Name, Nameserver, no_data | LookupError}]}
+//                           `queried`: the queries of wanted families without addresses, by search
+//                           candidate, 64 at most; of a candidate with addresses only its errors
 //           of resolve    = [{Host, {ok, [Address]} | {error, LookupError}}]
 //           of epmd_names = [{Host, {ok, [{Name :: binary(), Port}]} | {error, EpmdError}}]
 //           of probe      = [Probed]
 //                           lists are in the order of the request's hosts or targets
 //   Part    of probe      = {part, [{Position :: 0.., Probed}]}, see part()
-//   Outcome = {addresses, [Address]} | no_data | {error, LookupError}
+//   Outcome = {addresses, [Address]} | no_data | not_wanted | {error, LookupError}
 //   Address = inet:ip_address()
 //   LookupError = formerr | qfmterror | servfail | nxdomain | timeout | notimp | refused | badvers
 //               | {posix, Errno} | unknown

@@ -12,7 +12,7 @@ AAAA at once and goes on over TCP where an answer is truncated.
 
 -export([lookup/2, discover_nodes/3, query/2, to_names/2]).
 
--export_type([lookup_error/0, found/0]).
+-export_type([lookup_error/0, found/0, queried/0]).
 
 ?DOC("""
 Why a lookup brought no address. The names are those of inet_res; nxdomain also stands for a name
@@ -23,17 +23,22 @@ port_program_died where the core is a program of its own that died meanwhile.
 
 ?DOC("""
 What a lookup brought: addresses by family (a family without addresses is not there), the search
-candidate that answered, and the families whose question failed.
+candidate that answered, the families whose question failed, and those that were not wanted.
 """).
 -type found() :: #{
     addresses := #{barnacle_address:family() => [inet:ip_address(), ...]},
     candidate := binary(),
-    failed := [{barnacle_address:family(), lookup_error()}]
+    failed := [{barnacle_address:family(), lookup_error()}],
+    not_wanted := [barnacle_address:family()]
 }.
+
+?DOC("Queries without addresses: barnacle_native:queried/0.").
+-type queried() :: [barnacle_native:queried()].
 
 -type query_options() :: #{
     timeout := pos_integer(),
     grace => non_neg_integer(),
+    families => both | inet | inet6 | prefer_inet | prefer_inet6,
     nameservers => [binary()],
     max_addresses => pos_integer()
 }.
@@ -45,8 +50,8 @@ the failure of the other one is no error.
 -spec lookup(binary(), pos_integer()) -> {ok, [inet:ip_address()]} | {error, lookup_error()}.
 lookup(Hostname, TimeoutMs) ->
     case query(Hostname, #{timeout => TimeoutMs}) of
-        {ok, #{addresses := Addresses}} -> {ok, addresses(Addresses, [inet, inet6])};
-        {error, _} = Error -> Error
+        {{ok, #{addresses := Addresses}}, _} -> {ok, addresses(Addresses, [inet, inet6])};
+        {{error, _} = Error, _} -> Error
     end.
 
 ?DOC("""
@@ -73,16 +78,23 @@ to_names(Basename, Addresses) ->
     [barnacle_names:join(Basename, barnacle_address:to_text(Address)) || Address <- Addresses].
 
 ?DOC("""
-One lookup with all that it tells. Options: timeout for the whole (ms); grace, how long a family is
-waited for once the other has answered (ms); nameservers, each Address or Address:Port, instead of
+One lookup with all that it tells: its result, and the queries that brought no addresses. Options:
+timeout for the whole (ms); grace, how long a family is waited for once the other has answered (ms);
+families, as in barnacle_native:dns_options/0; nameservers, each Address or Address:Port, instead of
 the system's; max_addresses of a family.
 """).
--spec query(binary(), query_options()) -> {ok, found()} | {error, lookup_error()}.
+-spec query(binary(), query_options()) -> {{ok, found()} | {error, lookup_error()}, queried()}.
 query(Hostname, Options) ->
     case barnacle_names:check_host(Hostname) of
-        ok -> found(barnacle_native:dns(Hostname, Options));
-        {error, _} -> {error, qfmterror}
+        ok ->
+            Reply = barnacle_native:dns(Hostname, Options),
+            {found(Reply), queried(Reply)};
+        {error, _} ->
+            {{error, qfmterror}, []}
     end.
+
+queried({ok, #{queried := Queried}}) -> Queried;
+queried({error, _}) -> [].
 
 found({ok, #{candidate := Candidate, a := A, aaaa := Aaaa}}) ->
     Outcomes = [{inet, A}, {inet6, Aaaa}],
@@ -91,7 +103,13 @@ found({ok, #{candidate := Candidate, a := A, aaaa := Aaaa}}) ->
     case {map_size(Addresses), Failed} of
         {0, []} -> {error, nxdomain};
         {0, [{_, Why} | _]} -> {error, Why};
-        _ -> {ok, #{addresses => Addresses, candidate => Candidate, failed => Failed}}
+        _ ->
+            {ok, #{
+                addresses => Addresses,
+                candidate => Candidate,
+                failed => Failed,
+                not_wanted => [Family || {Family, not_wanted} <- Outcomes]
+            }}
     end;
 found({error, {bad_name, _Text}}) ->
     {error, qfmterror};

@@ -9,13 +9,14 @@ What the answer to a lookup means for a cluster. Pure.
 An answer is complete where every question got its answer: a name with A records only is complete.
 It is partial where one family failed while the other answered, where a family that had addresses
 has none now, and where another candidate of the search list answers than before. The last two
-become the new normal after ten equal answers in a row.
+become the new normal after ten equal answers in a row. A family that is not wanted makes no answer
+partial.
 
 Addresses that no host can have (barnacle_address:is_of_a_host/1) name nobody, and whoever has them
 in an answer blocks the name, or is mistaken: such an answer is never complete.
 """).
 
--export([new/0, usable/1, judge/2, names/4]).
+-export([new/0, queried/2, usable/1, judge/2, names/4]).
 
 -export_type([memory/0, families/0]).
 
@@ -41,6 +42,22 @@ new() ->
     #memory{}.
 
 ?DOC("""
+The families to query for a node that is called Self. If both answer and Self has an address, own
+takes the family of that address alone; the other one is queried for a name that has none of it.
+""").
+-spec queried(families(), binary()) -> both | inet | inet6 | prefer_inet | prefer_inet6.
+queried(own, Self) ->
+    case barnacle_address:parse(barnacle_names:host(Self)) of
+        {ok, Own} -> prefer(barnacle_address:family(Own));
+        error -> both
+    end;
+queried(Families, _Self) ->
+    Families.
+
+prefer(inet) -> prefer_inet;
+prefer(inet6) -> prefer_inet6.
+
+?DOC("""
 What is found without the addresses that no host can have, and why that makes it partial. none where
 nothing is left.
 """).
@@ -62,13 +79,15 @@ usable(#{addresses := Addresses} = Found) ->
 
 ?DOC("Why the answer is partial (an empty list: it is complete), and the memory of it.").
 -spec judge(barnacle_dns:found(), memory()) -> {[term()], memory()}.
-judge(#{addresses := Addresses, candidate := Candidate, failed := Failed}, Memory) ->
+judge(#{candidate := Candidate, failed := Failed} = Found, Memory) ->
+    #{addresses := Addresses, not_wanted := NotWanted} = Found,
     Shape = {Candidate, lists:sort(maps:keys(Addresses))},
-    case {change(Shape, Memory#memory.usual), Failed} of
+    Change = change(Shape, Memory#memory.usual) -- gone(NotWanted),
+    case {Change, Failed} of
         {[], []} -> {[], Memory#memory{usual = Shape, unusual = none, seen = 0}};
         %% A failed family says nothing of what is usual.
-        {Change, [_ | _]} -> {Failed ++ (Change -- gone(Failed)), Memory};
-        {Change, []} -> unusual(Shape, Change, Memory)
+        {_, [_ | _]} -> {Failed ++ (Change -- gone([F || {F, _} <- Failed])), Memory};
+        {_, []} -> unusual(Shape, Change, Memory)
     end.
 
 ?DOC("The node names that the addresses stand for, for a node that is itself called Self.").
@@ -88,12 +107,12 @@ names(Addresses, Basename, Families, Self) ->
 change(_Shape, none) ->
     [];
 change({Candidate, Families}, {Candidate, Before}) ->
-    gone([{Family, gone} || Family <- Before -- Families]);
+    gone(Before -- Families);
 change({Candidate, _}, {Before, _}) ->
     [{Candidate, instead_of, Before}].
 
 gone(Families) ->
-    [{Family, no_longer} || {Family, _} <- Families].
+    [{Family, no_longer} || Family <- Families].
 
 unusual(Shape, _Change, #memory{unusual = Shape, seen = Seen}) when Seen + 1 >= ?NEW_NORMAL ->
     {[], #memory{usual = Shape}};

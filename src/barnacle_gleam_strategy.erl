@@ -12,7 +12,7 @@ They are made at the source, so that a refresh, a round of run_once and a listen
 -behaviour(barnacle_strategy).
 
 -export([init/1, discover/1, connect/2, disconnect/2, list/1]).
--export([timeout/1, functions/1, describe/1, to_error/2]).
+-export([timeout/1, functions/1, describe/1, to_error/2, queried/1]).
 -export([from_lookup_error/1, from_host_error/1]).
 
 %% Whose errors: those of the user's own functions stay what they are, and Nil says nothing more.
@@ -52,6 +52,10 @@ list(#state{strategy = Inner}) ->
 -spec timeout(#state{}) -> pos_integer() | default.
 timeout(#state{strategy = Inner}) ->
     barnacle_strategy:timeout(Inner, default).
+
+-spec queried(#state{}) -> [barnacle_strategy:queried()].
+queried(#state{strategy = Inner}) ->
+    barnacle_strategy:queried(Inner).
 
 -spec functions(#state{}) -> [connect | disconnect | list].
 functions(#state{strategy = Inner}) ->

@@ -38,12 +38,13 @@ in monotonic ms.
 -opaque history() :: #history{}.
 
 ?DOC("""
-What the last round brought. answer: none before the first. why: it is not complete. hints: what is
-wrong with this node.
+What the last round brought. answer: none before the first. why: it is not complete. queried: the
+queries behind that. hints: what is wrong with this node.
 """).
 -type last() :: #{
     answer := none | complete | partial | error,
     why := term(),
+    queried := [barnacle_strategy:queried()],
     suspect := boolean(),
     refused := [{binary(), barnacle_names:refusal()}],
     filtered := [binary()],
@@ -65,6 +66,7 @@ new(Linked, NowMs) ->
         last = #{
             answer => none,
             why => none,
+            queried => [],
             suspect => false,
             refused => [],
             filtered => [],
@@ -84,6 +86,7 @@ observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = Bef
         last = #{
             answer => Kind,
             why => Why,
+            queried => maps:get(queried, Outcome),
             suspect => Verdict =:= suspect,
             refused => maps:get(refused, Outcome),
             filtered => [barnacle_names:to_binary(N) || N <- maps:get(filtered, Outcome)],

@@ -103,7 +103,8 @@ lines(#{visible := Visible} = Outcome, NowMs, Log) ->
     {Hints, Log1} = hint_lines(maps:get(hints, Outcome), Log),
     {Links, Log2} = links(lists:sort(Visible), NowMs, Log1),
     {Troubles, Log3} = troubles(troubles_of(Outcome), NowMs, Log2),
-    {Hints ++ Links ++ Troubles, Log3}.
+    Queried = maps:get(queried, Outcome),
+    {Hints ++ Links ++ [with_queried(Line, Queried) || Line <- Troubles], Log3}.
 
 ?DOC("What there is to say of a round that crashed; what was known before stays as it is.").
 -spec crash_lines(term(), list(), integer(), log()) -> {[line()], log()}.
@@ -156,6 +157,13 @@ troubles_of(#{answer := Answer, failed := Failed0, refused := Refused, departed 
             [{refused, lists:sort(Refused)} || Refused =/= []] ++
             [{Verdict, Names} || {Verdict, Names} <- [departed(Departed)], Names =/= []]
     ).
+
+%% What was queried where stands beside the trouble. It is no part of it: the same trouble with another
+%% name server is no news.
+with_queried({Level, What, Report}, [_ | _] = Queried) when What =:= discovery; What =:= partial ->
+    {Level, What, Report#{queried => Queried}};
+with_queried(Line, _Queried) ->
+    Line.
 
 departed({ok, Names}) -> {departed, Names};
 departed({suspect, Names}) -> {suspect, Names}.

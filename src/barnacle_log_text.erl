@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [names/1, count/2, time/1, reason/1, reasons/1, term/1]).
+-import(barnacle_words, [names/1, count/2, time/1, reason/1, reasons/1, queried/1, term/1]).
 
 ?MODULEDOC("The reports of barnacle_log in words.").
 
@@ -37,10 +37,11 @@ text(port_program, #{detail := {complains, Reply}}) ->
     ["the port program complains: ", term(Reply)];
 text(over, #{trouble := Kind, rounds := Rounds, since_ms := SinceMs}) ->
     [over(Kind), " (after ", time(SinceMs), ", ", count(Rounds, "round"), $)];
-text(Kind, #{detail := Detail, rounds := Rounds, since_ms := SinceMs}) ->
-    [trouble(Kind, Detail), " (for ", time(SinceMs), ", ", count(Rounds, "round"), $)];
-text(Kind, #{detail := Detail}) ->
-    trouble(Kind, Detail).
+text(Kind, #{detail := Detail, rounds := Rounds, since_ms := SinceMs} = Report) ->
+    Lasts = [" (for ", time(SinceMs), ", ", count(Rounds, "round"), $)],
+    [trouble(Kind, Detail), queried(Report), Lasts];
+text(Kind, #{detail := Detail} = Report) ->
+    [trouble(Kind, Detail), queried(Report)].
 
 linked(Count) ->
     io_lib:format("; ~b linked", [Count]).

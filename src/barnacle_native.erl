@@ -70,8 +70,18 @@ answer in time, its reply is not one (bad_reply), or longer than allowed (too_lo
 """).
 -type epmd_error() :: lookup_error() | errno() | bad_reply | too_long.
 
-?DOC("What the DNS says of one family: no_data where the name has no record of that type.").
--type outcome() :: {addresses, [inet:ip_address(), ...]} | no_data | {error, lookup_error()}.
+?DOC("""
+The outcome of one family. no_data: the name has no record of that type. not_wanted: the family was
+not queried, or its response was not waited for, since the other family is enough.
+""").
+-type outcome() ::
+    {addresses, [inet:ip_address(), ...]} | no_data | not_wanted | {error, lookup_error()}.
+
+?DOC("""
+A query that brought no addresses: the full name, the name server as Address:Port, the outcome.
+timeout: that server did not respond.
+""").
+-type queried() :: {Name :: binary(), Nameserver :: binary(), no_data | lookup_error()}.
 
 -type error() ::
     {bad_options, [barnacle_settings:problem()]}
@@ -88,16 +98,26 @@ answer in time, its reply is not one (bad_reply), or longer than allowed (too_lo
 timeout: for the whole lookup, in ms. grace: how long the second family may take once the first has
 addresses, in ms (1000). nameservers: <<"10.0.0.2">>, <<"10.0.0.2:53">> or <<"[::1]:53">> (those of
 the system). max_addresses: an answer with more is {error, {posix, emsgsize}} (4096).
+
+families: which families are queried (both). inet and inet6 query one family alone. prefer_inet and
+prefer_inet6 query both; if that family has addresses, the other one is not waited for.
 """).
 -type dns_options() :: #{
     timeout := 1..86400000,
     grace => 0..86400000,
+    families => both | inet | inet6 | prefer_inet | prefer_inet6,
     nameservers => [binary()],
     max_addresses => pos_integer()
 }.
 
-?DOC("candidate: the full name, of those of the search list, that answered or was asked last.").
--type dns_result() :: #{candidate := binary(), a := outcome(), aaaa := outcome()}.
+?DOC("""
+candidate: the full name that has the outcomes. The search list may have several full names; without
+addresses, the one that decides is in c_src/lookup.hpp. queried: every query of a wanted family that
+brought no addresses, by full name, 64 at most; of a name with addresses only the errors.
+""").
+-type dns_result() :: #{
+    candidate := binary(), a := outcome(), aaaa := outcome(), queried := [queried()]
+}.
 
 ?DOC("""
 timeout: for all hosts together, in ms. family: of the addresses (inet). nameservers: as in
@@ -234,7 +254,7 @@ consulted. IP addresses are answered as they are.
 """).
 -spec dns(binary(), dns_options()) -> {ok, dns_result()} | {error, error()}.
 dns(Name, Options) ->
-    Table = table([name, timeout, grace, nameservers, max_addresses]),
+    Table = table([name, timeout, grace, families, nameservers, max_addresses]),
     call(dns, Table, {name, Name}, Options).
 
 ?DOC("""

@@ -54,6 +54,9 @@ row(grace) ->
         <<"for the second family, once the first has addresses">>};
 row(family) ->
     {family, {one_of, [inet, inet6]}, {default, inet}, <<"of the addresses">>};
+row(families) ->
+    {families, {one_of, [both, inet, inet6, prefer_inet, prefer_inet6]}, {default, both},
+        <<"to query">>};
 row(nameservers) ->
     {nameservers, {term, <<"a list of name servers, each a binary">>, binaries_check()},
         {default, []}, <<"in place of the system's">>};

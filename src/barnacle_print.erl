@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [count/2, names/2, printable/1, time/1, reason/1]).
+-import(barnacle_words, [count/2, names/2, printable/1, time/1, reason/1, queried/1]).
 
 ?MODULEDOC("""
 A status as a page for a person on a shell, 80 columns wide: what the barnacle does, every node with
@@ -61,8 +61,8 @@ source(#{strategy := Strategy, last_complete := Complete} = Status) ->
         end,
     [atom_to_list(Strategy), "; ", Last, answer(Status), suspect(Status)].
 
-answer(#{answer := partial, why := Why}) -> ["; now partial: ", reason(Why)];
-answer(#{answer := error, why := Why}) -> ["; now fails: ", reason(Why)];
+answer(#{answer := partial, why := Why} = S) -> ["; now partial: ", reason(Why), queried(S)];
+answer(#{answer := error, why := Why} = S) -> ["; now fails: ", reason(Why), queried(S)];
 answer(#{}) -> "".
 
 suspect(#{suspect := true}) -> "; suspect: too many names are missing at once, nobody is sent away";

@@ -32,6 +32,7 @@ function of the strategy overstays, then or else one of {done, Outcome} or
 -type outcome() :: #{
     result := barnacle_plan:result(),
     answer := barnacle_plan:answer(),
+    queried := [barnacle_strategy:queried()],
     strategy := barnacle_strategy:t(),
     plan := barnacle_plan:plan(),
     visible := [node()],
@@ -347,6 +348,7 @@ outcome(StrategyResult, Answer, Visible, Work, Done) ->
             StrategyResult, #{connect => Failed, disconnect => Uncut}, Report
         ),
         answer => Answer,
+        queried => queried(Answer, Strategy),
         strategy => Strategy,
         plan => forget_unlinked(Visible, AfterMs, Plan),
         visible => Visible,
@@ -360,6 +362,10 @@ outcome(StrategyResult, Answer, Visible, Work, Done) ->
         resting => rests(Work),
         departed => departed(Visible, #{after_ms => AfterMs, hasty => Trigger =:= refresh}, Plan)
     }.
+
+%% Of a complete result there is nothing to explain.
+queried({complete, _}, _Strategy) -> [];
+queried(_Answer, Strategy) -> barnacle_strategy:queried(Strategy).
 
 %% Departed and still linked: only those are anybody's concern. A list function of the user's own
 %% may list this node too, which is never to ask itself.

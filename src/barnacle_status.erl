@@ -22,7 +22,9 @@ setting disconnect.
 What it does: state; round, whether one runs; next_poll_in ms, or none; the totals rounds,
 failed_rounds, crashed_rounds, and of links joined and lost.
 
-What it was told: answer, the last one's kind, and why it is not complete; last_complete, its names
+What it was told: answer, the last one's kind, and why it is not complete; queried, the queries that
+brought nothing, if it is not complete and the strategy is dns: {Name, Server, Outcome} with the
+full name, the server as Address:Port, and no_data or an error of DNS; last_complete, its names
 and its age in ms; last_error with its age, for how many ms and rounds in a row there were errors,
 and whether the last round had one; suspect, whether too many names are missing at once to be
 believed; filtered and refused names; hints, what is wrong with this node.
@@ -50,6 +52,7 @@ Later versions may have more keys.
     lost := non_neg_integer(),
     answer := none | complete | partial | error,
     why := term(),
+    queried := [barnacle_strategy:queried()],
     last_complete := none | #{names := [barnacle_names:name()], age := non_neg_integer()},
     last_error :=
         none

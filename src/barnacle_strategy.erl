@@ -16,9 +16,10 @@ its round only.
 The built-in ones are chosen by the forms of strategy/0; {Module, Arg} is a module of one's own.
 """).
 
--export([new/1, discover/1, has/2, makes_links/1, call/3, timeout/2, describe/1, to_error/2]).
+-export([new/1, discover/1, queried/1, has/2, makes_links/1, call/3, timeout/2]).
+-export([describe/1, to_error/2]).
 
--export_type([strategy/0, t/0, answer/0]).
+-export_type([strategy/0, t/0, answer/0, queried/0]).
 
 -type name() :: barnacle_names:name().
 -type failures() :: [{node(), Reason :: term()}].
@@ -37,6 +38,9 @@ What one discovery brought: complete, every source answered; partial, some did, 
 not named may exist all the same; error, nothing is known.
 """).
 -type answer() :: {complete, [name()]} | {partial, [name()], Why :: term()} | {error, term()}.
+
+?DOC("One query of a source without a result: a full name, a server as Address:Port, the outcome.").
+-type queried() :: {Name :: binary(), Server :: binary(), Outcome :: term()}.
 
 -opaque t() :: {module(), State :: term()}.
 
@@ -73,8 +77,14 @@ where its errors have forms of their own; without it, as it is.
 """).
 -callback to_error(Why :: term(), State :: term()) -> Error :: term().
 
+?DOC("""
+The queries of the last discovery that brought nothing: what was queried, where, and the outcome.
+status and the log show them beside a result that is not complete.
+""").
+-callback queried(State :: term()) -> [queried()].
+
 -optional_callbacks([
-    connect/2, disconnect/2, list/1, timeout/1, functions/1, describe/1, to_error/2
+    connect/2, disconnect/2, list/1, timeout/1, functions/1, describe/1, to_error/2, queried/1
 ]).
 
 ?DOC("The strategy that an option names, or a text that says what is wrong with it.").
@@ -96,6 +106,14 @@ discover({Module, State}) ->
             {Answer, {Module, State1}};
         Other ->
             error({bad_return, {Module, discover, Other}})
+    end.
+
+?DOC("The queries of the last discovery that brought nothing; none of a strategy that does not say.").
+-spec queried(t()) -> [queried()].
+queried({Module, State}) ->
+    case erlang:function_exported(Module, queried, 1) of
+        true -> Module:queried(State);
+        false -> []
     end.
 
 ?DOC("Whether the strategy has a connect, disconnect or list function of its own.").

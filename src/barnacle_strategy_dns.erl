@@ -17,7 +17,7 @@ dial, which ends at this node, is turned away.
 
 -behaviour(barnacle_strategy).
 
--export([init/1, discover/1, timeout/1, table/0]).
+-export([init/1, discover/1, timeout/1, queried/1, table/0]).
 
 -export_type([options/0]).
 
@@ -43,6 +43,7 @@ address. max_addresses: of a family (4096).
     query :: binary(),
     families :: barnacle_dns_answer:families(),
     lookup :: map(),
+    queried = [] :: barnacle_dns:queried(),
     memory :: barnacle_dns_answer:memory()
 }).
 
@@ -69,10 +70,18 @@ timeout(#state{lookup = #{timeout := TimeoutMs}}) ->
 
 -spec discover(#state{}) -> {barnacle_strategy:answer(), #state{}}.
 discover(#state{query = Query, lookup = Lookup} = State) ->
-    case barnacle_dns:query(Query, Lookup) of
-        {ok, Found} -> answer(barnacle_dns_answer:usable(Found), State);
-        {error, _} = Error -> {Error, State}
+    Families = barnacle_dns_answer:queried(State#state.families, barnacle_names:self()),
+    {Result, Queried} = barnacle_dns:query(Query, Lookup#{families => Families}),
+    State1 = State#state{queried = Queried},
+    case Result of
+        {ok, Found} -> answer(barnacle_dns_answer:usable(Found), State1);
+        {error, _} = Error -> {Error, State1}
     end.
+
+?DOC("The queries of the last discovery that brought no addresses.").
+-spec queried(#state{}) -> barnacle_dns:queried().
+queried(#state{queried = Queried}) ->
+    Queried.
 
 answer(none, State) ->
     {{error, nxdomain}, State};

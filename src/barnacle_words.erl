@@ -5,7 +5,8 @@
 
 ?MODULEDOC("Names, times and reasons in words, alike in logs and in what is printed.").
 
--export([printable/1, names/1, names/2, count/2, time/1, reason/1, reasons/1, term/1, cut/2]).
+-export([printable/1, names/1, names/2, count/2, time/1, reason/1, reasons/1, queried/1]).
+-export([term/1, cut/2]).
 
 -define(FEW, 5).
 -define(MANY, 20).
@@ -111,6 +112,30 @@ reasons(Failed) ->
         0 -> Phrases;
         More -> [Phrases, "; and ", count(More, "more reason")]
     end.
+
+?DOC("""
+What a status or a report has under queried, behind the reason that it explains. Queries with one
+outcome are together: (refused: app.corp at 10.0.0.2:53; nxdomain: app at 10.0.0.2:53). Of many
+queries the first ones are there, and how many more there are.
+""").
+-spec queried(#{queried => [barnacle_strategy:queried()], _ => _}) -> unicode:chardata().
+queried(#{queried := [_ | _] = Queried}) ->
+    Shown = lists:sublist(Queried, ?FEW),
+    Outcomes = lists:foldl(
+        fun({_, _, Outcome}, Seen) -> Seen ++ ([Outcome] -- Seen) end, [], Shown
+    ),
+    Groups = [
+        [term(Outcome), ": ", lists:join(", ", [place(Q) || {_, _, O} = Q <- Shown, O =:= Outcome])]
+     || Outcome <- Outcomes
+    ],
+    [" (", lists:join("; ", Groups), more(length(Queried) - length(Shown)), $)];
+queried(#{}) ->
+    "".
+
+place({Name, Server, _Outcome}) -> [printable(Name), " at ", printable(Server)].
+
+more(0) -> "";
+more(More) -> io_lib:format(" and ~b more", [More]).
 
 ?DOC("A term as Erlang writes it, without the end of a long one: errors of others have any size.").
 -spec term(term()) -> unicode:chardata().

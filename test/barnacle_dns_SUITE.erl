@@ -365,10 +365,10 @@ query(Name, Where) ->
 
 query(Name, Where, Options) ->
     case barnacle_dns:query(iolist_to_binary(Name), options(Where, Options)) of
-        {ok, #{addresses := Addresses} = Found} ->
+        {{ok, #{addresses := Addresses} = Found}, _} ->
             Sorted = maps:map(fun(_, List) -> lists:sort(List) end, Addresses),
             {ok, Found#{addresses := Sorted}};
-        {error, _} = Error ->
+        {{error, _} = Error, _} ->
             Error
     end.
 

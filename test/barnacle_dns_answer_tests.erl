@@ -31,6 +31,37 @@ other_candidate_is_partial_test() ->
     ?assertEqual([[], [{<<"b">>, instead_of, <<"a">>}], []],
         judged([found([inet]), Other, found([inet])])).
 
+family_that_is_not_wanted_never_makes_an_answer_partial_test() ->
+    Alone = (found([inet]))#{not_wanted => [inet6]},
+    ?assertEqual(
+        [[], [], [{inet, timeout}], []],
+        judged([
+            found([inet, inet6]),
+            Alone,
+            (found([inet6]))#{failed => [{inet, timeout}]},
+            Alone
+        ])
+    ).
+
+own_family_that_is_gone_is_partial_test() ->
+    Alone = (found([inet]))#{not_wanted => [inet6]},
+    ?assertEqual([[], [{inet, no_longer}], []], judged([Alone, found([inet6]), Alone])).
+
+own_family_that_comes_is_complete_test() ->
+    Alone = (found([inet]))#{not_wanted => [inet6]},
+    ?assertEqual([[], []], judged([found([inet6]), Alone])).
+
+queried_families_test_() ->
+    Queried = fun barnacle_dns_answer:queried/2,
+    [
+        ?_assertEqual(prefer_inet, Queried(own, <<"app@10.0.0.9">>)),
+        ?_assertEqual(prefer_inet6, Queried(own, <<"app@fd00::9">>)),
+        ?_assertEqual(both, Queried(own, <<"app@host.example">>)),
+        ?_assertEqual(both, Queried(both, <<"app@10.0.0.9">>)),
+        ?_assertEqual(inet, Queried(inet, <<"app@fd00::9">>)),
+        ?_assertEqual(inet6, Queried(inet6, <<"app@10.0.0.9">>))
+    ].
+
 tenth_equal_answer_is_the_new_normal_test() ->
     Other = (found([inet]))#{candidate => <<"b">>},
     Judged = judged([found([inet]) | lists:duplicate(11, Other)]),
@@ -75,7 +106,12 @@ names_test_() ->
 
 found(Families) ->
     All = #{inet => [?V4], inet6 => [?V6]},
-    #{addresses => maps:with(Families, All), candidate => <<"a">>, failed => []}.
+    #{
+        addresses => maps:with(Families, All),
+        candidate => <<"a">>,
+        failed => [],
+        not_wanted => []
+    }.
 
 judged(Found) ->
     {Judged, _} = lists:mapfoldl(fun barnacle_dns_answer:judge/2, barnacle_dns_answer:new(), Found),

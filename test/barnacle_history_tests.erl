@@ -79,6 +79,7 @@ outcome(Part) ->
         #{
             result => {ok, []},
             answer => {complete, []},
+            queried => [],
             plan => barnacle_plan:new(),
             visible => [],
             tried => [],

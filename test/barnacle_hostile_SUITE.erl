@@ -114,7 +114,7 @@ addresses_of_nobody(_Config) ->
     Mapped = {0, 0, 0, 0, 0, 16#ffff, 16#c000, 16#0201},
     ?assertEqual({complete, [<<"app@::ffff:192.0.2.1">>]}, Discover([], [Mapped])),
     Nowhere = script([{"x.test", a, [{0, 0, 0, 0}, ?A1]}, {"x.test", aaaa, []}]),
-    {ok, _} = barnacle_dns:query(<<"x.test.">>, options(Nowhere, #{})).
+    {{ok, _}, _} = barnacle_dns:query(<<"x.test.">>, options(Nowhere, #{})).
 
 %% ---- EPMDs
 

@@ -133,6 +133,21 @@ a_hint_is_told_once_test() ->
         said([Calm#{hints => Hints} || Hints <- [[Hint(1)], [Hint(2)], []]])
     ).
 
+%% Another server with the same trouble is no news, and what is told says where.
+queried_is_told_beside_the_trouble_test() ->
+    Failed = fun(Server) ->
+        (round_of(live() ++ dead(), []))#{
+            answer := {error, servfail}, queried := [{<<"app">>, Server, servfail}]
+        }
+    end,
+    ?assertMatch(
+        [
+            [{warning, discovery, #{detail := servfail, queried := [{_, <<"10.0.0.2:53">>, _}]}}],
+            []
+        ],
+        said([Failed(<<"10.0.0.2:53">>), Failed(<<"10.0.0.3:53">>)])
+    ).
+
 paused_and_not_alive_are_no_trouble_test() ->
     Failed = [{x@h, paused}, {y@h, local_node_is_not_alive}],
     ?assertEqual([[]], said([round_of(live() ++ dead(), Failed)])).
@@ -163,6 +178,20 @@ texts_test_() ->
             {discovery, #{detail => servfail, rounds => 12, since_ms => 65000},
                 "discovery failed, what was known stays: the name server failed "
                 "(for 1 min 5 s, 12 rounds)"},
+            {discovery,
+                #{
+                    detail => refused,
+                    queried => [
+                        {<<"app.internal">>, <<"10.0.0.2:53">>, nxdomain},
+                        {<<"app.internal.corp">>, <<"10.0.0.2:53">>, refused},
+                        {<<"app.internal">>, <<"10.0.0.3:53">>, nxdomain}
+                    ],
+                    rounds => 2,
+                    since_ms => 5000
+                },
+                "discovery failed, what was known stays: the name server refuses to answer "
+                "(nxdomain: app.internal at 10.0.0.2:53, app.internal at 10.0.0.3:53; "
+                "refused: app.internal.corp at 10.0.0.2:53) (for 5 s, 2 rounds)"},
             {over, #{trouble => connect, detail => [], rounds => 1, since_ms => 900},
                 "nobody is missing any more (after 900 ms, 1 round)"},
             {crash, #{detail => {{badarg, [{m, f, [1], []}]}, [{m, f, [1], []}]}},
@@ -193,6 +222,7 @@ outage(Ms) ->
 round_of(Visible, Failed) ->
     #{
         answer => {complete, []},
+        queried => [],
         visible => Visible,
         failed => Failed,
         refused => [],

@@ -134,14 +134,12 @@ fail_without_descriptors() ->
             end
         end),
         [
-            true = lists:member(outcome(Caller), [
-                {error, {posix, emfile}},
-                {ok, #{
-                    candidate => <<"host.example">>,
-                    a => {error, {posix, emfile}},
-                    aaaa => {error, {posix, emfile}}
-                }}
-            ])
+            case outcome(Caller) of
+                {error, {posix, emfile}} ->
+                    ok;
+                {ok, Result} ->
+                    #{a := {error, {posix, emfile}}, aaaa := {error, {posix, emfile}}} = Result
+            end
          || Caller <- Failed
         ],
         [exit(Pid, kill) || {Pid, _} <- Callers],

@@ -185,7 +185,10 @@ dns_silent_name_server_test() ->
     Server = iolist_to_binary(io_lib:format("127.0.0.1:~b", [Port])),
     ?assertEqual(
         {ok, #{
-            candidate => <<"host.example">>, a => {error, timeout}, aaaa => {error, timeout}
+            candidate => <<"host.example">>,
+            a => {error, timeout},
+            aaaa => {error, timeout},
+            queried => [{<<"host.example">>, Server, timeout}]
         }},
         barnacle_native:dns(<<"host.example.">>, #{timeout => ?SHORT_MS, nameservers => [Server]})
     ),

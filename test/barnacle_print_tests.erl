@@ -90,6 +90,14 @@ what_it_does_test_() ->
             {#{round => running}, "a round is running"},
             {#{answer => partial, why => timeout}, "now partial: timed out"},
             {#{answer => error, why => servfail}, "now fails: the name server failed"},
+            {
+                #{
+                    answer => error,
+                    why => refused,
+                    queried => [{<<"app.corp">>, <<"10.0.0.2:53">>, refused}]
+                },
+                "now fails: the name server refuses to answer (refused: app.corp at 10.0.0.2:53)"
+            },
             {#{suspect => true}, "suspect"},
             {#{last_error => failure(true, {strategy_error, servfail})},
                 "; for 1 min (12 rounds): the name server failed"},
@@ -188,6 +196,7 @@ status() ->
         lost => 0,
         answer => complete,
         why => none,
+        queried => [],
         last_complete => none,
         last_error => none,
         suspect => false,

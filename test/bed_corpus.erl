@@ -129,6 +129,7 @@ grammar(dns) ->
         name => binary,
         timeout_ms => {1, ?day_ms},
         grace_ms => {0, ?day_ms},
+        families => [both, inet, inet6, prefer_inet, prefer_inet6],
         nameservers => {list, binary},
         max_addresses => {1, ?max_count}
     };

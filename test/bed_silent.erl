@@ -27,6 +27,7 @@ request(Server, TimeoutMs) ->
         name => <<"host.example.">>,
         timeout_ms => TimeoutMs,
         grace_ms => TimeoutMs,
+        families => both,
         nameservers => [nameserver(Server)],
         max_addresses => 4096
     }}.

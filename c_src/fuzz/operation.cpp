@@ -65,6 +65,7 @@ Request make_request(const Choices& choices, const ScriptedPeers& peers) {
             return DnsRequest{.name = choices.has(2) ? "service" : "service.test.",
                               .timeout_ms = deadline_ms,
                               .grace_ms = choices.has(3) ? 0U : 1U,
+                              .families = static_cast<Families>(choices.kind / 4 % 5),
                               .nameservers = nameservers,
                               .max_addresses = limit};
         case 1:

@@ -70,12 +70,29 @@ class Writer {
     Encoder encoder_;
 };
 
+std::string_view word(Families families) {
+    switch (families) {
+        case Families::ipv4:
+            return "inet";
+        case Families::ipv6:
+            return "inet6";
+        case Families::prefer_ipv4:
+            return "prefer_inet";
+        case Families::prefer_ipv6:
+            return "prefer_inet6";
+        case Families::both:
+            break;
+    }
+    return "both";
+}
+
 std::vector<std::uint8_t> encode(const DnsRequest& dns) {
     require(!check_host_name(dns.name), "a name to look up is one of a host");
-    return Writer("dns", 5)
+    return Writer("dns", 6)
         .binary("name", dns.name)
         .timeout("timeout_ms", dns.timeout_ms)
         .number("grace_ms", dns.grace_ms, 0, a_day_ms)
+        .word("families", word(dns.families))
         .nameservers(dns.nameservers)
         .count("max_addresses", dns.max_addresses)
         .take();

@@ -11,16 +11,16 @@
 namespace barnacle::fuzz {
 namespace {
 
-bool same(const SearchList& left, const SearchList& right) {
-    return left.domains == right.domains && left.ndots == right.ndots;
-}
-
-std::string written(const SearchList& search) {
-    std::string line = "search";
-    for (const std::string& domain : search.domains) {
-        line += ' ' + domain;
+std::string written(const ResolvConf& conf) {
+    std::string text = "search";
+    for (const std::string& domain : conf.search.domains) {
+        text += ' ' + domain;
     }
-    return line + "\noptions ndots:" + std::to_string(search.ndots) + '\n';
+    text += "\noptions ndots:" + std::to_string(conf.search.ndots);
+    text += conf.search.no_tld_query ? " no-tld-query" : "";
+    text += conf.over_tcp ? " use-vc" : "";
+    text += conf.no_aaaa ? " no-aaaa" : "";
+    return text + '\n';
 }
 
 void check_candidates(const std::string& name, const SearchList& search) {
@@ -43,8 +43,8 @@ void check_environment(std::string_view text) {
     const std::string value(text.substr(0, text.find_first_of(std::string_view("\0\n", 2))));
     const Variable domains("LOCALDOMAIN", value.c_str());
     const Variable options("RES_OPTIONS", value.c_str());
-    require(same(system_search_list("/dev/null"),
-                 parse_resolv_conf("search " + value + "\noptions " + value)),
+    require(system_resolv_conf("/dev/null") ==
+                parse_resolv_conf("search " + value + "\noptions " + value),
             "the environment is read as the file is");
 }
 
@@ -62,14 +62,14 @@ void check_domain_of_host(std::string_view name) {
 }  // namespace
 
 void run_resolv_conf(Bytes input) {
-    const SearchList search = parse_resolv_conf(text(input));
+    const ResolvConf conf = parse_resolv_conf(text(input));
+    const SearchList& search = conf.search;
     require(search.ndots <= 15 && search.domains.size() <= 32, "a search list has its limits");
     for (const std::string& domain : search.domains) {
         require(!domain.empty() && domain.find_first_of(" \t\r\n\v\f") == std::string::npos,
                 "domains are words");
     }
-    require(same(parse_resolv_conf(written(search)), search),
-            "a search list is read as it is written");
+    require(parse_resolv_conf(written(conf)) == conf, "a configuration is read as it is written");
     check_environment(text(input));
     check_domain_of_host(text(input));
     for (const char* name : {"name", "name.example", "a.b.c.d", "name."}) {

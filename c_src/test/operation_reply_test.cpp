@@ -31,7 +31,7 @@ TEST_CASE("dns: addresses of both families, and what a missing name has") {
         return drive(*operation, servers);
     };
     Encoder both;
-    both.tuple(2).atom("ok").map(3).atom("candidate").binary("service.example");
+    both.tuple(2).atom("ok").map(4).atom("candidate").binary("service.example");
     both.atom("a").tuple(2).atom("addresses").list(std::vector{1}, [&](int) {
         both.tuple(4).integer(10).integer(0).integer(0).integer(1);
     });
@@ -41,20 +41,25 @@ TEST_CASE("dns: addresses of both families, and what a missing name has") {
             both.integer(part);
         }
     });
+    both.atom("queried").list(std::vector<int>{}, [](int) {});
     CHECK(ask("service.example.") == text(both));
 
     Encoder one;
-    one.tuple(2).atom("ok").map(3).atom("candidate").binary("four.example");
+    one.tuple(2).atom("ok").map(4).atom("candidate").binary("four.example");
     one.atom("a").tuple(2).atom("addresses").list(std::vector{1}, [&](int) {
         one.tuple(4).integer(10).integer(0).integer(0).integer(4);
     });
     one.atom("aaaa").atom("no_data");
+    one.atom("queried").list(std::vector<int>{}, [](int) {});
     CHECK(ask("four.example.") == text(one));
 
     Encoder none;
-    none.tuple(2).atom("ok").map(3).atom("candidate").binary("none.example");
+    none.tuple(2).atom("ok").map(4).atom("candidate").binary("none.example");
     none.atom("a").tuple(2).atom("error").atom("nxdomain");
     none.atom("aaaa").tuple(2).atom("error").atom("nxdomain");
+    none.atom("queried").list(std::vector{1}, [&](int) {
+        none.tuple(3).binary("none.example").binary(server.nameserver()).atom("nxdomain");
+    });
     CHECK(ask("none.example.") == text(none));
 }
 
@@ -211,9 +216,12 @@ TEST_CASE("an operation keeps its own deadline") {
     DnsServer server(servers, silence);
     const auto operation = Operation::open(silent_dns(server, 50));
     Encoder wanted;
-    wanted.tuple(2).atom("ok").map(3).atom("candidate").binary("service.example");
+    wanted.tuple(2).atom("ok").map(4).atom("candidate").binary("service.example");
     wanted.atom("a").tuple(2).atom("error").atom("timeout");
     wanted.atom("aaaa").tuple(2).atom("error").atom("timeout");
+    wanted.atom("queried").list(std::vector{1}, [&](int) {
+        wanted.tuple(3).binary("service.example").binary(server.nameserver()).atom("timeout");
+    });
     CHECK(drive(*operation, servers) == text(wanted));
 }
 

@@ -53,6 +53,7 @@ TEST_CASE("requests are read") {
     CHECK(dns.timeout_ms == 86'400'000);
     CHECK(dns.grace_ms == 0);
     CHECK(dns.nameservers == std::vector<std::string>{"10.0.0.2", "10.0.0.2:53", "[::1]:5353"});
+    CHECK(dns.families == barnacle::Families::both);
     CHECK(dns.max_addresses == 2'147'483'647);
 
     const auto resolve =
@@ -86,6 +87,23 @@ TEST_CASE("requests are read") {
     CHECK(probe.nameservers == std::vector<std::string>{"127.0.0.1"});
     CHECK(probe.options.concurrency == 3);
     CHECK(probe.options.max_names == 4);
+}
+
+TEST_CASE("the families of a lookup") {
+    using barnacle::Families;
+    const std::vector<std::pair<std::string, Families>> words{
+        {"both", Families::both},
+        {"inet", Families::ipv4},
+        {"inet6", Families::ipv6},
+        {"prefer_inet", Families::prefer_ipv4},
+        {"prefer_inet6", Families::prefer_ipv6}};
+    for (const auto& [word, families] : words) {
+        const RequestMap request = dns_request().with("families", atom(word));
+        CHECK(std::get<barnacle::DnsRequest>(decode_request(request.bytes())).families == families);
+    }
+    CHECK(refusal(dns_request().with("families", atom("own"))) ==
+          "bad_request: families must be both or inet or inet6 or prefer_inet or prefer_inet6, not "
+          "the atom \"own\"");
 }
 
 TEST_CASE("the words and addresses of a probe, and what is none") {

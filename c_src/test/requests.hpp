@@ -86,6 +86,7 @@ inline RequestMap dns_request() {
             {{"name", binary("service.example")},
              {"timeout_ms", integer(86'400'000)},
              {"grace_ms", integer(0)},
+             {"families", atom("both")},
              {"nameservers", binaries({"10.0.0.2", "10.0.0.2:53", "[::1]:5353"})},
              {"max_addresses", integer(2'147'483'647)}}};
 }

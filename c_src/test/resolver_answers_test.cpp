@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Lookups of one fully qualified name: what each kind of answer gives.
+#include <tuple>
 #include <cerrno>
 
 #include "resolver_support.hpp"
@@ -208,14 +209,71 @@ TEST_CASE("a name server may have an IPv6 address") {
 }
 
 TEST_CASE("one family alone is asked for where only one is wanted") {
+    for (const auto& [families, wanted, other] :
+         {std::tuple{Families::ipv6, type_aaaa, type_a}, {Families::ipv4, type_a, type_aaaa}}) {
+        Loop loop;
+        const DnsServer server(loop, by_type(wanted, both_families(), silence));
+        auto options = options_for(host, {server.nameserver()});
+        options.families = families;
+        const auto result = look_up(loop, std::move(options));
+        const bool is_a = wanted == type_a;
+        CHECK(is_not_wanted(is_a ? result.outcomes.aaaa : result.outcomes.a));
+        CHECK(has_addresses(is_a ? result.outcomes.a : result.outcomes.aaaa));
+        CHECK(server.requests_for("app.example", other) == 0);
+        CHECK(result.queried.empty());
+    }
+}
+
+TEST_CASE("a preferred family with addresses is enough: the other one is not waited for") {
+    for (const auto& [families, preferred] :
+         {std::pair{Families::prefer_ipv6, type_aaaa}, {Families::prefer_ipv4, type_a}}) {
+        Loop loop;
+        const DnsServer server(loop, by_type(preferred, both_families(), silence));
+        auto options = options_for(host, {server.nameserver()});
+        options.families = families;
+        const auto result = look_up(loop, std::move(options));
+        const bool is_a = preferred == type_a;
+        CHECK(is_not_wanted(is_a ? result.outcomes.aaaa : result.outcomes.a));
+        CHECK(has_addresses(is_a ? result.outcomes.a : result.outcomes.aaaa));
+        CHECK(result.queried.empty());
+    }
+}
+
+TEST_CASE("a preferred family that answers last, or after an error of the other, is enough too") {
+    for (const auto& other : {both_families(), always(Rcode::servfail)}) {
+        Loop loop;
+        const DnsServer server(loop, by_type(type_a, late(both_families(), 100), other));
+        auto options = options_for(host, {server.nameserver()});
+        options.families = Families::prefer_ipv4;
+        const auto result = look_up(loop, std::move(options));
+        CHECK(has_addresses(result.outcomes.a));
+        CHECK(is_not_wanted(result.outcomes.aaaa));
+        CHECK(result.queried.empty());
+    }
+}
+
+TEST_CASE("a host without the preferred family has the other one") {
     Loop loop;
-    const DnsServer server(loop, both_families());
+    const DnsServer server(loop,
+                           by_type(type_aaaa, late(both_families(), 50), always(Rcode::noerror)));
     auto options = options_for(host, {server.nameserver()});
-    options.families = Families::ipv6;
+    options.families = Families::prefer_ipv4;
     const auto result = look_up(loop, std::move(options));
     CHECK(is_no_data(result.outcomes.a));
     CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
-    CHECK(server.requests_for("app.example", type_a) == 0);
+}
+
+TEST_CASE("a preferred family that is silent gets the grace, and is a timeout") {
+    Loop loop;
+    const DnsServer server(loop, by_type(type_a, silence, both_families()));
+    auto options = options_for(host, {server.nameserver()});
+    options.families = Families::prefer_ipv4;
+    options.grace_ms = 50;
+    const auto result = look_up(loop, std::move(options));
+    CHECK(error_in(result.outcomes.a) == timeout);
+    CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
+    CHECK(result.queried ==
+          std::vector<Queried>{{"app.example", server.nameserver(), timeout}});
 }
 
 TEST_CASE("IP literals and localhost are answered without a query") {

@@ -3,8 +3,6 @@
 // The search list: which names are asked for, and whose answer counts.
 #include <vector>
 
-#include "../resolv_conf.hpp"
-#include "../resolver_configuration.hpp"
 #include "../search.hpp"
 #include "resolver_support.hpp"
 
@@ -80,74 +78,21 @@ TEST_CASE("search domains that make no valid name are passed over") {
     CHECK(search_candidates("a", {{"bad domain", "x..y", std::string(252, 'x')}, 1}) == Texts{"a"});
 }
 
+TEST_CASE("no-tld-query: a name without a dot is not queried as it is after the search domains") {
+    CHECK(search_candidates("a", {{"example"}, 1, true}) == Texts{"a.example"});
+    CHECK(search_candidates("a", {{"example"}, 0, true}) == Texts{"a", "a.example"});
+    CHECK(search_candidates("a.b", {{"example"}, 2, true}) == Texts{"a.b.example", "a.b"});
+    CHECK(search_candidates("a.", {{"example"}, 1, true}) == Texts{"a"});
+    CHECK(search_candidates("a", {{}, 1, true}) == Texts{"a"});
+    Loop loop;
+    const DnsServer server(loop, always(Rcode::refused));
+    const auto result = look_up(loop, searching("a", server, {{"one", "two"}, 1, true}));
+    CHECK(result.candidate == "a.two");
+    CHECK(error_in(result.outcomes.a) == refused);
+}
+
 TEST_CASE("a search domain that ends in two dots made a candidate with a trailing dot") {
     CHECK(search_candidates("a", {{"example..", "example."}, 1}) == Texts{"a.example", "a"});
-}
-
-TEST_CASE("resolv.conf: search, domain and ndots; the later of search and domain wins") {
-    const SearchList pod = parse_resolv_conf(
-        "# a comment\n"
-        "nameserver 10.96.0.10\n"
-        "search shop.svc.cluster.local\tsvc.cluster.local  cluster.local\n"
-        "options timeout:2 ndots:5 edns0\n");
-    CHECK(pod.domains == Texts{"shop.svc.cluster.local", "svc.cluster.local", "cluster.local"});
-    CHECK(pod.ndots == 5);
-    CHECK(parse_resolv_conf("search a b\ndomain c\n").domains == Texts{"c"});
-    CHECK(parse_resolv_conf("domain c d\nsearch a b").domains == Texts{"a", "b"});
-    CHECK(parse_resolv_conf("search .\n").domains == Texts{"."});
-}
-
-TEST_CASE("resolv.conf: what makes no sense is passed over") {
-    const SearchList search = parse_resolv_conf(
-        "search\nsearching a\n;search b\noptions\noptions ndots: ndots:x ndots:3x ndots:-1\n\n\n");
-    CHECK(search.domains.empty());
-    CHECK(search.ndots == 1);
-    CHECK(parse_resolv_conf("options ndots:400").ndots == 15);
-    CHECK(parse_resolv_conf("").domains.empty());
-    std::string many = "search";
-    for (int i = 0; i < 100; ++i) {
-        many += " d" + std::to_string(i);
-    }
-    CHECK(parse_resolv_conf(many).domains.size() == 32);
-}
-
-TEST_CASE("the environment overrides resolv.conf") {
-    const TemporaryFile file("search from.file\noptions ndots:2\n");
-    CHECK(system_search_list(file.path()).domains == Texts{"from.file"});
-    CHECK(system_search_list(file.path()).ndots == 2);
-    const Variable domains("LOCALDOMAIN", "from.environment second.environment");
-    const Variable options("RES_OPTIONS", "ndots:7");
-    CHECK(system_search_list(file.path()).domains ==
-          Texts{"from.environment", "second.environment"});
-    CHECK(system_search_list(file.path()).ndots == 7);
-    CHECK(system_search_list("/nonexistent/resolv.conf").ndots == 7);
-}
-
-TEST_CASE("the domain of a host is what follows the first dot of its name") {
-    CHECK(domain_of_host("host.a.example") == Texts{"a.example"});
-    CHECK(domain_of_host("host.example.") == Texts{"example."});
-    CHECK(domain_of_host(".a") == Texts{"a"});
-    for (const auto* const name : {"", "host", "host.", "."}) {
-        CAPTURE(name);
-        CHECK(domain_of_host(name).empty());
-    }
-}
-
-TEST_CASE("the configuration: given name servers replace those of the system, the search stays") {
-    const TemporaryFile file(
-        "nameserver 192.0.2.1\nnameserver 2001:db8::53\nsearch a.example\noptions ndots:3\n");
-    const auto system = resolver_configuration({}, file.path());
-    CHECK(system.nameservers == Texts{"192.0.2.1:53", "[2001:db8::53]:53"});
-    CHECK(system.search.domains == Texts{"a.example"});
-    CHECK(system.search.ndots == 3);
-    const auto given = resolver_configuration({"10.0.0.1", "::1", "[::1]:5353"}, file.path());
-    CHECK(given.nameservers == Texts{"10.0.0.1:53", "[::1]:53", "[::1]:5353"});
-    CHECK(given.search.domains == Texts{"a.example"});
-}
-
-TEST_CASE("with no name server configured, this machine is asked") {
-    const TemporaryFile file("search a.example\n");
-    CHECK(resolver_configuration({}, file.path()).nameservers == Texts{"127.0.0.1:53"});
 }
 
 TEST_CASE("a service of a namespace is found as a pod of Kubernetes searches for it") {
@@ -204,22 +149,102 @@ TEST_CASE("an error of one candidate does not end the search") {
 }
 
 TEST_CASE("with no addresses anywhere, an error is told rather than NXDOMAIN") {
-    Loop loop;
-    const DnsServer server(loop, by_name("web.one.example", always(Rcode::servfail), zone({})));
-    const auto result =
-        look_up(loop, searching("web", server, {{"one.example", "two.example"}, 1}));
-    CHECK(result.candidate == "web.one.example");
-    CHECK(error_in(result.outcomes.a) == servfail);
-    CHECK(error_in(result.outcomes.aaaa) == servfail);
+    for (const std::size_t ndots : {1, 0}) {
+        Loop loop;
+        const DnsServer server(loop, by_name("web.one.example", always(Rcode::servfail), zone({})));
+        const auto result =
+            look_up(loop, searching("web", server, {{"one.example", "two.example"}, ndots}));
+        CHECK(result.candidate == "web.one.example");
+        CHECK(error_in(result.outcomes.a) == servfail);
+        CHECK(error_in(result.outcomes.aaaa) == servfail);
+    }
 }
 
-TEST_CASE("with no addresses and no error anywhere, the last candidate is told") {
+TEST_CASE("REFUSED for a name of the search list does not hide NXDOMAIN of the name as given") {
+    for (const std::size_t ndots : {1, 2}) {
+        CAPTURE(ndots);
+        Loop loop;
+        const DnsServer server(loop,
+                               by_name("no.internal", zone({}), always(Rcode::refused)));
+        const auto result = look_up(loop, searching("no.internal", server, {{"corp"}, ndots}));
+        CHECK(result.candidate == "no.internal");
+        CHECK(error_in(result.outcomes.a) == nxdomain);
+        CHECK(error_in(result.outcomes.aaaa) == nxdomain);
+    }
+}
+
+TEST_CASE("REFUSED for a name of the search list hides no error of another one") {
     Loop loop;
-    const DnsServer server(loop, zone({}));
-    const auto result = look_up(loop, searching("web", server, {{"one.example"}, 1}));
-    CHECK(result.candidate == "web");
-    CHECK(error_in(result.outcomes.a) == nxdomain);
-    CHECK(error_in(result.outcomes.aaaa) == nxdomain);
+    const DnsServer server(
+        loop, by_name("web.one.example", always(Rcode::refused),
+                      by_name("web.two.example", always(Rcode::servfail), zone({}))));
+    const auto result =
+        look_up(loop, searching("web", server, {{"one.example", "two.example"}, 1}));
+    CHECK(result.candidate == "web.two.example");
+    CHECK(error_in(result.outcomes.a) == servfail);
+}
+
+TEST_CASE("REFUSED for the name as given is told") {
+    Loop loop;
+    const DnsServer server(loop, by_name("web.example", always(Rcode::refused), zone({})));
+    const auto result = look_up(loop, searching("web.example", server, {{"corp"}, 1}));
+    CHECK(result.candidate == "web.example");
+    CHECK(error_in(result.outcomes.a) == refused);
+}
+
+TEST_CASE("each query without addresses is told: its full name, its server and its outcome") {
+    Loop loop;
+    const DnsServer broken(loop, always(Rcode::servfail));
+    const DnsServer server(loop, by_name("web.corp", always(Rcode::refused),
+                                         by_name("web.net", always(Rcode::noerror), zone({}))));
+    auto options = searching("web", broken, {{"corp", "net"}, 1});
+    options.configuration.nameservers.push_back(server.nameserver());
+    const auto result = look_up(loop, std::move(options));
+    CHECK(result.queried == std::vector<Queried>{{"web.corp", broken.nameserver(), servfail},
+                                                 {"web.corp", server.nameserver(), refused},
+                                                 {"web.net", broken.nameserver(), servfail},
+                                                 {"web.net", server.nameserver(), NoData{}},
+                                                 {"web", broken.nameserver(), servfail},
+                                                 {"web", server.nameserver(), nxdomain}});
+}
+
+TEST_CASE("of a name with addresses, errors alone are told; of the names before it, all") {
+    Loop loop;
+    const DnsServer server(
+        loop, by_type(type_aaaa, by_name("web.net", always(Rcode::servfail), zone({})),
+                      zone({address_record("web.net", "10.1.0.1")})));
+    const auto result = look_up(loop, searching("web", server, {{"corp", "net"}, 1}));
+    CHECK(result.candidate == "web.net");
+    CHECK(result.queried == std::vector<Queried>{{"web.corp", server.nameserver(), nxdomain},
+                                                 {"web.net", server.nameserver(), servfail}});
+}
+
+TEST_CASE("of very many queries without addresses, the first ones are told") {
+    Loop loop;
+    const DnsServer servers[]{{loop, always(Rcode::servfail)},
+                              {loop, always(Rcode::servfail)},
+                              {loop, zone({})}};
+    std::vector<std::string> domains;
+    for (int i = 0; i < 32; ++i) {
+        domains.push_back("d" + std::to_string(i));
+    }
+    auto options = searching("web", servers[0], {std::move(domains), 1});
+    options.configuration.nameservers.push_back(servers[1].nameserver());
+    options.configuration.nameservers.push_back(servers[2].nameserver());
+    const auto result = look_up(loop, std::move(options));
+    CHECK(result.queried.size() == max_queried_told);
+    CHECK(result.queried.front().name == "web.d0");
+}
+
+TEST_CASE("with no addresses and no error anywhere, the name as given is told") {
+    for (const std::size_t ndots : {1, 0}) {
+        Loop loop;
+        const DnsServer server(loop, zone({}));
+        const auto result = look_up(loop, searching("web", server, {{"one.example"}, ndots}));
+        CHECK(result.candidate == "web");
+        CHECK(error_in(result.outcomes.a) == nxdomain);
+        CHECK(error_in(result.outcomes.aaaa) == nxdomain);
+    }
 }
 
 TEST_CASE("a silent candidate does not keep the next one from being asked") {

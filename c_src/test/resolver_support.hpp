@@ -83,6 +83,10 @@ inline bool is_no_data(const Outcome& outcome) {
     return std::holds_alternative<NoData>(outcome);
 }
 
+inline bool is_not_wanted(const Outcome& outcome) {
+    return std::holds_alternative<NotWanted>(outcome);
+}
+
 inline const LookupError nxdomain{LookupErrorCode::nxdomain};
 inline const LookupError timeout{LookupErrorCode::timeout};
 inline const LookupError servfail{LookupErrorCode::servfail};
