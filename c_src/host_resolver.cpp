@@ -44,15 +44,45 @@ Addresses in_hosts_file(const HostsFile& file, const std::string& name, Families
 
 }  // namespace
 
-HostResolver::HostResolver(Loop& loop, HostResolverOptions options)
+HostResolver::HostResolver(Loop& loop, HostResolverOptions options, OnAddresses on_addresses)
     : loop_(loop),
       options_(std::move(options)),
+      on_addresses_(std::move(on_addresses)),
       deadline_ms_(loop.now_ms() + options_.timeout_ms),
-      turn_(loop, [this] { take_turn(); }) {}
+      turn_(loop, [this] { take_turn(); }),
+      unresolved_(loop, [this] { note_unresolved(); }) {
+    if (on_addresses_) {
+        unresolved_.start(options_.unresolved_after_ms);
+    }
+}
 
 void HostResolver::resolve(std::string host, OnOutcome on_outcome) {
-    arrived_.push_back({std::move(host), std::move(on_outcome), nullptr});
+    arrived_.push_back({std::move(host), std::move(on_outcome), nullptr, false});
     turn_.start(0);
+}
+
+void HostResolver::note(Host& host, const Addresses& addresses) {
+    if (on_addresses_ && !(host.is_noted && addresses.empty())) {
+        host.is_noted = true;
+        on_addresses_(host.name, addresses);
+    }
+}
+
+void HostResolver::note(Host& host, const HostOutcome& outcome) {
+    const auto* const addresses = std::get_if<Addresses>(&outcome);
+    if (addresses == nullptr) {
+        note(host, Addresses{});
+    } else if (addresses->size() > 1) {
+        note(host, *addresses);
+    }
+}
+
+void HostResolver::note_unresolved() {
+    for (HostList* const hosts : {&arrived_, &waiting_, &looked_up_}) {
+        for (Host& host : *hosts) {
+            note(host, Addresses{});
+        }
+    }
 }
 
 void HostResolver::take_turn() {
@@ -75,6 +105,7 @@ void HostResolver::answer_without_query(Answers& answers) {
     for (std::size_t i = 0; i < hosts_a_turn && !arrived_.empty(); ++i) {
         const auto host = arrived_.begin();
         if (auto outcome = known_outcome(host->name)) {
+            note(*host, *outcome);
             answers.push_back({std::move(host->on_outcome), *std::move(outcome)});
             arrived_.erase(host);
         } else {
@@ -102,6 +133,7 @@ void HostResolver::start_lookups(Answers& answers) {
     while (!waiting_.empty()) {
         const auto host = waiting_.begin();
         if (left_ms() == 0) {
+            note(*host, Addresses{});
             answers.push_back({std::move(host->on_outcome), LookupError{LookupErrorCode::timeout}});
             waiting_.erase(host);
         } else if (looked_up_.size() < options_.concurrency) {
@@ -127,13 +159,14 @@ void HostResolver::look_up(HostList::iterator host) {
 }
 
 void HostResolver::on_lookup_result(HostList::iterator host, const LookupResult& result) {
-    const Host done = std::move(*host);  // holds the lookup until its callback, this one, is over
+    Host done = std::move(*host);  // holds the lookup until its callback, this one, is over
     looked_up_.erase(host);
     if (!waiting_.empty()) {
         turn_.start(0);
     }
-    // May end this object.
-    done.on_outcome(host_outcome(result.outcomes, {LookupErrorCode::nxdomain}));
+    HostOutcome outcome = host_outcome(result.outcomes, {LookupErrorCode::nxdomain});
+    note(done, outcome);
+    done.on_outcome(std::move(outcome));  // may end this object
 }
 
 std::uint64_t HostResolver::left_ms() {

@@ -24,6 +24,7 @@ struct HostResolverOptions {
     std::uint64_t grace_ms = 0;     // as in LookupOptions; matters for Families::both only
     std::size_t concurrency = 1;    // lookups in the DNS at one time, at least 1
     std::size_t max_addresses = 0;  // as in LookupOptions
+    std::uint64_t unresolved_after_ms = 0;
     ResolverConfiguration configuration;
 };
 
@@ -38,14 +39,18 @@ using HostOutcome = std::variant<Addresses, LookupError>;
 //     {posix, EAFNOSUPPORT}, a name that check_host_name() rejects qfmterror.
 //  3. At the deadline every host that has no outcome yet, asked for or not, has the error
 //  `timeout`.
-//  4. `on_outcome` is called once for each host, by the loop, never from within resolve(). The
+//  4. `on_addresses` is called when a name has failed, or has no addresses `unresolved_after_ms` after
+//     the construction, with none, and when a name has more than one, with those: only to be noted,
+//     so it must not end this object. It comes before the outcome, at most once without addresses.
+//  5. `on_outcome` is called once for each host, by the loop, never from within resolve(). The
 //     HostResolver may be destroyed in it, and at any other time: that ends all lookups.
 class HostResolver {
  public:
     using OnOutcome = std::function<void(HostOutcome)>;
+    using OnAddresses = std::function<void(const std::string& name, const Addresses&)>;
 
     // Throws std::system_error when c-ares cannot be set up; so may resolve() and the loop's run.
-    HostResolver(Loop& loop, HostResolverOptions options);
+    HostResolver(Loop& loop, HostResolverOptions options, OnAddresses on_addresses = nullptr);
     HostResolver(const HostResolver&) = delete;
     HostResolver& operator=(const HostResolver&) = delete;
 
@@ -56,6 +61,7 @@ class HostResolver {
         std::string name;
         OnOutcome on_outcome;
         std::unique_ptr<Lookup> lookup;
+        bool is_noted = false;
     };
     using HostList = std::list<Host>;
 
@@ -65,6 +71,9 @@ class HostResolver {
     };
     using Answers = std::vector<Answer>;
 
+    void note(Host& host, const Addresses& addresses);
+    void note(Host& host, const HostOutcome& outcome);
+    void note_unresolved();
     void take_turn();
     void answer_without_query(Answers& answers);
     void start_lookups(Answers& answers);
@@ -75,6 +84,7 @@ class HostResolver {
 
     Loop& loop_;
     HostResolverOptions options_;
+    OnAddresses on_addresses_;
     std::uint64_t deadline_ms_;
     HostsFile hosts_file_;
     HostList arrived_;    // not looked at yet
@@ -82,6 +92,7 @@ class HostResolver {
     HostList looked_up_;  // being looked up
     std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
     Timer turn_;
+    Timer unresolved_;
 };
 
 }  // namespace barnacle

@@ -29,8 +29,22 @@ constexpr std::size_t max_addresses_of_host = 4096;
 // Delay of RFC 8305 section 3.
 constexpr std::uint64_t resolution_delay_ms = 50;
 
+// When a part says that a host's name has no address yet, so that others can be asked for it.
+constexpr std::uint64_t unresolved_after_ms = 300;
+
 // How often a step runs the loop before it gives the thread back, when there is always more to do.
 constexpr int max_runs_per_step = 16;
+
+Families families_of(int family) {
+    switch (family) {
+        case AF_INET:
+            return Families::ipv4;
+        case AF_INET6:
+            return Families::ipv6;
+        default:
+            return Families::both;
+    }
+}
 
 }  // namespace
 
@@ -49,11 +63,11 @@ class Operation::Work {
             attempt([this, &loop = *loop_] { run(loop); });
         }
         part_ = {};
-        if (loop_ && !reply_ && !news_.empty()) {
+        if (has_news()) {
             attempt([this] { part_ = encode_part(std::exchange(news_, {})); });
         }
-        if (loop_ && !reply_) {
-            return {.done = false, .wait_ms = loop_->next_timeout_ms()};
+        if (loop_ && (!reply_ || !part_.empty())) {
+            return {.done = false, .wait_ms = reply_ ? 0 : loop_->next_timeout_ms()};
         }
         end_worker();
         return {.done = true, .wait_ms = 0};
@@ -77,6 +91,7 @@ class Operation::Work {
 
     void cancel() noexcept {
         end_worker();
+        news_ = {};
         if (!reply_) {
             attempt([this] { finish(encode_error("cancelled")); });
         }
@@ -132,7 +147,9 @@ class Operation::Work {
                                 .grace_ms = resolution_delay_ms,
                                 .concurrency = request.concurrency,
                                 .max_addresses = max_addresses_of_host,
-                                .configuration = resolver_configuration(request.nameservers)});
+                                .unresolved_after_ms = unresolved_after_ms,
+                                .configuration = resolver_configuration(request.nameservers)},
+            host_news());
         EpmdNamesOptions options{
             .hosts = request.hosts,
             .port = request.port,
@@ -153,13 +170,15 @@ class Operation::Work {
         Loop& loop = loop_.emplace();
         ProbeOptions& options = request.options;
         HostResolver& resolver = resolver_.emplace(
-            loop, HostResolverOptions{
-                      .families = options.family == AF_INET ? Families::ipv4 : Families::ipv6,
-                      .timeout_ms = options.timeout_ms,
-                      .grace_ms = 0,
-                      .concurrency = options.concurrency,
-                      .max_addresses = max_addresses_of_host,
-                      .configuration = resolver_configuration(request.nameservers)});
+            loop,
+            HostResolverOptions{.families = families_of(options.family),
+                                .timeout_ms = options.timeout_ms,
+                                .grace_ms = resolution_delay_ms,
+                                .concurrency = options.concurrency,
+                                .max_addresses = max_addresses_of_host,
+                                .unresolved_after_ms = unresolved_after_ms,
+                                .configuration = resolver_configuration(request.nameservers)},
+            host_news());
         outcomes_.resize(options.targets.size());
         worker_.emplace<Probe>(
             loop, std::move(options),
@@ -168,9 +187,20 @@ class Operation::Work {
             },
             [this](std::size_t target, const ProbeOutcome& outcome) {
                 outcomes_[target] = outcome;
-                news_.emplace_back(target, outcome);
+                news_.outcomes.emplace_back(target, outcome);
             },
             [this] { finish(encode_reply(outcomes_)); });
+    }
+
+    [[nodiscard]] HostResolver::OnAddresses host_news() {
+        return [this](const std::string& name, const Addresses& addresses) {
+            news_.hosts.emplace_back(name, addresses);
+        };
+    }
+
+    // Outcomes are in the reply too, what is known of hosts is not.
+    [[nodiscard]] bool has_news() const noexcept {
+        return !news_.hosts.empty() || (!reply_ && !news_.outcomes.empty());
     }
 
     void run(Loop& loop) {
@@ -231,7 +261,7 @@ class Operation::Work {
     std::optional<HostResolver> resolver_;
     std::variant<std::monostate, Lookup, Hosts, EpmdNames, Probe> worker_;
     std::vector<ProbeOutcome> outcomes_;
-    std::vector<std::pair<std::size_t, ProbeOutcome>> news_;  // outcomes that no part has had yet
+    Part news_;  // what no part has had yet
     Bytes part_;
     bool is_brief_ = false;
     Bytes bytes_;

@@ -29,7 +29,7 @@ struct ProbeOptions {
     std::vector<ProbeTarget> targets;
     std::uint16_t epmd_port = 0;  // of every EPMD
     std::uint16_t port = 0;       // the distribution port of every node; 0 asks the EPMDs
-    int family = 0;               // AF_INET or AF_INET6: what the distribution speaks
+    int family = 0;               // what the distribution speaks; AF_UNSPEC: both may do
     std::optional<IpAddress> source;
     ProbeDepth depth = ProbeDepth::port;
     std::uint64_t timeout_ms = 0;       // from the construction on, for all targets together

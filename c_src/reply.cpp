@@ -170,11 +170,29 @@ Bytes encode_reply(const std::vector<ProbeOutcome>& outcomes) {
     return encoder.take();
 }
 
-Bytes encode_part(const std::vector<std::pair<std::size_t, ProbeOutcome>>& part) {
+Bytes encode_part(const Part& part) {
+    using Item = std::variant<const std::pair<std::string, Addresses>*,
+                              const std::pair<std::size_t, ProbeOutcome>*>;
+    std::vector<Item> items;
+    items.reserve(part.hosts.size() + part.outcomes.size());
+    for (const auto& host : part.hosts) {
+        items.emplace_back(&host);
+    }
+    for (const auto& target : part.outcomes) {
+        items.emplace_back(&target);
+    }
     Encoder encoder;
-    encoder.tuple(2).atom("part").list(part, [&](const auto& target) {
-        encoder.tuple(2).integer(static_cast<std::int64_t>(target.first));
-        encode(encoder, target.second);
+    encoder.tuple(2).atom("part").list(items, [&](const Item& item) {
+        encoder.tuple(2);
+        std::visit(Overloaded{[&](const std::pair<std::string, Addresses>* host) {
+                                  encoder.binary(host->first);
+                                  encode(encoder, host->second);
+                              },
+                              [&](const std::pair<std::size_t, ProbeOutcome>* target) {
+                                  encoder.integer(static_cast<std::int64_t>(target->first));
+                                  encode(encoder, target->second);
+                              }},
+                   item);
     });
     return encoder.take();
 }

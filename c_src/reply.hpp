@@ -29,8 +29,15 @@ using Bytes = std::vector<std::uint8_t>;
 
 [[nodiscard]] Bytes encode_reply(const std::vector<ProbeOutcome>& outcomes);
 
-// {part, Outcomes} of some targets, each with its place among the targets.
-[[nodiscard]] Bytes encode_part(const std::vector<std::pair<std::size_t, ProbeOutcome>>& part);
+// What became known meanwhile: addresses of hosts, none where a name has no address so far, and
+// outcomes of some targets, each with its place among the targets.
+struct Part {
+    std::vector<std::pair<std::string, Addresses>> hosts;
+    std::vector<std::pair<std::size_t, ProbeOutcome>> outcomes;
+};
+
+// {part, [{Host, Addresses} | {Position, Probed}]}
+[[nodiscard]] Bytes encode_part(const Part& part);
 
 // {error, Reason} and {error, {Reason, Text}}
 [[nodiscard]] Bytes encode_error(std::string_view reason);

@@ -17,7 +17,7 @@
 //                            nameservers := [binary()], concurrency := Count,
 //                            max_names := Count, max_bytes := Count}}
 //           | {probe, #{targets := [{Name :: binary(), Host :: binary()}],
-//                       epmd_port := 1..65535, port := 0..65535, family := inet | inet6,
+//                       epmd_port := 1..65535, port := 0..65535, family := inet | inet6 | any,
 //                       source := binary(), depth := lookup | epmd | port,
 //                       timeout_ms := 1..86400000, node_timeout_ms := 1..86400000,
 //                       nameservers := [binary()], concurrency := Count, max_names := Count}}
@@ -39,7 +39,10 @@
 //           of epmd_names = [{Host, {ok, [{Name :: binary(), Port}]} | {error, EpmdError}}]
 //           of probe      = [Probed]
 //                           lists are in the order of the request's hosts or targets
-//   Part    of probe      = {part, [{Position :: 0.., Probed}]}, see part()
+//   Part    of probe      = {part, [{Position :: 0.., Probed} | {Host, [Address]}]}, see part()
+//           of epmd_names = {part, [{Host, [Address]}]}
+//             A host whose name has several addresses has them here. A host without addresses has
+//             none so far: its lookup has failed, or is not over 300 ms after the opening.
 //   Outcome = {addresses, [Address]} | no_data | not_wanted | {error, LookupError}
 //   Address = inet:ip_address()
 //   LookupError = formerr | qfmterror | servfail | nxdomain | timeout | notimp | refused | badvers
@@ -73,8 +76,9 @@
 //     asks to be, it is done by then, give or take the time of a step.
 //  4. After {done = true} reply() holds the reply, and every further step() says so again. By then
 //     the operation has closed its sockets and timers.
-//     Operations that have many results (probe) give them out also as they become known: what a
-//     step has found is in part() until the next step. The reply has all of them once more.
+//     Operations that have many results (probe, epmd_names) give some out also as they become
+//     known: what a step has found is in part() until the next step. The reply has all results,
+//     and nothing of hosts' addresses, which always come in a part.
 //  5. cancel() ends the work: the next step() is done. An operation that was done keeps its reply,
 //     any other has {error, cancelled}. It may be called at any time between steps, repeatedly.
 //  6. fd() stays the same, and open, until the operation is destroyed, so that a shell which polls

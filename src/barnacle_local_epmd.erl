@@ -5,6 +5,10 @@
 
 ?MODULEDOC("""
 The nodes of this host, from its EPMD (Erlang Port Mapper Daemon, NAMES_REQ of its protocol).
+
+A node registers at the loopback address of its own address family, and an EPMD may listen at one of
+the two only. So both are queried. ERL_EPMD_ADDRESS is for the EPMD: it adds addresses to the
+loopback ones, and nodes do not read it.
 """).
 
 -export([discover_nodes/0, names/0]).
@@ -18,6 +22,7 @@ for a reply that is not one, local_node_is_not_alive where this node has no host
 -type reason() :: atom() | {posix, atom()} | {atom(), term()}.
 
 -define(TIMEOUT_MS, 5000).
+-define(LOOPBACK, [<<"127.0.0.1">>, <<"::1">>]).
 
 ?DOC("""
 The nodes of this host, this one included. The host part is this node's own, so distribution must
@@ -26,25 +31,40 @@ be on. Names past the bound on new atoms are left out.
 -spec discover_nodes() -> {ok, [node()]} | {error, reason()}.
 discover_nodes() ->
     case names() of
-        {ok, Names} ->
-            {ok, [Node || Name <- Names, {ok, Node} <- [barnacle_names:to_node(Name)]]};
         {error, _} = Error ->
-            Error
+            Error;
+        Found ->
+            Names = element(2, Found),
+            {ok, [Node || Name <- Names, {ok, Node} <- [barnacle_names:to_node(Name)]]}
     end.
 
-?DOC("The same as names, before any of them becomes an atom.").
--spec names() -> {ok, [binary()]} | {error, reason()}.
+?DOC("""
+The same as names, before any of them becomes an atom. partial: an EPMD listens at both loopback
+addresses, and one of them gave no names.
+""").
+-spec names() -> {ok, [binary()]} | {partial, [binary()], reason()} | {error, reason()}.
 names() ->
     %% A node that waits for a name from another one is alive and has none.
     case erlang:is_alive() andalso node() =/= nonode@nohost of
-        true -> asked(barnacle_native:epmd_names([<<"127.0.0.1">>], #{timeout => ?TIMEOUT_MS}));
+        true -> asked(barnacle_native:epmd_names(?LOOPBACK, #{timeout => ?TIMEOUT_MS}));
         false -> {error, local_node_is_not_alive}
     end.
 
-asked({ok, [{_, {ok, Registered}}]}) ->
+asked({ok, Results}) ->
     Host = barnacle_names:host(node()),
-    {ok, [barnacle_names:join(Name, Host) || {Name, _Port} <- Registered]};
-asked({ok, [{_, {error, Reason}}]}) ->
-    {error, Reason};
+    Found = [Registered || {_, {ok, Registered}} <- Results],
+    Names = [
+        barnacle_names:join(Name, Host)
+     || Name <- lists:uniq([Name || Registered <- Found, {Name, _Port} <- Registered])
+    ],
+    Reasons = [Reason || {_, {error, Reason}} <- Results],
+    case {Found, [Reason || Reason <- Reasons, is_epmd(Reason)]} of
+        {[], Bad} -> {error, hd(Bad ++ Reasons)};
+        {_, []} -> {ok, Names};
+        {_, [Reason | _]} -> {partial, Names, Reason}
+    end;
 asked({error, Reason}) ->
     {error, Reason}.
+
+%% Whether something listens there, by why it gave no names.
+is_epmd(Reason) -> lists:member(Reason, [timeout, bad_reply, too_long]).

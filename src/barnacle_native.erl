@@ -28,7 +28,8 @@ Every function but diff gives {error, Reason}:
 What one name or one host came to is in the results.
 """).
 
--export([available/0, dns/2, resolve/2, epmd_names/2, probe/2, probe/3, diff/3, info/0]).
+-export([available/0, dns/2, resolve/2, epmd_names/2, epmd_names/3, diff/3, info/0]).
+-export([probe/2, probe/3, probe/4]).
 
 -export_type([
     error/0,
@@ -44,6 +45,7 @@ What one name or one host came to is in the results.
     probe_error/0,
     probed/0,
     target/0,
+    on_host/0,
     name/0,
     unavailable/0
 ]).
@@ -145,6 +147,12 @@ dns_options/0. concurrency: hosts asked at one time (256). max_names (10000) and
     max_bytes => pos_integer()
 }.
 
+?DOC("""
+Called with a host given by name, and what is known of its addresses: all of them if there are
+several, none if its lookup has failed, or is not over after 300 ms.
+""").
+-type on_host() :: fun((Host :: binary(), [inet:ip_address()]) -> term()).
+
 ?DOC("A node NAME@HOST; its host is an IP address or a name.").
 -type target() :: {Name :: binary(), Host :: binary()}.
 
@@ -184,8 +192,8 @@ Why a node cannot be dialled, or would be dialled in vain:
 timeout: for all targets together, in ms. node_timeout: for each target, once its host is resolved
 and its turn has come, in ms (all of timeout). epmd_port: of every EPMD (as port of epmd_options/0).
 port: the distribution port of all nodes, where no EPMD is asked for it; 0 asks (0). family: what
-the distribution speaks (inet); with inet6 an IPv4 address is taken in its mapped form. source: the
-address from which distribution ports are connected to, <<>> for any (<<>>). depth: how far to go:
+the distribution speaks (inet), any for both; with inet6 an IPv4 address is taken in its mapped form.
+source: the address from which distribution ports are connected to, <<>> for any (<<>>). depth: how far to go:
 lookup, does the host resolve; epmd, and does its EPMD know the node; port, and does the node accept
 connections (port). nameservers: as in dns_options/0. concurrency: nodes at one time (256).
 max_names: that not_registered tells (16).
@@ -195,7 +203,7 @@ max_names: that not_registered tells (16).
     node_timeout => 1..86400000,
     epmd_port => 1..65535,
     port => 0..65535,
-    family => inet | inet6,
+    family => inet | inet6 | any,
     source => binary(),
     depth => lookup | epmd | port,
     nameservers => [binary()],
@@ -282,6 +290,13 @@ reply is taken whole or, with one line out of order, not at all.
     {ok, [{binary(), {ok, [{Name :: binary(), inet:port_number()}]} | {error, epmd_error()}}]}
     | {error, error()}.
 epmd_names(Hosts, Options) ->
+    epmd_names(Hosts, Options, fun(_, _) -> ok end).
+
+?DOC("The same; OnHost is called meanwhile, in the calling process.").
+-spec epmd_names([binary()], epmd_options(), on_host()) ->
+    {ok, [{binary(), {ok, [{Name :: binary(), inet:port_number()}]} | {error, epmd_error()}}]}
+    | {error, error()}.
+epmd_names(Hosts, Options, OnHost) ->
     Table = table([
         hosts,
         timeout,
@@ -291,7 +306,8 @@ epmd_names(Hosts, Options) ->
         {max_names, ?DEFAULT_MAX_NAMES},
         {max_bytes, ?DEFAULT_MAX_BYTES}
     ]),
-    call(epmd_names, Table, {hosts, Hosts}, with_epmd_port(port, Options)).
+    OnPart = fun(Part) -> _ = on_hosts(Part, OnHost) end,
+    call(epmd_names, Table, {hosts, Hosts}, with_epmd_port(port, Options), OnPart).
 
 ?DOC("probe/3 without being told before all is known.").
 -spec probe([target()], probe_options()) -> {ok, [probed()]} | {error, error()}.
@@ -312,17 +328,31 @@ dialled may yet turn the dial away (another cookie, a name that its port does no
 answer it.
 
 A host that is dead or slow, or answers nonsense, costs its own nodes' results, nothing else. Of a
-host's addresses one that answers is enough, for which of them a dial takes is not known.
+host's addresses one that answers is enough; which of them a connection attempt uses is OTP's affair
+(barnacle_otp_names).
 """).
 -spec probe([target()], probe_options(), OnProbed :: fun(([probed(), ...]) -> term())) ->
     {ok, [probed()]} | {error, error()}.
 probe(Targets, Options, OnProbed) ->
-    Own = [targets, node_timeout, {epmd_port, epmd_port}, port, family, source, depth],
+    probe(Targets, Options, OnProbed, fun(_, _) -> ok end).
+
+?DOC("The same; OnHost is called too, before the outcomes of the host's targets.").
+-spec probe([target()], probe_options(), OnProbed, on_host()) ->
+    {ok, [probed()]} | {error, error()}
+when
+    OnProbed :: fun(([probed(), ...]) -> term()).
+probe(Targets, Options, OnProbed, OnHost) ->
+    Own = [targets, node_timeout, {epmd_port, epmd_port}, port, dist_family, source, depth],
     Counts = [{concurrency, ?DEFAULT_PROBES}, {max_names, ?DEFAULT_NAMES_TOLD}],
     Table = table([timeout, nameservers] ++ Own ++ Counts),
     OnPart = fun(Part) ->
-        At = list_to_tuple(Targets),
-        OnProbed([{element(Position + 1, At), Outcome} || {Position, Outcome} <- Part])
+        case on_hosts(Part, OnHost) of
+            [] ->
+                ok;
+            Outcomes ->
+                At = list_to_tuple(Targets),
+                OnProbed([{element(Position + 1, At), Outcome} || {Position, Outcome} <- Outcomes])
+        end
     end,
     case call(probe, Table, {targets, Targets}, with_epmd_port(epmd_port, Options), OnPart) of
         {ok, Outcomes} -> {ok, lists:zip(Targets, Outcomes)};
@@ -357,6 +387,12 @@ info() ->
         ok -> ((shell()):info())#{available => true, queue => barnacle_queue:info()};
         {error, Text} -> #{available => false, reason => unicode:characters_to_binary(Text)}
     end.
+
+%% Tells of hosts what a part has of them, and gives the rest of it.
+on_hosts(Part, OnHost) ->
+    {Hosts, Rest} = lists:partition(fun({Key, _}) -> is_binary(Key) end, Part),
+    ok = lists:foreach(fun({Host, Addresses}) -> OnHost(Host, Addresses) end, Hosts),
+    Rest.
 
 %% Operations
 

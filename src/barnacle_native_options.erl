@@ -57,6 +57,8 @@ row(family) ->
 row(families) ->
     {families, {one_of, [both, inet, inet6, prefer_inet, prefer_inet6]}, {default, both},
         <<"to query">>};
+row(dist_family) ->
+    {family, {one_of, [inet, inet6, any]}, {default, inet}, <<"of the distribution">>};
 row(nameservers) ->
     {nameservers, {term, <<"a list of name servers, each a binary">>, binaries_check()},
         {default, []}, <<"in place of the system's">>};

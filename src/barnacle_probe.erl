@@ -18,16 +18,21 @@ namespace, no further than the host's name with a carrier that isn't OTP's. With
 own in the place of erl_epmd (-epmd_module) nothing is known of hosts, and nothing is probed.
 """).
 
--export([split/2, run/4, is_carrier_known/0]).
+-export([split/2, run/4, families/0, is_carrier_known/0]).
 
 -export_type([reason/0, settings/0, verdict/0]).
 
 ?DOC("""
 What a probe says: ok, the node accepts connections; unknown, nothing that speaks against a dial; or
 why it need not be dialled. lookup_failed has also what kept the native core from looking.
+at_address: the host's name has several addresses, a connection attempt uses the first one, and one
+of the others works.
 """).
 -type verdict() :: ok | unknown | {error, reason()}.
--type reason() :: barnacle_native:probe_error() | {lookup_failed, barnacle_native:error()}.
+-type reason() ::
+    barnacle_native:probe_error()
+    | {lookup_failed, barnacle_native:error()}
+    | {at_address, Address :: binary(), reason(), Others :: [binary()]}.
 
 ?DOC("probe: whether more than host names is looked at. probe_timeout: for each node, in ms.").
 -type settings() :: #{probe := boolean(), probe_timeout := pos_integer(), _ => _}.
@@ -70,9 +75,36 @@ run(Nodes, #{probe_timeout := ProbeMs} = Settings, TimeoutMs, OnVerdicts) ->
     ByTarget = maps:groups_from_list(fun target/1, Nodes),
     Verdicts = fun(Probed) -> verdicts(Probed, ByTarget, Depth) end,
     OnProbed = fun(Probed) -> OnVerdicts(Verdicts(Probed)) end,
-    case barnacle_native:probe(maps:keys(ByTarget), Options, OnProbed) of
-        {ok, Probed} -> Verdicts(Probed);
-        {error, Reason} -> [{Node, not_looked(Node, Reason)} || Node <- Nodes]
+    Targets = maps:keys(ByTarget),
+    Probed = barnacle_otp_names:run(#{
+        keys => maps:groups_from_list(fun({_, Host}) -> Host end, Targets),
+        core => fun(OnPart, OnHost) -> probe(Targets, Options, OnPart, OnHost) end,
+        again => fun(Again, Address, LeftMs) -> probe_at(Address, Again, Options, LeftMs) end,
+        families => families(),
+        first => Depth =/= lookup,
+        on_outcomes => OnProbed,
+        deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs
+    }),
+    Verdicts(maps:to_list(Probed)).
+
+probe(Targets, Options, OnPart, OnHost) ->
+    case barnacle_native:probe(Targets, Options, OnPart, OnHost) of
+        {ok, Probed} -> Probed;
+        {error, Reason} -> [{Target, not_looked(Target, Reason)} || Target <- Targets]
+    end.
+
+%% The targets of one host, whose address OTP knows. What was not looked at has no outcome.
+probe_at(_Address, Targets, #{depth := lookup}, _LeftMs) ->
+    [{Target, ok} || Target <- Targets];
+probe_at(Address, Targets, Options, LeftMs) ->
+    Host = barnacle_address:to_text(Address),
+    There = [{Name, Host} || {Name, _} <- Targets],
+    case barnacle_native:probe(There, Options#{timeout := LeftMs}) of
+        {ok, Probed} ->
+            Both = lists:zip(Targets, Probed),
+            [{Target, Out} || {Target, {_, Out}} <- Both, Out =/= {error, not_probed}];
+        {error, _} ->
+            []
     end.
 
 verdicts(Probed, ByTarget, Depth) ->
@@ -98,11 +130,11 @@ verdict({error, nxdomain} = Error, Host, _Depth) ->
 verdict(Error, _Host, _Depth) ->
     Error.
 
-%% Without a look nothing speaks against a dial, but for a name.
-not_looked(Node, Reason) ->
-    case is_literal(Node) of
-        true -> unknown;
-        false -> {error, {lookup_failed, Reason}}
+%% Without a look nothing speaks against a connection attempt, except for a name.
+not_looked({_, Host}, Reason) ->
+    case barnacle_address:parse(Host) of
+        {ok, _} -> {error, not_probed};
+        error -> {error, {lookup_failed, Reason}}
     end.
 
 target(Node) ->
@@ -131,10 +163,20 @@ carrier() ->
         _ -> "inet_tcp"
     end.
 
+%% A protocol of the user's own may use either.
 family() ->
-    case carrier() of
-        "inet6_" ++ _ -> inet6;
-        _ -> inet
+    case {is_carrier_known(), carrier()} of
+        {false, _} -> any;
+        {true, "inet6_" ++ _} -> inet6;
+        {true, _} -> inet
+    end.
+
+?DOC("The address families of distribution.").
+-spec families() -> barnacle_otp_lookup:families().
+families() ->
+    case family() of
+        any -> [inet, inet6];
+        Family -> [Family]
     end.
 
 %% 0 where erl_epmd asks EPMDs. It answers for all nodes alike.

@@ -48,9 +48,25 @@ timeout(#{timeout := TimeoutMs}) ->
 -spec discover(map()) -> {barnacle_strategy:answer(), map()}.
 discover(#{hosts := Hosts} = Options) ->
     Query = maps:with([timeout, port, concurrency, max_names, max_bytes], Options),
-    case barnacle_native:epmd_names(Hosts, Query) of
-        {ok, Results} -> {answer(Results, Options), Options};
-        {error, Reason} -> {{error, [{Host, Reason} || Host <- Hosts]}, Options}
+    Outcomes = barnacle_otp_names:run(#{
+        keys => maps:from_list([{Host, [Host]} || Host <- Hosts]),
+        core => fun(_OnPart, OnHost) -> names(Hosts, Query, OnHost) end,
+        again => fun([Host], Address, LeftMs) ->
+            There = [barnacle_address:to_text(Address)],
+            [{_, Outcome}] = names(There, Query#{timeout := LeftMs}, fun(_, _) -> ok end),
+            [{Host, Outcome}]
+        end,
+        families => [inet, inet6],
+        first => false,
+        on_outcomes => fun(_) -> ok end,
+        deadline_ms => erlang:monotonic_time(millisecond) + maps:get(timeout, Options)
+    }),
+    {answer([{Host, maps:get(Host, Outcomes)} || Host <- Hosts], Options), Options}.
+
+names(Hosts, Query, OnHost) ->
+    case barnacle_native:epmd_names(Hosts, Query, OnHost) of
+        {ok, Results} -> Results;
+        {error, Reason} -> [{Host, {error, Reason}} || Host <- Hosts]
     end.
 
 answer(Results, Options) ->

@@ -31,6 +31,7 @@ timeout(_) ->
 discover(KnownAs) ->
     case barnacle_local_epmd:names() of
         {ok, Names} -> answer(Names, barnacle_names:self(), KnownAs);
+        {partial, Names, Reason} -> {{partial, Names, Reason}, KnownAs};
         {error, Reason} -> {{error, Reason}, KnownAs}
     end.
 

@@ -89,6 +89,8 @@ reason(Reason) ->
 %% What a phrase leaves open.
 detail({not_registered, Names}) -> [" (it knows ", names(Names), ")"];
 detail({lookup_failed, Why}) -> [": ", reason(Why)];
+detail({at_address, Address, Why, Others}) ->
+    [" (", Address, ": ", reason(Why), "; of the same host ", names(Others), " works)"];
 detail({posix, Errno}) -> [" (", term(Errno), $)];
 detail({native_library, Text}) -> [" (", term(Text), $)];
 detail({too_many_processes, Max}) -> [" (", term(Max), " at most)"];
