@@ -5,11 +5,12 @@
 
 ?MODULEDOC("IP addresses as the host part of a node name.").
 
--export([to_text/1, parse/1, is_of_a_host/1, family/1, own/0]).
+-export([to_text/1, parse/1, is_of_a_host/1, use/1, family/1, own/0]).
 
--export_type([family/0]).
+-export_type([family/0, misuse/0]).
 
 -type family() :: inet | inet6.
+-type misuse() :: unspecified | broadcast | multicast | link_local.
 
 ?DOC("An address as text: dotted decimal, or the canonical form of RFC 5952 for IPv6.").
 -spec to_text(inet:ip_address()) -> binary().
@@ -37,13 +38,20 @@ host, a multicast one, or the broadcast address of IPv4. A link-local address of
 without its zone, which neither the DNS nor a node's name can say. RFC 4291, RFC 6890.
 """).
 -spec is_of_a_host(inet:ip_address()) -> boolean().
-is_of_a_host({0, 0, 0, 0}) -> false;
-is_of_a_host({255, 255, 255, 255}) -> false;
-is_of_a_host({A, _, _, _}) -> A < 224 orelse A > 239;
-is_of_a_host({0, 0, 0, 0, 0, 0, 0, 0}) -> false;
-is_of_a_host({0, 0, 0, 0, 0, 16#ffff, AB, CD}) ->
-    is_of_a_host({AB bsr 8, AB band 255, CD bsr 8, CD band 255});
-is_of_a_host({A, _, _, _, _, _, _, _}) -> A < 16#ff00 andalso A band 16#ffc0 =/= 16#fe80.
+is_of_a_host(Address) ->
+    use(Address) =:= host.
+
+?DOC("What an address is for: host if a host can have it.").
+-spec use(inet:ip_address()) -> host | misuse().
+use({0, 0, 0, 0}) -> unspecified;
+use({255, 255, 255, 255}) -> broadcast;
+use({A, _, _, _}) when A >= 224, A =< 239 -> multicast;
+use({_, _, _, _}) -> host;
+use({0, 0, 0, 0, 0, 0, 0, 0}) -> unspecified;
+use({0, 0, 0, 0, 0, 16#ffff, AB, CD}) -> use({AB bsr 8, AB band 255, CD bsr 8, CD band 255});
+use({A, _, _, _, _, _, _, _}) when A >= 16#ff00 -> multicast;
+use({A, _, _, _, _, _, _, _}) when A band 16#ffc0 =:= 16#fe80 -> link_local;
+use({_, _, _, _, _, _, _, _}) -> host.
 
 ?DOC("The family of an address.").
 -spec family(inet:ip_address()) -> family().

@@ -17,15 +17,18 @@ anybody else.
 
 ?DOC("""
 Why a node is not linked: what barnacle_probe says; handshake_failed, it accepts connections and
-turned this one away; failed_to_connect, its dial failed and nobody had looked why; timeout, the
-deadline came before its dial ended; not_dialled, before its dial had a place; too_many_processes,
-the VM has no room for a dial.
+turned this one away; failed_to_connect, its attempt failed and there is no probe to tell why;
+failed_unprobed, its attempt failed and the probe could not look at it; timeout, the deadline came
+before its dial ended; not_dialled, before its dial had a place; too_many_processes, the VM has no
+room for a dial; this_node, it is this node by another name (barnacle_own).
 """).
 -type reason() ::
     barnacle_probe:reason()
     | handshake_failed
     | failed_to_connect
+    | failed_unprobed
     | local_node_is_not_alive
+    | this_node
     | timeout
     | not_dialled
     | paused
@@ -41,7 +44,8 @@ the VM has no room for a dial.
     deadline_ms := integer(),
     max := pos_integer(),
     gate := barnacle_gate:gate(),
-    probe := probe()
+    probe := probe(),
+    unprobed => failed_to_connect | failed_unprobed
 }.
 
 %% dials: those that wait for a place, each with the reason should it fail. unseen: those whose
@@ -52,6 +56,7 @@ the VM has no room for a dial.
     unseen = #{} :: #{node() => []},
     prober = none :: none | {pid(), Monitor :: reference()},
     ref :: reference(),
+    unprobed = failed_to_connect :: failed_to_connect | failed_unprobed,
     failed = [] :: [dial()]
 }).
 
@@ -70,11 +75,15 @@ Dials nodes and gives those whose dial did not succeed. Those of at_once are dia
 of probed once the probe has nothing against it. deadline_ms is a time of the monotonic clock; a
 dial that has not ended by then is left alone (timeout), and what has not been dialled by then never
 is (not_dialled; not_probed while the probe has no verdict). Dials are net_kernel:connect_node/1.
+unprobed: the reason of an attempt that fails without a verdict of the probe.
 """).
 -spec all(#{at_once := [node()], probed := [node()]}, options()) -> [{node(), reason()}].
 all(#{at_once := AtOnce, probed := Probed}, Options) ->
+    Unprobed = maps:get(unprobed, Options, failed_to_connect),
     Dials = #dials{
-        dials = [{Node, failed_to_connect} || Node <- shuffled(AtOnce)], ref = make_ref()
+        dials = [{Node, Unprobed} || Node <- shuffled(AtOnce)],
+        unprobed = Unprobed,
+        ref = make_ref()
     },
     loop(start_probe(shuffled(Probed), Dials, Options), Options).
 
@@ -139,10 +148,9 @@ fill(Dials, _Options) ->
 -dialyzer({nowarn_function, dial/3}).
 dial({Node, _}, Running, #{gate := Gate}) ->
     Dial = fun() ->
-        case barnacle_registry:has_left(Node) of
-            true -> exit({result, left});
-            false -> exit({result, barnacle_gate:pass(Gate, connect(Node))})
-        end
+        barnacle_registry:has_left(Node) andalso exit({result, left}),
+        barnacle_own:is_this(Node) andalso exit({result, this_node}),
+        exit({result, barnacle_gate:pass(Gate, connect(Node))})
     end,
     barnacle_spawn:start(Dial, [monitor], ?PROCESSES_ONCE + ?PROCESSES_EACH * (Running + 1)).
 
@@ -158,7 +166,7 @@ judge({Node, Verdict}, #dials{unseen = Unseen, dials = Queue} = Dials0) when
     Dials = Dials0#dials{unseen = maps:remove(Node, Unseen)},
     case Verdict of
         ok -> Dials#dials{dials = [{Node, handshake_failed} | Queue]};
-        unknown -> Dials#dials{dials = [{Node, failed_to_connect} | Queue]};
+        unknown -> Dials#dials{dials = [{Node, Dials#dials.unprobed} | Queue]};
         {error, Reason} -> not_dialled(Node, Reason, Dials)
     end;
 judge(_Judged, Dials) ->
@@ -180,6 +188,8 @@ ended(_Dial, {result, true}, Dials) ->
     Dials;
 ended(_Dial, {result, left}, Dials) ->
     Dials;
+ended({Node, _}, {result, this_node}, Dials) ->
+    failed(Node, this_node, Dials);
 ended({Node, _}, {result, ignored}, Dials) ->
     failed(Node, local_node_is_not_alive, Dials);
 ended({Node, _}, {result, closed}, Dials) ->

@@ -194,13 +194,13 @@ not_alive() ->
      || {Why, Gleam, Phrase, Fix} <- [
             {local_node_is_not_alive, <<"LocalNodeIsNotAlive">>, <<"this node is not alive">>,
                 <<"start the VM with a name (`--name`, `-sname`)">>},
-            {invalid_node_name, <<"FailedToConnect">>, <<"not a valid node name">>,
-                <<"a node is `basename@host`, 255 bytes at most">>},
-            {unusable_address, <<"FailedToConnect">>, <<"its address is no host's">>,
+            {{invalid_node_name, 'Why'}, <<"FailedToConnect">>, <<"not a valid node name">>,
                 <<
-                    "nobody has 0.0.0.0, a multicast or broadcast address, or fe80:: without a "
-                    "zone: correct the source"
+                    "correct the name: a basename of letters, digits, '_' and '-', an '@', and a "
+                    "host name or address; 255 bytes at most"
                 >>},
+            {{unusable_address, 'Why'}, <<"FailedToConnect">>, <<"no host has its address">>,
+                <<"correct the source: it gives an address that no host can have">>},
             {short_name, <<"FailedToConnect">>, <<"its name is short, and this node's is long">>,
                 <<
                     "start it with -name and its host's domain or address, or this node with "
@@ -274,10 +274,11 @@ dials() ->
     [
         connect(Why, <<"FailedToConnect">>, Phrase, Fix)
      || {Why, Phrase, Fix} <- [
-            {handshake_failed, <<"it turned the connect away">>,
+            {handshake_failed, <<"it refused the handshake">>,
                 <<
-                    "another cookie, short against long names, TLS there and not here, or another "
-                    "node on its port; its log may say which"
+                    "most likely the two nodes have different cookies (`-setcookie`); else its "
+                    "name is another one (`node()` there), one of the two uses TLS, or another "
+                    "node has its port; its log may say which"
                 >>},
             {timeout, <<"timed out">>,
                 <<
@@ -291,8 +292,16 @@ dials() ->
                     "see what has so many; then raise their limit (`erl +P`): a dial needs 15 "
                     "free ones, and 5 more for each that runs beside it"
                 >>},
+            {failed_unprobed, <<"the connect failed">>,
+                <<
+                    "most likely the two nodes have different cookies (`-setcookie`), or the node "
+                    "is down; else its name is another one (`node()` there), or one of the two "
+                    "uses TLS; its log may say which. The probe could not look at this node"
+                >>},
             {failed_to_connect, <<"the connect failed">>,
-                <<"without `probe` nothing more is known: the node is down, or turned it away">>}
+                <<"without `probe` nothing more is known: the node is down, or turned it away">>},
+            {this_node, <<"this node by another name">>,
+                <<"nothing: barnacle does not connect to it, and counts it no more">>}
         ]
     ].
 
@@ -353,10 +362,13 @@ exits() ->
 
 refusals() ->
     of_names([
-        {invalid_node_name, <<"not a valid node name">>,
-            <<"correct the source: a node is `basename@host`, 255 bytes at most">>},
-        {unusable_address, <<"its address is no host's">>,
-            <<"correct the source: nobody has 0.0.0.0, a multicast or broadcast address">>},
+        {{invalid_node_name, 'Why'}, <<"not a valid node name">>,
+            <<
+                "correct the source: a basename of letters, digits, '_' and '-', an '@', and a "
+                "host name or address; 255 bytes at most"
+            >>},
+        {{unusable_address, 'Why'}, <<"no host has its address">>,
+            <<"correct the source: it gives an address that no host can have">>},
         {atom_limit, <<"no more atoms for new names (max_new_atoms)">>,
             <<"see where so many names come from; then raise `max_new_atoms`">>}
     ]).

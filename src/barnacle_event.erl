@@ -148,7 +148,11 @@ links(Verb, Nodes, Failed, StartedAt, Emitter) ->
     Done = Nodes -- [Node || {Node, _} <- Failed],
     Measurements = #{duration => now_native() - StartedAt},
     Ok = [{[barnacle, Verb, ok], #{node => Node}} || Node <- Done],
-    Error = [{[barnacle, Verb, error], #{node => Node, reason => Why}} || {Node, Why} <- Failed],
+    %% This node by another name is no node that failed.
+    Error = [
+        {[barnacle, Verb, error], #{node => Node, reason => Why}}
+     || {Node, Why} <- Failed, Why =/= this_node
+    ],
     tell(Emitter, {events, Measurements, Ok ++ Error}).
 
 tell(none, _) ->

@@ -19,17 +19,25 @@ node and of an answer, and what is wrong with the two together. Pure but for fac
 ?DOC("""
 A mistake: this node is not alive; it has a short name and others have long ones, or the other way
 round (which, of how many); a complete answer does not name it, and where a name of it is to be
-looked for: named differently at this host, by an address of this host, by another host, filtered.
+looked for: named differently at this host, by an address of this host, by another name of this node,
+by another host, filtered. own_names: discovered names that are this node by another name. name_taken:
+names that no second node on this host can have. proto_dist_ignored: OTP ignores -proto_dist if it is
+given more than once.
 """).
 -type hint() ::
     not_alive
+    | {proto_dist_ignored, Given :: [string(), ...], Used :: string()}
     | {short_names | long_names, [name(), ...], Of :: pos_integer()}
+    | {own_names, [binary(), ...]}
+    | {name_taken, [name(), ...]}
     | {own_name_missing, Own :: binary(), Found :: [name(), ...],
-        {basename | host, binary()} | filtered | elsewhere}.
+        {basename | host | same, binary()} | filtered | elsewhere}.
 
 ?DOC("""
-form: of this node's name. is_listed: whether answers should name this node; a list that somebody
-wrote may leave out its reader. addresses: of this host, asked for where they matter.
+form: of this node's name. is_listed: whether results should contain this node; a list that was
+written by hand may leave out its reader, and no source lists a dynamic name. same: discovered names
+that are this node. taken: those of the failed nodes that cannot exist beside this one. proto_dist:
+what was given and what OTP uses. addresses: of this host, asked for where they matter.
 """).
 -type facts() :: #{
     alive := boolean(),
@@ -37,18 +45,31 @@ wrote may leave out its reader. addresses: of this host, asked for where they ma
     form := barnacle_form:form(),
     is_listed := boolean(),
     filtered := [name()],
+    same := [binary()],
+    taken := [name()],
+    proto_dist := ok | {ignored, Given :: [string(), ...], Used :: string()},
     addresses := fun(() -> [binary()])
 }.
 
-?DOC("The facts of this node, with the names that the filter kept away.").
--spec facts(barnacle_strategy:t(), [name()]) -> facts().
-facts(Strategy, Filtered) ->
+?DOC("""
+The facts of this node, and of a refresh: names that the filter kept away, names that are this node,
+and nodes that failed.
+""").
+-spec facts(barnacle_strategy:t(), #{
+    filtered := [name()], same := [binary()], failed := [{node(), term()}]
+}) -> facts().
+facts(Strategy, #{filtered := Filtered, same := Same, failed := Failed}) ->
     #{
         alive => is_alive(),
         own => barnacle_names:self(),
         form => barnacle_form:own(),
-        is_listed => barnacle_strategy:describe(Strategy) =/= barnacle_strategy_epmd,
+        is_listed =>
+            barnacle_strategy:describe(Strategy) =/= barnacle_strategy_epmd andalso
+                not barnacle_own:has_dynamic_name(),
         filtered => Filtered,
+        same => Same,
+        taken => barnacle_own:taken(Failed),
+        proto_dist => barnacle_probe:proto_dist(),
         addresses => fun barnacle_address:own/0
     }.
 
@@ -60,11 +81,18 @@ find(_Facts, none) ->
     [];
 find(Facts, Answer) ->
     {_, Names, _} = barnacle_plan:parts(Answer),
-    case forms(Names, Facts) of
-        %% A name of the wrong form is never the one that the source has, either.
-        [_ | _] = Hints -> Hints;
-        [] -> own(Answer, Facts)
-    end.
+    Named =
+        case forms(Names, Facts) of
+            %% A name of the wrong form is never the one that the source has, either.
+            [_ | _] = Hints -> Hints;
+            [] -> own(Answer, Facts)
+        end,
+    this_node(Facts) ++ Named.
+
+this_node(#{same := Same, taken := Taken, proto_dist := ProtoDist}) ->
+    [{proto_dist_ignored, Given, Used} || {ignored, Given, Used} <- [ProtoDist]] ++
+        [{own_names, Same} || Same =/= []] ++
+        [{name_taken, Taken} || Taken =/= []].
 
 ?DOC("What tells one hint from another where each is told once.").
 -spec kind(hint()) -> atom().
@@ -87,11 +115,35 @@ text({long_names, Names, Of}) ->
         names(Names), "): short and long names never link; start it with -sname, or give the hosts "
         "their domain"
     ];
+text({proto_dist_ignored, Given, Used}) ->
+    [
+        "-proto_dist is given more than once (", lists:join(", ", Given), "), so OTP ignores it and "
+        "uses ", Used, ": nodes of another protocol cannot connect; give it once (see ERL_FLAGS, "
+        "ERL_AFLAGS, ERL_ZFLAGS and vm.args)"
+    ];
+text({own_names, Names}) ->
+    [
+        names(Names), is_are(Names), " this node by another name: it listens there too. barnacle ",
+        "does not connect to such a name, and counts it nowhere; a peer that looks for this node ",
+        "by it is refused. If that was to be a second node: ", second_node()
+    ];
+text({name_taken, Names}) ->
+    [
+        names(Names), " cannot run beside this node: the EPMD of this host knows a basename once, ",
+        "and knows it as this node. To run both, ", second_node()
+    ];
 text({own_name_missing, Own, Found, Where}) ->
     [
         "this node is ", Own, ", which discovery does not name; it found ", names(Found), $.,
         where(Where)
     ].
+
+is_are([_]) -> " is";
+is_are(_) -> " are".
+
+second_node() ->
+    "give it another basename, or start each with -start_epmd false -erl_epmd_port PORT -kernel "
+    "inet_dist_use_interface '{127,0,0,N}', PORT the same for all".
 
 few_of(Names, Of) ->
     [integer_to_list(length(Names)), " of ", count(Of, "discovered name"), " have"].
@@ -106,6 +158,11 @@ where({host, Name}) ->
         " ", Name, " has an address of this host: peers look for this node by it; start it with ",
         "-name ", Name
     ];
+where({same, Name}) ->
+    [
+        " ", Name, " is this node by another name: peers look for this node by it; start it with ",
+        "-name ", Name
+    ];
 where(filtered) ->
     " The filter of this barnacle keeps its name away; peers with the same filter will not join it";
 where(elsewhere) ->
@@ -116,7 +173,7 @@ forms(Names, #{form := Form}) ->
     Kind =
         case Form of
             short -> short_names;
-            long -> long_names
+            _ -> long_names
         end,
     [
         {Kind, Wrong, length(Names)}
@@ -133,6 +190,8 @@ own({complete, [_ | _] = Names}, #{is_listed := true, own := Own, filtered := Fi
 own(_Answer, _Facts) ->
     [].
 
+elsewhere(_Own, _Names, #{same := [Name | _]}) ->
+    {same, Name};
 elsewhere(Own, Names, #{addresses := Addresses}) ->
     [Basename, OwnHost] = binary:split(Own, <<"@">>),
     case [Name || Name <- Names, barnacle_names:host(Name) =:= OwnHost] of

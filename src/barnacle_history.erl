@@ -48,6 +48,7 @@ queries behind that. hints: what is wrong with this node.
     suspect := boolean(),
     refused := [{binary(), barnacle_names:refusal()}],
     filtered := [binary()],
+    own_names := [binary()],
     hints := [barnacle_hints:hint()]
 }.
 
@@ -70,6 +71,7 @@ new(Linked, NowMs) ->
             suspect => false,
             refused => [],
             filtered => [],
+            own_names => [],
             hints => []
         },
         ended_ms = NowMs
@@ -90,6 +92,7 @@ observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = Bef
             suspect => Verdict =:= suspect,
             refused => maps:get(refused, Outcome),
             filtered => [barnacle_names:to_binary(N) || N <- maps:get(filtered, Outcome)],
+            own_names => maps:get(own_names, Outcome),
             hints => maps:get(hints, Outcome)
         },
         ended_ms = NowMs,

@@ -65,10 +65,16 @@ connect(Nodes, Settings, Gate) ->
     end.
 
 dial(Nodes, #{connect_timeout := TimeoutMs, max_connects := Max} = Settings, Gate) ->
+    Unprobed =
+        case Settings of
+            #{probe := true} -> failed_unprobed;
+            #{probe := false} -> failed_to_connect
+        end,
     Failed = barnacle_dial:all(barnacle_probe:split(Nodes, Settings), #{
         deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
         max => Max,
         gate => Gate,
+        unprobed => Unprobed,
         probe => fun(Probed, LeftMs, OnVerdicts) ->
             barnacle_probe:run(Probed, Settings, LeftMs, OnVerdicts)
         end

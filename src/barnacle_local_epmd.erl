@@ -44,14 +44,14 @@ addresses, and one of them gave no names.
 """).
 -spec names() -> {ok, [binary()]} | {partial, [binary()], reason()} | {error, reason()}.
 names() ->
-    %% A node that waits for a name from another one is alive and has none.
-    case erlang:is_alive() andalso node() =/= nonode@nohost of
-        true -> asked(barnacle_native:epmd_names(?LOOPBACK, #{timeout => ?TIMEOUT_MS}));
-        false -> {error, local_node_is_not_alive}
+    case erlang:is_alive() andalso barnacle_form:own_host() of
+        {ok, Host} ->
+            asked(barnacle_native:epmd_names(?LOOPBACK, #{timeout => ?TIMEOUT_MS}), Host);
+        _ ->
+            {error, local_node_is_not_alive}
     end.
 
-asked({ok, Results}) ->
-    Host = barnacle_names:host(node()),
+asked({ok, Results}, Host) ->
     Found = [Registered || {_, {ok, Registered}} <- Results],
     Names = [
         barnacle_names:join(Name, Host)
@@ -63,7 +63,7 @@ asked({ok, Results}) ->
         {_, []} -> {ok, Names};
         {_, [Reason | _]} -> {partial, Names, Reason}
     end;
-asked({error, Reason}) ->
+asked({error, Reason}, _Host) ->
     {error, Reason}.
 
 %% Whether something listens there, by why it gave no names.

@@ -28,10 +28,20 @@ Names that are atoms already never count against it.
     make_counter/0
 ]).
 
--export_type([name/0, refusal/0]).
+-export_type([name/0, refusal/0, misnomer/0, misuse/0]).
 
 -type name() :: binary() | node().
--type refusal() :: invalid_node_name | unusable_address | atom_limit.
+-type refusal() :: {invalid_node_name, misnomer()} | {unusable_address, misuse()} | atom_limit.
+
+?DOC("""
+What is wrong with a name: it has no @, nothing before or after it, more than 255 bytes, a character
+that a basename or a host cannot have, or an address with a zone.
+""").
+-type misnomer() ::
+    no_at | no_basename | no_host | too_long | zone | {basename | host, Character :: char()}.
+
+?DOC("Why no host has an address; see barnacle_address:use/1.").
+-type misuse() :: barnacle_address:misuse().
 
 %% RFC 1035 leaves a host 255 octets; an atom holds 255 characters: the whole name must fit both.
 -define(MAX_NAME_BYTES, 255).
@@ -42,26 +52,47 @@ Says whether a binary is a node name that may be dialled: a basename, one @ and 
 digits, dots, hyphens and underscores, or an IPv6 address; 255 bytes at most. An address must be one
 that a host can have (unusable_address).
 """).
--spec check(binary()) -> ok | {error, invalid_node_name | unusable_address}.
+-spec check(binary()) -> ok | {error, {invalid_node_name, misnomer()} | {unusable_address, misuse()}}.
 check(Name) when byte_size(Name) =< ?MAX_NAME_BYTES ->
     case binary:split(Name, <<"@">>) of
-        [Base, Host] when Base =/= <<>>, Host =/= <<>> ->
-            case all(fun is_base_char/1, Base) andalso all(fun is_host_char/1, Host) of
-                true -> check_address(Host);
-                false -> {error, invalid_node_name}
-            end;
-        _ ->
-            {error, invalid_node_name}
+        [_] ->
+            {error, {invalid_node_name, no_at}};
+        [<<>>, _] ->
+            {error, {invalid_node_name, no_basename}};
+        [_, <<>>] ->
+            {error, {invalid_node_name, no_host}};
+        [Base, Host] ->
+            case {all(fun is_base_char/1, Base), all(fun is_host_char/1, Host)} of
+                {true, true} -> check_address(Host);
+                {false, _} -> odd(basename, fun is_base_char/1, Base);
+                {_, false} -> odd_host(Host)
+            end
     end;
 check(_) ->
-    {error, invalid_node_name}.
+    {error, {invalid_node_name, too_long}}.
+
+%% A zone is of use on one host only, and OTP drops it when it connects.
+odd_host(Host) ->
+    case {binary:match(Host, <<"%">>), barnacle_address:parse(Host)} of
+        {{_, _}, {ok, _}} -> {error, {invalid_node_name, zone}};
+        _ -> odd(host, fun is_host_char/1, Host)
+    end.
+
+odd(Part, IsFine, Text) ->
+    Characters =
+        case unicode:characters_to_list(Text) of
+            List when is_list(List) -> List;
+            _NotUnicode -> binary_to_list(Text)
+        end,
+    [Odd | _] = [Character || Character <- Characters, not IsFine(Character)],
+    {error, {invalid_node_name, {Part, Odd}}}.
 
 check_address(Host) ->
     case barnacle_address:parse(Host) of
         {ok, Address} ->
-            case barnacle_address:is_of_a_host(Address) of
-                true -> ok;
-                false -> {error, unusable_address}
+            case barnacle_address:use(Address) of
+                host -> ok;
+                Other -> {error, {unusable_address, Other}}
             end;
         error ->
             ok

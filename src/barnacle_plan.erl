@@ -11,7 +11,7 @@ missing; a partial one adds names and brings missing ones back; an error changes
 complete answer is no evidence against anybody.
 """).
 
--export([new/0, observe/3, wanted/1, is_wanted/2, standing/2, standings/2]).
+-export([new/0, observe/3, unknown/2, wanted/1, is_wanted/2, standing/2, standings/2]).
 -export([left/2, back/2, heard/2, forget/2, bounded/3, shared/2]).
 -export([departed/3, is_suspect/1, cut/1, result/3, parts/1, kind/1]).
 
@@ -70,6 +70,11 @@ observe({partial, Names, _Why}, _NowMs, Plan) ->
     );
 observe({error, _}, _NowMs, Plan) ->
     Plan.
+
+?DOC("Those of some names that are not known.").
+-spec unknown([barnacle_names:name()], plan()) -> [barnacle_names:name()].
+unknown(Names, Plan) ->
+    [Name || Name <- Names, not is_map_key(barnacle_names:to_binary(Name), Plan)].
 
 ?DOC("The names that are known, not missing, and have not said that they leave.").
 -spec wanted(plan()) -> #{name() => present}.

@@ -196,13 +196,15 @@ plain(Fix) ->
 
 %% ---- names that are not used ----
 
-rest(#{filtered := Filtered, refused := Refused, others := Others, node := Node}) ->
+rest(#{filtered := Filtered, refused := Refused, others := Others, node := Node} = Status) ->
+    #{own_names := OwnNames} = Status,
     Own = barnacle_names:to_binary(Node),
     For = fun(Why) -> [Name || {Name, Reason} <- Refused, Reason =:= Why] end,
     block("Other names", [
         [Title, ": ", names(Names, ?MAX_NAMES)]
      || {Title, Names} <- [
             {"discovered, and kept away by the setting filter", Filtered},
+            {"discovered, and this node by another name", OwnNames},
             {"linked, though the source does not name it", lists:delete(Own, Others)}
             | [
                 {["discovered, and not used: ", reason(Why)], For(Why)}

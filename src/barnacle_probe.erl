@@ -18,7 +18,7 @@ namespace, no further than the host's name with a carrier that isn't OTP's. With
 own in the place of erl_epmd (-epmd_module) nothing is known of hosts, and nothing is probed.
 """).
 
--export([split/2, run/4, families/0, is_carrier_known/0]).
+-export([split/2, run/4, families/0, is_carrier_known/0, proto_dist/0]).
 
 -export_type([reason/0, settings/0, verdict/0]).
 
@@ -157,10 +157,24 @@ depth(#{probe := true}) ->
         {true, elsewhere} -> epmd
     end.
 
+%% As net_kernel reads it: a flag that is given twice counts as not given.
 carrier() ->
     case init:get_argument(proto_dist) of
-        {ok, [[Carrier | _] | _]} -> Carrier;
+        {ok, [[Carrier | _]]} -> Carrier;
         _ -> "inet_tcp"
+    end.
+
+?DOC("Whether OTP uses the flag -proto_dist; if it ignores it, what was given and what OTP uses.").
+-spec proto_dist() -> ok | {ignored, Given :: [string(), ...], Used :: string()}.
+proto_dist() ->
+    case init:get_argument(proto_dist) of
+        {ok, [_, _ | _] = Given} ->
+            case lists:usort(lists:append(Given)) of
+                ["inet_tcp"] -> ok;
+                _ -> {ignored, lists:append(Given), carrier()}
+            end;
+        _ ->
+            ok
     end.
 
 %% A protocol of the user's own may use either.

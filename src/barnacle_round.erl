@@ -24,6 +24,8 @@ function of the strategy overstays, then or else one of {done, Outcome} or
     gate := barnacle_gate:gate(),
     trigger := trigger(),
     left_alone => #{node() => Reason :: term()},
+    %% Names that were this node in the refresh before.
+    own_names => [binary()],
     resting => boolean()
 }.
 
@@ -40,6 +42,7 @@ function of the strategy overstays, then or else one of {done, Outcome} or
     failed := [{node(), term()}],
     refused := [{binary(), barnacle_names:refusal()}],
     filtered := [barnacle_names:name()],
+    own_names := [binary()],
     hints := [barnacle_hints:hint()],
     cut := [node()],
     trigger := trigger(),
@@ -110,16 +113,18 @@ watched(#{events := Events} = Work) ->
     Outcome.
 
 run(#{options := Options, owner := Owner} = Work0) ->
-    {Answer, Work1} = discover(Work0),
-    Wants = wants(Work1),
-    Work = Work1#{wants => Wants},
+    {Answer, Discovered} = discover(Work0),
+    Wants = wants(Discovered),
+    Work = Discovered#{wants => Wants},
     ok = barnacle_registry:want(Owner, Wants),
     Nothing = #{tried => [], failed => [], refused => [], cut => [], uncut => []},
     case listed(Answer, Work) of
         {ok, {Connect, Extra}} ->
             {Nodes, Refused} = to_nodes(Connect, Work),
             {Tried, LeftAlone} = left_alone(Nodes, Work),
-            Failed = told(connect, Tried, Work, fun connect/2) ++ LeftAlone ++
+            Failures = told(connect, Tried, Work, fun connect/2) ++ LeftAlone,
+            Same = [Node || {Node, this_node} <- Failures],
+            Failed = [Failure || {_, Why} = Failure <- Failures, Why =/= this_node] ++
                 [{Name, Why} || {Name, Why} <- Refused, is_atom(Name)],
             Cut = barnacle_plan:cut(#{
                 mode => maps:get(disconnect, Options),
@@ -129,8 +134,9 @@ run(#{options := Options, owner := Owner} = Work0) ->
                 wanted_by_others => wanted_by_others(Extra, Owner)
             }),
             Uncut = told(disconnect, Cut, Work, fun disconnect/2),
-            finish(Answer, Work, #{
-                tried => Tried,
+            {Answer1, Work1} = same(Same, Answer, Work),
+            finish(Answer1, Work1, #{
+                tried => Tried -- Same,
                 failed => Failed,
                 refused => [{Name, Why} || {Name, Why} <- Refused, is_binary(Name)],
                 cut => Cut -- [Node || {Node, _} <- Uncut],
@@ -148,15 +154,45 @@ discover(#{strategy := Strategy, options := Options, plan := Plan, events := Eve
     {Found, Strategy1} = calling(discover, TimeoutMs, Work, fun() ->
         barnacle_strategy:discover(Strategy)
     end),
-    {Answer, Filtered} = filter(Found, Work),
-    {Outcome, Names, Why} = barnacle_plan:parts(Answer),
+    {Named, Filtered} = filter(Found, Work),
+    {Outcome, Names, Why} = barnacle_plan:parts(Named),
     ok = barnacle_event:stop(
         discovery, #{names => length(Names)}, #{outcome => Outcome, reason => Why}, Events
     ),
+    {Answer, Same} = own_names(Named, Work),
+    {Answer,
+        observed(Answer, Work#{
+            strategy := Strategy1,
+            before => Plan,
+            filtered => Filtered,
+            named => Named,
+            own_names => Same
+        })}.
+
+observed(Answer, #{options := Options, before := Before, filtered := Filtered} = Work) ->
     %% What the filter keeps away is as good as never named, so its absence means nothing.
-    Plan1 = barnacle_plan:forget(Filtered, barnacle_plan:observe(Answer, now_ms(), Plan)),
+    Plan1 = barnacle_plan:forget(Filtered, barnacle_plan:observe(Answer, now_ms(), Before)),
     Plan2 = barnacle_plan:bounded(Answer, maps:get(max_nodes, Options), Plan1),
-    {Answer, Work#{strategy := Strategy1, plan := Plan2, filtered => Filtered}}.
+    Work#{plan := Plan2}.
+
+%% Whoever connects by other means has other names.
+own_names(Named, #{plan := Plan} = Work) ->
+    case has(connect, Work) of
+        true -> {Named, []};
+        false -> barnacle_own:answer(Named, maps:get(own_names, Work, []), Plan)
+    end.
+
+%% Some names that were connected to are this node: it is as if they had not been discovered, and
+%% this node's own name had.
+same([], Answer, Work) ->
+    {Answer, Work};
+same(Nodes, Answer, #{before := Before, own_names := Before1} = Work) ->
+    Names = [barnacle_names:to_binary(Node) || Node <- Nodes],
+    Without = barnacle_own:without(Names, Answer),
+    {Without,
+        observed(Without, Work#{
+            before := barnacle_plan:forget(Nodes, Before), own_names := lists:usort(Names ++ Before1)
+        })}.
 
 filter(Found, #{options := #{max_nodes := Max}} = Work) ->
     barnacle_filter:answer(Found, fun(Names) -> pass(Names, Work) end, Max).
@@ -335,7 +371,7 @@ strategy_result(_, _Work) ->
 
 outcome(StrategyResult, Answer, Visible, Work, Done) ->
     #{options := Options, plan := Plan, strategy := Strategy, trigger := Trigger} = Work,
-    #{filtered := Filtered} = Work,
+    #{filtered := Filtered, own_names := Same, named := Named} = Work,
     #{tried := Tried, failed := Failed, refused := Refused, cut := Cut, uncut := Uncut} = Done,
     Report =
         case has(list, Work) of
@@ -356,7 +392,11 @@ outcome(StrategyResult, Answer, Visible, Work, Done) ->
         failed => Failed,
         refused => Refused,
         filtered => Filtered,
-        hints => barnacle_hints:find(barnacle_hints:facts(Strategy, Filtered), Answer),
+        own_names => Same,
+        hints => barnacle_hints:find(
+            barnacle_hints:facts(Strategy, #{filtered => Filtered, same => Same, failed => Failed}),
+            Named
+        ),
         cut => Cut,
         trigger => Trigger,
         resting => rests(Work),

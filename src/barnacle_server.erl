@@ -211,7 +211,8 @@ begin_round(#state{round = Round} = State0) ->
         gate => State#state.gate,
         trigger => Trigger,
         resting => barnacle_leaving:rests(State#state.leaving),
-        left_alone => barnacle_redial:left_alone(State#state.redial)
+        left_alone => barnacle_redial:left_alone(State#state.redial),
+        own_names => maps:get(own_names, barnacle_history:last(State#state.history))
     },
     case barnacle_current:start(Work, Round) of
         {ok, Begun} -> State#state{round = Begun};

@@ -27,7 +27,8 @@ brought nothing, if it is not complete and the strategy is dns: {Name, Server, O
 full name, the server as Address:Port, and no_data or an error of DNS; last_complete, its names
 and its age in ms; last_error with its age, for how many ms and rounds in a row there were errors,
 and whether the last round had one; suspect, whether too many names are missing at once to be
-believed; filtered and refused names; hints, what is wrong with this node.
+believed; filtered and refused names; own_names, discovered names that are this node by another name
+and count nowhere; hints, what is wrong with this node.
 
 Who is there: wanted, each wanted node as a binary. missing: names that complete answers bring no
 more, for how many ms. departed: those of them that count as gone and are still linked, and what
@@ -65,6 +66,7 @@ Later versions may have more keys.
         },
     suspect := boolean(),
     filtered := [binary()],
+    own_names := [binary()],
     refused := [{binary(), barnacle_names:refusal()}],
     hints := [barnacle_hints:hint()],
     wanted := #{binary() => peer()},

@@ -11,8 +11,8 @@ No address of an answer is taken for what it cannot be. The unspecified addresse
 multicast, the broadcast address, and link-local ones of IPv6, whose zone no answer can say, name
 nobody and make the answer partial; an answer of nothing else is nxdomain. IPv4-mapped addresses
 (::ffff:10.0.0.1) are of the family inet6 and name nodes that call themselves so. Every other
-address may be a peer's; one of this host's that is not in this node's name is dialled, and that
-dial, which ends at this node, is turned away.
+address may be a peer's. An address of this host at which this node listens makes another name of
+this node, to which barnacle does not connect (barnacle_own).
 """).
 
 -behaviour(barnacle_strategy).

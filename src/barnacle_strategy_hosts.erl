@@ -17,7 +17,8 @@ The answer is complete where every host answered, partial where some did, and an
 -export_type([options/0]).
 
 ?DOC("""
-hosts: names or addresses, as the host parts of the node names say them. basename: only nodes of
+hosts: names or addresses, as the host parts of the node names say them, but in lower case unless
+this node's own host part has capitals. basename: only nodes of
 this basename. port: of the EPMDs (ERL_EPMD_PORT, or 4369). timeout: for all hosts together, in ms
 (5000). concurrency: hosts asked at a time (256). max_names, max_bytes: of one EPMD's reply (10000,
 1048576).
@@ -71,8 +72,11 @@ names(Hosts, Query, OnHost) ->
 
 answer(Results, Options) ->
     Names = [
-        barnacle_names:join(Name, Host)
-     || {Host, {ok, Registered}} <- Results, {Name, _Port} <- Registered, is_wanted(Name, Options)
+        barnacle_names:join(Name, Part)
+     || {Host, {ok, Registered}} <- Results,
+        Part <- [barnacle_own:host(Host)],
+        {Name, _Port} <- Registered,
+        is_wanted(Name, Options)
     ],
     case [{Host, Reason} || {Host, {error, Reason}} <- Results] of
         [] -> {complete, Names};

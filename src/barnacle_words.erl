@@ -88,6 +88,8 @@ reason(Reason) ->
 
 %% What a phrase leaves open.
 detail({not_registered, Names}) -> [" (it knows ", names(Names), ")"];
+detail({invalid_node_name, What}) -> [": ", misnomer(What)];
+detail({unusable_address, What}) -> [": ", misuse(What)];
 detail({lookup_failed, Why}) -> [": ", reason(Why)];
 detail({at_address, Address, Why, Others}) ->
     [" (", Address, ": ", reason(Why), "; of the same host ", names(Others), " works)"];
@@ -95,6 +97,24 @@ detail({posix, Errno}) -> [" (", term(Errno), $)];
 detail({native_library, Text}) -> [" (", term(Text), $)];
 detail({too_many_processes, Max}) -> [" (", term(Max), " at most)"];
 detail(_) -> "".
+
+misnomer(no_at) -> "it has no @";
+misnomer(no_basename) -> "there is nothing before the @";
+misnomer(no_host) -> "there is nothing after the @";
+misnomer(too_long) -> "it has more than 255 bytes";
+misnomer(zone) -> "its address has a zone, with which OTP connects to no node";
+misnomer({basename, Char}) -> ["its part before the @ has ", character(Char)];
+misnomer({host, Char}) -> ["its host has ", character(Char)].
+
+character($\s) -> "a blank";
+character($@) -> "another @";
+character(Char) when Char < 32; Char =:= 127 -> io_lib:format("the control character ~b", [Char]);
+character(Char) -> ["the character ", printable(unicode:characters_to_binary([Char]))].
+
+misuse(unspecified) -> "it is the unspecified address";
+misuse(broadcast) -> "it is the broadcast address";
+misuse(multicast) -> "it is a multicast address";
+misuse(link_local) -> "it is a link-local address, and a node name has no zone".
 
 ?DOC("""
 Who failed and why, one phrase for each reason: timed out: a@h, b@h; paused: c@h. Of very many

@@ -31,6 +31,16 @@ hints_test_() ->
                 Missing([<<"app@10.0.0.2">>, <<"app@10.9.9.9">>], {host, <<"app@10.9.9.9">>})},
             {#{filtered => ['app@10.0.0.1']}, {complete, [<<"app@10.0.0.2">>]},
                 Missing([<<"app@10.0.0.2">>], filtered)},
+            %% This node by another name, and names that none can have beside it.
+            {#{same => [<<"app@10.9.9.9">>]}, {complete, [Own, <<"app@10.9.9.9">>]},
+                [{own_names, [<<"app@10.9.9.9">>]}]},
+            {#{same => [<<"app@a.b">>]}, {complete, [<<"app@a.b">>]}, [
+                {own_names, [<<"app@a.b">>]} | Missing([<<"app@a.b">>], {same, <<"app@a.b">>})
+            ]},
+            {#{taken => ['app@127.0.0.12']}, {error, timeout}, [{name_taken, ['app@127.0.0.12']}]},
+            {#{proto_dist => {ignored, ["inet6_tcp", "inet6_tcp"], "inet_tcp"}}, {error, timeout},
+                [{proto_dist_ignored, ["inet6_tcp", "inet6_tcp"], "inet_tcp"}]},
+            {#{form => unknown}, {complete, [Own, <<"app@box">>]}, []},
             %% The form of the name comes first: no other name can be right before that is.
             {#{form => short, own => <<"app@box">>}, {complete, [Own, <<"app@pod">>]},
                 [{short_names, [Own], 2}]},
@@ -57,6 +67,18 @@ texts_name_the_fix_test_() ->
             {{own_name_missing, <<"a@h.i">>, ['a@1.2.3.4'], {host, <<"a@1.2.3.4">>}}, [
                 "-name a@1.2.3.4"
             ]},
+            {{own_name_missing, <<"a@h.i">>, ['a@j.k'], {same, <<"a@j.k">>}}, [
+                "this node by another name", "-name a@j.k"
+            ]},
+            {{own_names, [<<"a@127.0.0.2">>]}, [
+                "a@127.0.0.2 is this node by another name", "-start_epmd false", "basename"
+            ]},
+            {{name_taken, ['a@127.0.0.2']}, [
+                "a@127.0.0.2 cannot run beside this node", "EPMD", "-start_epmd false"
+            ]},
+            {{proto_dist_ignored, ["inet6_tcp", "inet_tls"], "inet_tcp"}, [
+                "inet6_tcp, inet_tls", "uses inet_tcp", "give it once"
+            ]},
             {{own_name_missing, <<"a@h.i">>, ['a@1.2.3.4'], filtered}, ["filter"]},
             {{own_name_missing, <<"a@h.i">>, ['a@1.2.3.4'], elsewhere}, ["not ready"]}
         ],
@@ -65,9 +87,10 @@ texts_name_the_fix_test_() ->
 
 facts_of_this_node_test() ->
     {ok, Epmd} = barnacle_strategy:new({epmd, []}),
-    ?assertMatch(#{is_listed := false}, barnacle_hints:facts(Epmd, [])),
+    Refresh = #{filtered => [], same => [], failed => []},
+    ?assertMatch(#{is_listed := false}, barnacle_hints:facts(Epmd, Refresh)),
     {ok, Strategy} = barnacle_strategy:new(local_epmd),
-    Facts = barnacle_hints:facts(Strategy, [x@h]),
+    Facts = barnacle_hints:facts(Strategy, Refresh#{filtered := [x@h]}),
     ?assertMatch(
         #{alive := false, own := <<"nonode@nohost">>, filtered := [x@h], is_listed := true}, Facts
     ),
@@ -82,6 +105,9 @@ facts(Other) ->
             form => long,
             is_listed => true,
             filtered => [],
+            same => [],
+            taken => [],
+            proto_dist => ok,
             addresses => fun() -> [] end
         },
         Other

@@ -86,6 +86,7 @@ outcome(Part) ->
             failed => [],
             refused => [],
             filtered => [],
+            own_names => [],
             hints => [],
             departed => {ok, []}
         },

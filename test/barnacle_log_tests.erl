@@ -74,7 +74,7 @@ huge_reasons_make_short_lines_test_() ->
                 barnacle_log:lines(round_of([], Failed), 0, Log)
             end},
             {"refused", 1000, fun(Log) ->
-                barnacle_log:lines(Outcome#{refused => [{Long, invalid_node_name}]}, 0, Log)
+                barnacle_log:lines(Outcome#{refused => [{Long, {invalid_node_name, too_long}}]}, 0, Log)
             end},
             {"crash", 1000, fun(Log) ->
                 Trace = [{m, f, [Why], []}],
@@ -196,11 +196,19 @@ texts_test_() ->
                 "nobody is missing any more (after 900 ms, 1 round)"},
             {crash, #{detail => {{badarg, [{m, f, [1], []}]}, [{m, f, [1], []}]}},
                 "a round crashed, the next ones go on: badarg in m:f/1"},
-            {refused, #{detail => [{<<255, "b">>, invalid_node_name}, {<<27, "c">>, atom_limit}]},
+            {refused,
+                #{
+                    detail => [
+                        {<<255, "b">>, {invalid_node_name, {basename, 255}}},
+                        {<<27, "c">>, atom_limit}
+                    ]
+                },
                 "names that will not become nodes: no more atoms for new names (max_new_atoms): "
-                "<<27,99>>; not a valid node name: <<255,98>>"},
-            {refused, #{detail => [{<<"a b">>, invalid_node_name}]},
-                "names that will not become nodes: not a valid node name: a b"}
+                "<<27,99>>; not a valid node name: its part before the @ has the character \x{ff}: "
+                "<<255,98>>"},
+            {refused, #{detail => [{<<"a b">>, {invalid_node_name, {basename, $\s}}}]},
+                "names that will not become nodes: not a valid node name: its part before the @ "
+                "has a blank: a b"}
         ]
     ].
 
@@ -226,6 +234,7 @@ round_of(Visible, Failed) ->
         visible => Visible,
         failed => Failed,
         refused => [],
+        own_names => [],
         hints => [],
         departed => {ok, []}
     }.
@@ -264,7 +273,7 @@ logged(Level) ->
     ok = logger:set_primary_config(level, notice),
     try
         Outcome = round_of(live(), [{x@h, timeout}]),
-        Refused = Outcome#{refused => [{<<"a b">>, invalid_node_name}]},
+        Refused = Outcome#{refused => [{<<"a b">>, {invalid_node_name, {basename, $\s}}}]},
         _ = barnacle_log:round(Refused, barnacle_log:new(Ref, Level, live() ++ dead())),
         flush(Ref)
     after

@@ -9,22 +9,38 @@
 check_test_() ->
     Good = [<<"a@b">>, <<"app-1_x@host.example">>, <<"app@10.0.0.1">>, <<"app@fd00::1">>],
     Bad = [
-        <<>>,
-        <<"app">>,
-        <<"@host">>,
-        <<"app@">>,
-        <<"a@b@c">>,
-        <<"a b@c">>,
-        <<"a.b@c">>,
-        <<"a@b c">>,
-        <<"a@b\0">>,
-        <<"a@b/c">>,
-        <<"ä@b"/utf8>>,
-        <<"a@fe80::1%eth0">>,
-        <<"a@", (binary:copy(<<"h">>, 254))/binary>>
+        {<<>>, no_at},
+        {<<"app">>, no_at},
+        {<<"@host">>, no_basename},
+        {<<"app@">>, no_host},
+        {<<"a@b@c">>, {host, $@}},
+        {<<"a b@c">>, {basename, $\s}},
+        {<<"a.b@c">>, {basename, $.}},
+        {<<"a@b c">>, {host, $\s}},
+        {<<"a@b\0">>, {host, 0}},
+        {<<"a@b/c">>, {host, $/}},
+        {<<"ä@b"/utf8>>, {basename, $ä}},
+        {<<255, "@b">>, {basename, 255}},
+        {<<"a@fe80::1%eth0">>, zone},
+        {<<"a@b%eth0">>, {host, $%}},
+        {<<"a@", (binary:copy(<<"h">>, 254))/binary>>, too_long}
     ],
     [?_assertEqual(ok, barnacle_names:check(Name)) || Name <- Good] ++
-        [?_assertEqual({error, invalid_node_name}, barnacle_names:check(Name)) || Name <- Bad].
+        [
+            ?_assertEqual({error, {invalid_node_name, Why}}, barnacle_names:check(Name))
+         || {Name, Why} <- Bad
+        ] ++
+        [?_assertEqual({Why, {ok, []}}, {Why, words({invalid_node_name, Why})}) || {_, Why} <- Bad].
+
+%% A refusal says in words what is wrong, beyond what all of its kind say.
+words({Kind, _} = Why) ->
+    Text = unicode:characters_to_list(barnacle_words:reason(Why)),
+    {ok, Phrase} = barnacle_errors:says(Why),
+    {ok, _Fix} = barnacle_errors:fix(Why),
+    case string:prefix(Text, [Phrase, ": "]) of
+        [_ | _] = Words when Words =/= Text -> {ok, [Words || string:find(Words, "{") =/= nomatch]};
+        _ -> {Kind, Text}
+    end.
 
 %% Which bytes a basename has, the host of a name, a host that is asked for: all others are refused.
 each_byte_test() ->
@@ -49,19 +65,29 @@ addresses_of_hosts_test_() ->
         <<"::ffff:10.0.0.1">>, <<"0.0.0.0.example">>, <<"224">>
     ],
     Bad = [
-        <<"0.0.0.0">>, <<"224.0.0.0">>, <<"239.255.255.255">>, <<"255.255.255.255">>, <<"::">>,
-        <<"fe80::1">>, <<"febf::1">>, <<"ff00::">>, <<"ff02::1">>, <<"ffff::1">>,
-        <<"::ffff:0.0.0.0">>, <<"::ffff:224.0.0.1">>, <<"::ffff:255.255.255.255">>
+        {<<"0.0.0.0">>, unspecified}, {<<"224.0.0.0">>, multicast},
+        {<<"239.255.255.255">>, multicast}, {<<"255.255.255.255">>, broadcast},
+        {<<"::">>, unspecified}, {<<"fe80::1">>, link_local}, {<<"febf::1">>, link_local},
+        {<<"ff00::">>, multicast}, {<<"ff02::1">>, multicast}, {<<"ffff::1">>, multicast},
+        {<<"::ffff:0.0.0.0">>, unspecified}, {<<"::ffff:224.0.0.1">>, multicast},
+        {<<"::ffff:255.255.255.255">>, broadcast}
     ],
     Check = fun(Host) -> barnacle_names:check(<<"app@", Host/binary>>) end,
     [?_assertEqual({Host, ok}, {Host, Check(Host)}) || Host <- Good] ++
-        [?_assertEqual({Host, {error, unusable_address}}, {Host, Check(Host)}) || Host <- Bad] ++
+        [
+            ?_assertEqual({Host, {error, {unusable_address, Why}}}, {Host, Check(Host)})
+         || {Host, Why} <- Bad
+        ] ++
+        [
+            ?_assertEqual({Why, {ok, []}}, {Why, words({unusable_address, Why})})
+         || {_, Why} <- Bad
+        ] ++
         [
             ?_assertMatch(
                 {error, {bad_options, [{strategy, _, _}]}},
                 barnacle_options:new(#{strategy => Strategy})
             )
-         || Host <- Bad,
+         || {Host, _} <- Bad,
             Strategy <- [
                 {hosts, #{hosts => [Host]}}, {epmd, [binary_to_atom(<<"app@", Host/binary>>)]}
             ]

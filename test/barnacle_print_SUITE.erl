@@ -50,13 +50,13 @@ on_hosts_without_epmd(_) ->
     Page = page_after(3, First),
     told(Page, [
         {name(Live), "linked for", ""},
-        {name(Other), "not linked for", "turned the connect away"},
+        {name(Other), "not linked for", "it refused the handshake"},
         {at(Nobody), "not linked for", "nothing listens on its distribution port"},
         {at(Hung), "not linked for", "timed out"},
         {Short, "not linked for", "its name is short, and this node's is long"}
     ]),
     Fixes = bed_page:section("What to do", Page),
-    [found(Part, Fixes) || Part <- ["another cookie", "the node is down", "it hangs"]],
+    [found(Part, Fixes) || Part <- ["different cookies", "the node is down", "it hangs"]],
     %% A dial to a node of another cookie is an error in that node's log; back-off keeps them few.
     ?assertEqual([], bed_node:call(Live, bed_page, logged, [])),
     Lines = length(bed_node:call(Other, bed_page, logged, [])),

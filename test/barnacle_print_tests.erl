@@ -27,7 +27,8 @@ a_whole_page_test() ->
         left => [<<"app@10.0.0.7">>],
         others => [<<"db@10.0.0.9">>],
         filtered => [<<"web@10.0.0.2">>],
-        refused => [{<<"a b">>, invalid_node_name}],
+        own_names => [<<"app@10.9.0.1">>],
+        refused => [{<<"a b">>, {invalid_node_name, {basename, $\s}}}],
         last_complete => #{names => [a, b, c], age => 2000},
         next_poll_in => 3100
     }),
@@ -43,6 +44,7 @@ a_whole_page_test() ->
         "app@10.0.0.6  not in the answer of the source for 2 h; departed, did not answer",
         "app@10.0.0.7  said that it leaves",
         "kept away by the setting filter: web@10.0.0.2",
+        "discovered, and this node by another name: app@10.9.0.1",
         "discovered, and not used: not a valid node name: a b",
         "the source does not name it: db@10.0.0.9",
         " - timed out: the node accepts connections and does not speak"
@@ -74,7 +76,7 @@ huge_reasons_make_a_short_page_test_() ->
                 }
             }},
             #{missing => #{<<"a@h">> => 1}, departed => #{<<"a@h">> => {stays, Why}}},
-            #{refused => [{Long, invalid_node_name}]},
+            #{refused => [{Long, {invalid_node_name, too_long}}]},
             #{filtered => [Long]}
         ]
     ].
@@ -202,6 +204,7 @@ status() ->
         suspect => false,
         filtered => [],
         refused => [],
+        own_names => [],
         hints => [],
         wanted => #{},
         missing => #{},

@@ -200,7 +200,7 @@ status_has_its_fields(_) ->
             #{reason => {why, 1}, age => 6, for => 11, rounds => 12, lasting => true},
         suspect => true,
         filtered => [<<"f@h">>],
-        refused => [{<<"r">>, invalid_node_name}],
+        refused => [{<<"r">>, {invalid_node_name, no_at}}],
         hints => [not_alive],
         wanted => #{
             <<"d@h">> => Of(backing_off, #{reason => {why, 2}, next_try_in => 13}),
@@ -234,7 +234,7 @@ status_has_its_fields(_) ->
         {Missing, Departed, Left, Others}
     ),
     {Filtered, Refused, [Hint]} = facade@beyond:status_lists(Status),
-    ?assertEqual({[<<"f@h">>], [{<<"r">>, <<"invalid_node_name">>}]}, {Filtered, Refused}),
+    ?assertEqual({[<<"f@h">>], [{<<"r">>, <<"{invalid_node_name,no_at}">>}]}, {Filtered, Refused}),
     ?assertNotEqual(nomatch, string:find(Hint, <<"not alive">>)),
     {Incomplete, Complete, {some, Error}} = facade@beyond:status_history(Status),
     ?assertEqual({some, <<"timeout">>}, Incomplete),
