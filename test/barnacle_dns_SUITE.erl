@@ -15,7 +15,8 @@
     more_addresses_than_allowed/1, error_codes/1, error_in_one_family/1, truncated/1,
     truncated_again_over_tcp/1, cname_loop/1, cname_to_nowhere/1, wrong_answers/1,
     mangled_answers/1, no_server/1, first_server_silent/1, first_server_closed/1,
-    literals_and_localhost/1, names_that_cannot_be/1, nameservers_that_cannot_be/1,
+    literals_and_localhost/1, unwanted_family/1, preferred_family/1,
+    queries_without_addresses/1, names_that_cannot_be/1, nameservers_that_cannot_be/1,
     answer_after_400_ms/1, answer_after_2_s/1, answer_after_4_s/1, answer_after_the_deadline/1,
     one_family_silent/1, late_family_within_grace/1, silent_server/1
 ]).
@@ -51,6 +52,7 @@ groups() ->
             more_addresses_than_allowed, error_codes, error_in_one_family, truncated,
             truncated_again_over_tcp, cname_loop, cname_to_nowhere, wrong_answers, mangled_answers,
             no_server, first_server_silent, first_server_closed, literals_and_localhost,
+            unwanted_family, preferred_family, queries_without_addresses,
             names_that_cannot_be, nameservers_that_cannot_be
         ]},
         {slow, [parallel], [
@@ -269,6 +271,58 @@ literals_and_localhost(_Config) ->
     {[{127, 0, 0, 1}], [{0, 0, 0, 0, 0, 0, 0, 1}]} = outcomes("localhost", Server),
     ?assertEqual([], bed_dns_script:questions(Server)).
 
+%% One family alone is queried, and a server that drops the other one has no say.
+unwanted_family(_Config) ->
+    [
+        begin
+            Server = script([{"x.test", Type, [Address]}, {'_', '_', drop}]),
+            Wanted = options(Server, #{families => Family}),
+            {ok, #{queried := []} = Result} = barnacle_native:dns(<<"x.test.">>, Wanted),
+            ?assertMatch(#{Type := {addresses, [Address]}, Other := not_wanted}, Result),
+            ?assertMatch(
+                {ok, #{addresses := #{Family := [Address]}, failed := [], not_wanted := [_]}},
+                query("x.test.", nameservers([Server]), #{families => Family})
+            ),
+            ?assertEqual([Type], types(Server))
+        end
+     || {Family, Type, Other, Address} <- [{inet, a, aaaa, ?A1}, {inet6, aaaa, a, ?AAAA1}]
+    ].
+
+%% Both are queried. Once the preferred one has addresses, the other one is not waited for.
+preferred_family(_Config) ->
+    Silent = script([{"x.test", a, [?A1]}, {"x.test", aaaa, drop}]),
+    {[?A1], not_wanted} = outcomes("x.test.", Silent, #{families => prefer_inet}),
+    {ok, #{failed := [], not_wanted := [inet6]}} =
+        query("x.test.", nameservers([Silent]), #{families => prefer_inet}),
+    ?assertEqual([a, aaaa], types(Silent)),
+    Alone = script([{"x.test", a, []}, {"x.test", aaaa, [?AAAA1]}]),
+    {no_data, [?AAAA1]} = outcomes("x.test.", Alone, #{families => prefer_inet}),
+    {not_wanted, [?AAAA1]} = outcomes("x.test.", Alone, #{families => prefer_inet6}),
+    Failing = script([{"x.test", a, drop}, {"x.test", aaaa, [?AAAA1]}]),
+    {{error, timeout}, [?AAAA1]} =
+        outcomes("x.test.", Failing, #{families => prefer_inet, grace => 100}).
+
+%% Each with the server that was queried, and what that said.
+queries_without_addresses(_Config) ->
+    Failing = script([{'_', '_', servfail}]),
+    Server = script([{"x.test", a, []}, {"y.test", a, [?A1]}]),
+    Queried = fun(Name) ->
+        {ok, #{queried := Told}} =
+            barnacle_native:dns(Name, options([Failing, Server], #{grace => 0})),
+        lists:sort(Told)
+    end,
+    [At1, At2] = nameservers([Failing, Server]),
+    ?assertEqual(
+        lists:sort([
+            {<<"x.test">>, At1, servfail},
+            {<<"x.test">>, At2, no_data},
+            {<<"x.test">>, At2, nxdomain}
+        ]),
+        Queried(<<"x.test.">>)
+    ),
+    ?assert(lists:member({<<"y.test">>, At1, servfail}, Queried(<<"y.test.">>))),
+    ?assertEqual([], Queried(<<"localhost">>)).
+
 names_that_cannot_be(_Config) ->
     Server = script([{'_', '_', [?A1]}]),
     Label = binary:copy(<<"a">>, 63),
@@ -371,6 +425,9 @@ query(Name, Where, Options) ->
         {{error, _} = Error, _} ->
             Error
     end.
+
+types(Server) ->
+    lists:usort([Type || #{type := Type} <- bed_dns_script:questions(Server)]).
 
 transports(Type, Server) ->
     Questions = bed_dns_script:questions(Server),

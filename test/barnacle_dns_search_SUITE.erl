@@ -12,8 +12,9 @@
     kubernetes_service/1, kubernetes_full_name/1, dotted_name_first/1, final_dot/1,
     wildcard_suffix/1, search_root/1, refusing_suffix/1, failing_suffix_is_told/1,
     failing_suffix_is_passed/1, suffix_with_other_type/1, too_long_with_suffix/1,
+    refusal_hides_no_nxdomain/1, over_tcp/1, no_aaaa/1, no_tld_query/1,
     system_kubernetes/1, system_search_root/1, system_wildcard_suffix/1,
-    system_second_server/1, system_discovery/1
+    system_second_server/1, system_discovery/1, system_options/1, system_that_changes/1
 ]).
 
 -define(LONG_MS, 30000).
@@ -33,11 +34,12 @@ groups() ->
         {environment, [parallel], [
             kubernetes_service, kubernetes_full_name, dotted_name_first, final_dot, wildcard_suffix,
             search_root, refusing_suffix, failing_suffix_is_told, failing_suffix_is_passed,
-            suffix_with_other_type, too_long_with_suffix
+            suffix_with_other_type, too_long_with_suffix, refusal_hides_no_nxdomain, over_tcp,
+            no_aaaa, no_tld_query
         ]},
         {resolv_conf, [parallel], [
             system_kubernetes, system_search_root, system_wildcard_suffix, system_second_server,
-            system_discovery
+            system_discovery, system_options, system_that_changes
         ]}
     ].
 
@@ -160,6 +162,62 @@ too_long_with_suffix(_Config) ->
     ?assertMatch({Name, [?A1], _}, dns(Node, Name, Server)),
     ?assertEqual([Name], candidates(Server)).
 
+%% A real server refuses the company's domain. What it says of the name as given counts, whichever is
+%% queried first.
+refusal_hides_no_nxdomain(_Config) ->
+    case bed_dns_real:is_there(nsd) of
+        false ->
+            {skip, "nsd is not installed"};
+        true ->
+            Server = bed_dns_real:start_link(nsd, {"internal", [{"app", ?A1}]}),
+            Where = bed_dns_real:nameserver(Server),
+            [
+                begin
+                    Node = node_searching("corp.example", ResOptions),
+                    ?assertEqual(
+                        {"does-not-exist.internal", {error, nxdomain}, {error, nxdomain}},
+                        dns(Node, "does-not-exist.internal", Where)
+                    ),
+                    {{error, nxdomain}, Queried} = query(Node, "does-not-exist.internal", Where),
+                    ?assertEqual(
+                        [
+                            {<<"does-not-exist.internal">>, Where, nxdomain},
+                            {<<"does-not-exist.internal.corp.example">>, Where, refused}
+                        ],
+                        lists:sort(Queried)
+                    ),
+                    ?assertMatch({"app.internal", [?A1], _}, dns(Node, "app.internal", Where))
+                end
+             || ResOptions <- ["ndots:1", "ndots:2"]
+            ]
+    end.
+
+%% ---- options
+
+over_tcp(_Config) ->
+    Server = script([{"app.cluster.test", a, [?A1]}, {"app.cluster.test", aaaa, [?AAAA1]}]),
+    Node = node_searching("cluster.test", "use-vc"),
+    ?assertEqual({"app.cluster.test", [?A1], [?AAAA1]}, dns(Node, "app", Server)),
+    ?assertEqual([tcp], transports(Server)).
+
+no_aaaa(_Config) ->
+    Server = script([{"app.cluster.test", a, [?A1]}, {'_', aaaa, drop}]),
+    Node = node_searching("cluster.test", "no-aaaa"),
+    ?assertEqual({"app.cluster.test", [?A1], not_wanted}, dns(Node, "app", Server)),
+    ?assertEqual([a], types(Server)),
+    %% IPv6 alone is queried where it is wanted by name.
+    ok = bed_dns_script:script(Server, [{"app.cluster.test", aaaa, [?AAAA1]}, {'_', a, drop}]),
+    ?assertEqual(
+        {"app.cluster.test", not_wanted, [?AAAA1]}, dns(Node, "app", Server, #{families => inet6})
+    ),
+    ?assertEqual([aaaa], types(Server)).
+
+no_tld_query(_Config) ->
+    Server = script([]),
+    Node = node_searching("cluster.test", "no-tld-query"),
+    ?assertMatch({"app.cluster.test", {error, nxdomain}, _}, dns(Node, "app", Server)),
+    ?assertEqual(["app.cluster.test"], candidates(Server)).
+
 %% ---- by /etc/resolv.conf: the system's servers, through the public functions
 
 system_kubernetes(_Config) ->
@@ -196,6 +254,23 @@ system_discovery(_Config) ->
         ['shop@192.0.2.1', 'shop@192.0.2.2', 'shop@2001:db8::1'], lists:sort(Nodes)
     ).
 
+system_options(_Config) ->
+    Server = system([{"app", a, [?A1]}, {'_', aaaa, drop}]),
+    Node = node_with("search .\r\noptions use-vc no-aaaa\r\n", [Server]),
+    ?assertEqual({ok, [?A1]}, lookup(Node, "app")),
+    ?assertEqual([a], types(Server)),
+    ?assertEqual([tcp], transports(Server)).
+
+%% Each lookup reads the file anew. The node has that file for itself.
+system_that_changes(_Config) ->
+    Before = system([{"app.one.test", '_', [?A1]}]),
+    After = system([{"app.two.test", '_', [?A2]}]),
+    Node = node_with("search one.test\n", [Before]),
+    ?assertEqual({ok, [?A1]}, lookup(Node, "app")),
+    Text = [nameserver_lines([After]), "search two.test\n"],
+    ok = bed_node:call(Node, file, write_file, ["/etc/resolv.conf", Text]),
+    ?assertEqual({ok, [?A2]}, lookup(Node, "app")).
+
 %% ---- nodes and servers
 
 script(Script) ->
@@ -208,11 +283,13 @@ node_searching(Search, ResOptions) ->
     start(#{env => [{"LOCALDOMAIN", Search}, {"RES_OPTIONS", ResOptions}]}).
 
 node_with(ResolvConf, Servers) ->
-    Lines = [
+    start(#{exec => bed_etc:exec(lists:flatten([nameserver_lines(Servers), ResolvConf]))}).
+
+nameserver_lines(Servers) ->
+    [
         ["nameserver ", inet:ntoa(Address), "\n"]
      || Server <- Servers, {Address, 53} <- [bed_dns_script:address(Server)]
-    ],
-    start(#{exec => bed_etc:exec(lists:flatten([Lines, ResolvConf]))}).
+    ].
 
 start(Options) ->
     {ok, Node} = bed_node:start_link(Options#{
@@ -220,22 +297,35 @@ start(Options) ->
     }),
     Node.
 
-dns(Node, Name, Server) when is_pid(Server) ->
-    dns(Node, Name, bed_dns_script:nameserver(Server));
-dns(Node, Name, Nameserver) ->
+dns(Node, Name, Where) ->
+    dns(Node, Name, Where, #{}).
+
+dns(Node, Name, Server, Options) when is_pid(Server) ->
+    dns(Node, Name, bed_dns_script:nameserver(Server), Options);
+dns(Node, Name, Nameserver, Options) ->
     {ok, #{candidate := Candidate, a := A, aaaa := Aaaa}} = bed_node:call(
         Node,
         barnacle_native,
         dns,
-        [list_to_binary(Name), #{timeout => ?LONG_MS, nameservers => [Nameserver]}]
+        [list_to_binary(Name), Options#{timeout => ?LONG_MS, nameservers => [Nameserver]}]
     ),
     {binary_to_list(Candidate), outcome(A), outcome(Aaaa)}.
+
+query(Node, Name, Nameserver) ->
+    Options = #{timeout => ?LONG_MS, nameservers => [Nameserver]},
+    bed_node:call(Node, barnacle_dns, query, [list_to_binary(Name), Options]).
 
 outcome({addresses, Addresses}) -> lists:sort(Addresses);
 outcome(Other) -> Other.
 
 lookup(Node, Name) ->
     bed_node:call(Node, barnacle_dns, lookup, [list_to_binary(Name), ?LONG_MS]).
+
+types(Server) ->
+    lists:usort([Type || #{type := Type} <- bed_dns_script:questions(Server)]).
+
+transports(Server) ->
+    lists:usort([Transport || #{transport := Transport} <- bed_dns_script:questions(Server)]).
 
 %% The names in the order in which they were asked for, each for both types before the next one.
 %% (A question that was sent again, on a slow machine, counts once.)

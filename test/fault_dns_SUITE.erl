@@ -14,11 +14,14 @@
     half_of_the_names_gone/1,
     changing_part/1,
     own_name_missing/1,
-    name_service_gone_for_long/1
+    name_service_gone_for_long/1,
+    aaaa_dropped/1,
+    failure_says_where/1
 ]).
 
 -define(MANY_ROUNDS, 50).
 -define(LONG_TIMES, 100).
+-define(HOUR_MS, 3600000).
 
 suite() ->
     [{timetrap, {minutes, bed_long:either(10, 30)}}].
@@ -32,7 +35,8 @@ groups() ->
         {dnsmasq, [], [restarted_with_a_new_zone]},
         {unbound, [], [restarted_with_a_new_zone, resolver_loses_its_source]},
         {scripted, [], [
-            half_of_the_names_gone, changing_part, own_name_missing, name_service_gone_for_long
+            half_of_the_names_gone, changing_part, own_name_missing, name_service_gone_for_long,
+            aaaa_dropped, failure_says_where
         ]}
     ].
 
@@ -184,6 +188,54 @@ name_service_gone_for_long(_Config) ->
     ok = bed_nodes:await_mesh(Nodes -- [Third]),
     ok = bed_node:restart(Third),
     ok = bed_nodes:await_mesh(Nodes).
+
+%% ---- a network that drops one family ----
+
+%% The nodes have IPv4 addresses, so AAAA is not waited for: results are complete, refreshes quick,
+%% and a node that is absent leaves. With families => inet there is no AAAA query at all.
+aaaa_dropped(_Config) ->
+    [aaaa_dropped(Families, Types) || {Families, Types} <- [{own, [a, aaaa]}, {inet, [a]}]].
+
+aaaa_dropped(Families, Types) ->
+    Nodes = [First, Second, _] = hosts(3),
+    Dns = bed_dns_script:start_link(without_aaaa(Nodes)),
+    Options = bed_story:dns(bed_dns_script:nameserver(Dns), #{
+        families => Families, timeout => ?HOUR_MS, grace => ?HOUR_MS
+    }),
+    bed_story:members(Nodes, Options#{departed_after => 0}),
+    ok = bed_nodes:await_mesh(Nodes),
+    [ok = bed_story:rounds(Node, 3) || Node <- Nodes],
+    ?assertMatch(#{answer := complete, why := none, queried := []}, bed_story:status(First)),
+    ?assertEqual(Types, lists:usort([Type || #{type := Type} <- bed_dns_script:questions(Dns)])),
+    ok = bed_dns_script:script(Dns, without_aaaa([First, Second])),
+    ok = bed_story:linked({First, [Second]}),
+    ok = bed_dns_script:stop(Dns).
+
+without_aaaa(Nodes) ->
+    [A, _] = bed_story:answering(Nodes),
+    [A, {'_', aaaa, drop}].
+
+%% ---- words ----
+
+%% The name in full and the server, in the status and on the page.
+failure_says_where(_Config) ->
+    [First | _] = hosts(1),
+    Dns = bed_dns_script:start_link([{'_', '_', refused}]),
+    Nameserver = bed_dns_script:nameserver(Dns),
+    bed_story:members([First], bed_story:dns(Nameserver, #{})),
+    ok = bed_story:rounds(First, 1),
+    Queried = [{<<"nodes.cluster.test">>, Nameserver, refused}],
+    ?assertMatch(#{answer := error, why := refused, queried := Queried}, bed_story:status(First)),
+    Page = re:replace(bed_page:page(First), "\\s+", " ", [global, {return, list}]),
+    ?assertMatch({match, _}, re:run(Page, ["refused: nodes.cluster.test at ", Nameserver])),
+    %% A result that is complete has nothing to explain.
+    ok = bed_dns_script:script(Dns, bed_story:answering([First])),
+    ok = bed_wait:until(complete, fun() ->
+        case bed_story:status(First) of
+            #{answer := complete, queried := []} -> true;
+            #{answer := Answer, queried := Still} -> {Answer, Still}
+        end
+    end).
 
 %% A name server that names nodes, and all nodes with a barnacle that learns from it.
 scripted(Named, Nodes) ->
