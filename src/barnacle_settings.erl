@@ -79,12 +79,15 @@ check_range({Min, Max}, Checked) ->
 Whether a term is a proper list of what a predicate holds for. If not, a text: what was wanted, and
 what stands in its place.
 """).
--spec check_list(term(), fun((term()) -> boolean()), Wanted :: string()) ->
-    ok | {error, binary()}.
+-spec check_list(term(), fun((term()) -> boolean() | {false, Why}), Wanted :: string()) ->
+    ok | {error, binary()}
+when
+    Why :: unicode:chardata().
 check_list([Element | Rest], Is, Wanted) ->
     case Is(Element) of
         true -> check_list(Rest, Is, Wanted);
-        false -> {error, text("~ts, not ~0tp", [Wanted, Element])}
+        false -> {error, text("~ts, not ~0tp", [Wanted, Element])};
+        {false, Why} -> {error, text("~ts, not ~0tp: ~ts", [Wanted, Element, Why])}
     end;
 check_list([], _Is, _Wanted) ->
     ok;

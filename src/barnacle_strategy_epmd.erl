@@ -21,5 +21,10 @@ init(Nodes) ->
 discover(Nodes) ->
     {{complete, Nodes}, Nodes}.
 
-is_node_name(Node) ->
-    is_atom(Node) andalso barnacle_names:check(barnacle_names:to_binary(Node)) =:= ok.
+is_node_name(Node) when is_atom(Node) ->
+    case barnacle_names:check(barnacle_names:to_binary(Node)) of
+        ok -> true;
+        {error, Why} -> {false, barnacle_words:reason(Why)}
+    end;
+is_node_name(_) ->
+    false.

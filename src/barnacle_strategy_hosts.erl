@@ -113,8 +113,16 @@ check_hosts(Hosts) ->
     Wanted = "must be a list of binaries such as <<\"10.0.0.2\">>",
     barnacle_settings:check_list(Hosts, fun is_host/1, Wanted).
 
-is_host(Host) ->
-    case is_binary(Host) andalso barnacle_address:parse(Host) of
-        {ok, Address} -> barnacle_address:is_of_a_host(Address);
-        _ -> barnacle_names:check_host(Host) =:= ok
-    end.
+is_host(Host) when is_binary(Host) ->
+    case {barnacle_names:check_host(Host), barnacle_names:check(barnacle_names:join(<<"a">>, Host))} of
+        {{error, _}, {error, {invalid_node_name, zone} = Why}} ->
+            {false, barnacle_words:reason(Why)};
+        {{error, Text}, _} ->
+            {false, Text};
+        {ok, {error, {unusable_address, _} = Why}} ->
+            {false, barnacle_words:reason(Why)};
+        {ok, _} ->
+            true
+    end;
+is_host(_) ->
+    false.

@@ -45,7 +45,7 @@ a_whole_page_test() ->
         "app@10.0.0.7  said that it leaves",
         "kept away by the setting filter: web@10.0.0.2",
         "discovered, and this node by another name: app@10.9.0.1",
-        "discovered, and not used: not a valid node name: a b",
+        "discovered, and not used: not a valid node name: its part before the",
         "the source does not name it: db@10.0.0.9",
         " - timed out: the node accepts connections and does not speak"
     ]],

@@ -15,7 +15,7 @@
 %% A host that hangs is a node that is stopped, in all kinds: bed_node:suspend/1.
 
 -export([missing/1, start_link/2, nodes/2, address/1, nameserver/2, die/1, refuse/1, slow/2]).
--export([silent_after/2, cut/2, heal/1]).
+-export([silent_after/2, cut/2, heal/1, add_address/2]).
 
 -export_type([kind/0, host/0]).
 
@@ -77,6 +77,10 @@ nameserver(#host{gateway = Gateway}, To) ->
 -spec die(host()) -> ok.
 die(#host{kind = loopback, control = Proxy}) -> bed_proxy:weather(Proxy, #{silent => true});
 die(#host{control = Host}) -> bed_netns:drop(Host).
+
+%% A second address in the same network. Namespaces only.
+-spec add_address(host(), inet:ip4_address()) -> ok.
+add_address(#host{control = Host}, Address) -> bed_netns:add_address(Host, Address).
 
 %% It resets connections.
 -spec refuse(host()) -> ok.

@@ -10,6 +10,7 @@
 
 -export([missing/0, start/1, start_link/1, stop/1, hosts/1, gateway/1]).
 -export([address/1, address6/1, file/1, exec/2, drop/1, reject/1, cut/2, heal/1]).
+-export([add_address/2]).
 
 -export_type([network/0, host/0]).
 
@@ -80,6 +81,11 @@ file(#host{pid = Pid}) ->
 -spec exec(host(), {string(), [string()]}) -> {string(), [string()]}.
 exec(Host, {Program, Args}) ->
     {bed_os:find("nsenter"), ["--net=" ++ file(Host), Program | Args]}.
+
+%% A host with one address more.
+-spec add_address(host(), inet:ip4_address()) -> ok.
+add_address(Host, Address) ->
+    run(Host, [io_lib:format("ip addr add ~s/24 dev eth0\n", [inet:ntoa(Address)])]).
 
 %% A dead host: what comes and what goes is dropped.
 -spec drop(host()) -> ok.
