@@ -6,7 +6,8 @@
 
 -export([getaddr/2, connect_node/1, refresh/3]).
 
--spec getaddr(string(), inet | inet6) -> {{ok, inet:ip_address()} | {error, term()}, Ms :: integer()}.
+-spec getaddr(string(), inet | inet6) ->
+    {{ok, inet:ip_address()} | {error, term()}, Ms :: integer()}.
 getaddr(Host, Family) ->
     timed(fun() -> inet:getaddr(Host, Family) end).
 

@@ -49,7 +49,8 @@
 %% Why there can be none here, if so.
 -spec missing() -> none | string().
 missing() ->
-    case {bed_os:is_root(), [Tool || Tool <- ["nft", "ip", "unshare"], bed_os:find(Tool) =:= false]} of
+    Tools = ["nft", "ip", "unshare", "mount"],
+    case {bed_os:is_root(), [Tool || Tool <- Tools, bed_os:find(Tool) =:= false]} of
         {false, _} ->
             "packet filters in a network namespace take root's rights";
         {true, [Tool | _]} ->

@@ -17,10 +17,9 @@
 
 -export_type([options/0, name/0]).
 
-%% name and host: those of the node's name; host is an address or a name. longnames: whether the
-%% node's name is a long one; by default as OTP decides: an address, or a name with a dot. address:
-%% to listen on, where host is a name. fixed_port, epmd_port: exactly one of them. hidden: takes no
-%% part, and
+%% name and host: those of the node's name; host is an address or a name. longnames: whether the name
+%% is a long one (it is if host is an address or has a dot). address: to listen on, where host is a
+%% name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
 %% accepts no links (so it doesn't register in an EPMD). exec: a program in the place of erl.
 %% code_path: in the place of this VM's.
 %% owner: a process to be linked to from the very beginning. alive: false is a node without
@@ -219,7 +218,8 @@ node_name(#{name := Name, host := Host}) -> list_to_atom(Name ++ "@" ++ host_tex
 
 long_name(#{alive := false}) -> #{};
 long_name(#{name := Name, host := Host} = Options) ->
-    #{name => Name, host => host_text(Host), longnames => maps:get(longnames, Options, is_long(Host))}.
+    Long = maps:get(longnames, Options, is_long(Host)),
+    #{name => Name, host => host_text(Host), longnames => Long}.
 
 %% OTP's rule: an address, or a name with a dot.
 is_long(Host) when is_tuple(Host) -> true;
