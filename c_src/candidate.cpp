@@ -29,7 +29,10 @@ void Candidate::ask(Loop& loop, Family& family, const CandidateOptions& options,
     QuestionOptions question{.name = options.name,
                              .family = address_family,
                              .nameservers = options.nameservers,
-                             .max_addresses = options.max_addresses};
+                             .max_addresses = options.max_addresses,
+                             .over_tcp = options.over_tcp,
+                             .with_edns = options.with_edns && !options.over_tcp,
+                             .offset_ms = &family == &aaaa_ ? pair_offset_ms : 0};
     family.question.emplace(loop, std::move(question), [this, &family](Outcome outcome) {
         on_outcome(family, std::move(outcome));
     });
@@ -50,18 +53,30 @@ FamilyOutcomes Candidate::outcomes_now() const {
     return {now(a_), now(aaaa_)};
 }
 
+bool Candidate::was_truncated() const {
+    const auto question_was = [](const Family& family) {
+        return family.question && family.question->was_truncated();
+    };
+    return was_truncated_ || question_was(a_) || question_was(aaaa_);
+}
+
 void Candidate::on_outcome(Family& family, Outcome outcome) {
     const bool found = has_addresses(outcome);
     family.outcome = std::move(outcome);
+    doubts_.add(family.question->doubts());
     if (a_.outcome && aaaa_.outcome) {
         finish();
-    } else if (found) {
+        return;
+    }
+    if (found) {
         grace_.start(grace_ms_);
     }
+    (&family == &a_ ? aaaa_ : a_).question->repeat_soon();
 }
 
 void Candidate::finish() {
     done_ = true;
+    was_truncated_ = was_truncated();
     grace_.stop();
     a_.question.reset();
     aaaa_.question.reset();

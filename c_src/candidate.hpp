@@ -30,7 +30,13 @@ struct CandidateOptions {
     std::vector<std::string> nameservers;
     std::uint64_t grace_ms = 0;
     std::size_t max_addresses = 0;
+    bool over_tcp = false;
+    bool with_edns = false;  // as QuestionOptions has it
 };
+
+// How much later AAAA is repeated than A. A middle box that drops the second of two queries, or
+// both, so gets them one at a time.
+inline constexpr std::uint64_t pair_offset_ms = 100;
 
 // The addresses of one fully qualified name: A and AAAA records asked for at once.
 //
@@ -39,6 +45,8 @@ struct CandidateOptions {
 //  2. `on_done` is called once, by the loop, never from within start(). The Candidate may be
 //     destroyed in it, and at any other time.
 //  3. At a deadline of its owner's, outcomes_now() says what is known, with `timeout` for the rest.
+//  4. Only the first queries of the two families are sent at once: repeated ones are apart, and a
+//     family is repeated soon once the other one has an outcome.
 class Candidate {
  public:
     using OnDone = std::function<void()>;
@@ -52,6 +60,12 @@ class Candidate {
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] bool done() const { return done_; }
     [[nodiscard]] FamilyOutcomes outcomes_now() const;
+
+    // Why the addresses may not be all.
+    [[nodiscard]] Doubts doubts() const { return doubts_; }
+
+    // Whether a response had no room without EDNS.
+    [[nodiscard]] bool was_truncated() const;
 
  private:
     struct Family {
@@ -67,6 +81,8 @@ class Candidate {
     OnDone on_done_;
     std::uint64_t grace_ms_;
     bool done_ = false;
+    bool was_truncated_ = false;
+    Doubts doubts_;
     Family a_;
     Family aaaa_;
     Timer grace_;

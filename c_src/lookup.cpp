@@ -31,7 +31,7 @@ void add(FamilyOutcomes& outcomes, Families families, const std::optional<IpAddr
 }  // namespace
 
 std::optional<LookupResult> known_addresses(std::string_view name, Families families) {
-    LookupResult result{std::string{without_trailing_dot(name)}, {}};
+    LookupResult result{std::string{without_trailing_dot(name)}, {}, {}, {}};
     if (const auto literal = parse_ip_address(name)) {
         add(result.outcomes, families, literal);
         return result;
@@ -76,7 +76,11 @@ void Lookup::ask_next_candidate() {
                                    .families = options_.families,
                                    .nameservers = options_.configuration.nameservers,
                                    .grace_ms = options_.grace_ms,
-                                   .max_addresses = options_.max_addresses};
+                                   .max_addresses = options_.max_addresses,
+                                   .over_tcp = options_.configuration.over_tcp,
+                                   .with_edns = std::ranges::find(options_.truncated,
+                                                                  names_[position]) !=
+                                                options_.truncated.end()};
     candidates_.push_back(std::make_unique<Candidate>(
         loop_, options, [this, position] { on_candidate_done(*candidates_[position]); }));
     if (candidates_.size() < names_.size()) {
@@ -88,9 +92,8 @@ void Lookup::ask_next_candidate() {
 }
 
 void Lookup::on_candidate_done(const Candidate& candidate) {
-    FamilyOutcomes outcomes = candidate.outcomes_now();
-    if (outcomes.have_addresses()) {
-        finish({candidate.name(), std::move(outcomes)});
+    if (candidate.outcomes_now().have_addresses()) {
+        finish(candidate);
         return;
     }
     if (candidates_.size() < names_.size()) {
@@ -109,13 +112,12 @@ void Lookup::on_deadline() {
     }
     if (names_.empty()) {
         const LookupError error{LookupErrorCode::qfmterror};
-        finish({options_.name, {error, error}});
+        finish(LookupResult{options_.name, {error, error}, {}, {}});
         return;
     }
     for (const auto& candidate : candidates_) {
-        FamilyOutcomes outcomes = candidate->outcomes_now();
-        if (outcomes.have_addresses()) {
-            finish({candidate->name(), std::move(outcomes)});
+        if (candidate->outcomes_now().have_addresses()) {
+            finish(*candidate);
             return;
         }
     }
@@ -128,7 +130,17 @@ void Lookup::finish_without_addresses() {
     if (chosen == candidates_.end()) {
         --chosen;
     }
-    finish({(*chosen)->name(), (*chosen)->outcomes_now()});
+    finish(**chosen);
+}
+
+void Lookup::finish(const Candidate& candidate) {
+    LookupResult result{candidate.name(), candidate.outcomes_now(), candidate.doubts(), {}};
+    for (const auto& asked : candidates_) {
+        if (asked->was_truncated()) {
+            result.truncated.push_back(asked->name());
+        }
+    }
+    finish(std::move(result));
 }
 
 void Lookup::finish(LookupResult result) {

@@ -22,6 +22,7 @@ struct DnsRequest {
     std::uint64_t grace_ms = 0;
     std::vector<std::string> nameservers;
     std::size_t max_addresses = 0;
+    std::vector<std::string> truncated{};
 };
 
 enum class InetFamily : std::uint8_t { inet, inet6 };

@@ -13,6 +13,7 @@ namespace barnacle {
 struct ResolverConfiguration {
     std::vector<std::string> nameservers;  // "10.0.0.2:53", "[::1]:53"; at least one
     SearchList search;
+    bool over_tcp = false;  // resolv.conf(5): options use-vc
 };
 
 // The system's configuration, read now, with the name servers that check_nameserver() accepted in

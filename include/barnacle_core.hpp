@@ -6,7 +6,10 @@
 // (https://www.erlang.org/doc/apps/erts/erl_ext_dist.html) with its version byte.
 //
 //   Request = {dns, #{name := binary(), timeout_ms := 1..86400000, grace_ms := 0..86400000,
-//                     nameservers := [binary()], max_addresses := Count}}
+//                     nameservers := [binary()], max_addresses := Count,
+//                     truncated := [binary()]}}
+//             `truncated` has names whose responses are known to be long: `truncated` of an earlier
+//             reply. They are also queried with EDNS.
 //           | {resolve, #{hosts := [binary()], family := inet | inet6,
 //                         timeout_ms := 1..86400000, nameservers := [binary()],
 //                         concurrency := Count}}
@@ -25,16 +28,20 @@
 //             node's from its turn on, once its host is resolved.
 //   Count   = 1..2147483647. All keys must be there, and no others. A name server is an address
 //             with or without a port: "10.0.0.2", "10.0.0.2:53", "[::1]:53"; none of them means
-//             those of the system.
+//             those of the system. An address of fe80::/10 may have a zone: "[fe80::1%eth0]:53".
 //
 //   Reply   = {ok, Result} | {error, Reason}
-//   Result  of dns        = #{candidate := binary(), a := Outcome, aaaa := Outcome}
+//   Result  of dns        = #{candidate := binary(), a := Outcome, aaaa := Outcome,
+//                             doubts := [Doubt], truncated := [Name]}
+//                           `truncated` has the candidates whose responses had no room without EDNS
 //           of resolve    = [{Host, {ok, [Address]} | {error, LookupError}}]
 //           of epmd_names = [{Host, {ok, [{Name :: binary(), Port}]} | {error, EpmdError}}]
 //           of probe      = [Probed]
 //                           lists are in the order of the request's hosts or targets
 //   Part    of probe      = {part, [{Position :: 0.., Probed}]}, see part()
 //   Outcome = {addresses, [Address]} | no_data | {error, LookupError}
+//   Doubt   = several_cnames | foreign_owner | garbled | truncated
+//             why the addresses may not be all: c_src/dns_response.hpp
 //   Address = inet:ip_address()
 //   LookupError = formerr | qfmterror | servfail | nxdomain | timeout | notimp | refused | badvers
 //               | {posix, Errno} | unknown

@@ -66,7 +66,9 @@ Request make_request(const Choices& choices, const ScriptedPeers& peers) {
                               .timeout_ms = deadline_ms,
                               .grace_ms = choices.has(3) ? 0U : 1U,
                               .nameservers = nameservers,
-                              .max_addresses = limit};
+                              .max_addresses = limit,
+                              .truncated = choices.has(4) ? std::vector<std::string>{"service.test"}
+                                                          : std::vector<std::string>{}};
         case 1:
             return ResolveRequest{.hosts = hosts,
                                   .family = choices.has(2) ? InetFamily::inet6 : InetFamily::inet,

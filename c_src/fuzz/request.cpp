@@ -72,12 +72,13 @@ class Writer {
 
 std::vector<std::uint8_t> encode(const DnsRequest& dns) {
     require(!check_host_name(dns.name), "a name to look up is one of a host");
-    return Writer("dns", 5)
+    return Writer("dns", 6)
         .binary("name", dns.name)
         .timeout("timeout_ms", dns.timeout_ms)
         .number("grace_ms", dns.grace_ms, 0, a_day_ms)
         .nameservers(dns.nameservers)
         .count("max_addresses", dns.max_addresses)
+        .binaries("truncated", dns.truncated)
         .take();
 }
 
