@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include "host_name.hpp"
 
@@ -100,6 +101,27 @@ std::string to_text(const Nameserver& nameserver) {
         to_text(nameserver.address) + (nameserver.zone.empty() ? "" : '%' + nameserver.zone);
     const std::string port = ':' + std::to_string(nameserver.port);
     return nameserver.address.family == AF_INET6 ? '[' + address + ']' + port : address + port;
+}
+
+std::vector<std::string> nameservers_in(std::string_view resolv_conf) {
+    std::vector<std::string> nameservers;
+    std::istringstream lines{std::string{resolv_conf}};
+    lines.exceptions(std::ios::badbit);  // want of memory is no end of the text
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words{line};
+        words.exceptions(std::ios::badbit);
+        std::string word;
+        // As with the other keywords, nothing may be in front of it.
+        if (!line.starts_with("nameserver") || !(words >> word) || word != "nameserver") {
+            continue;
+        }
+        while (words >> word && !word.starts_with('#') && !word.starts_with(';')) {
+            if (const auto nameserver = parse_nameserver(word)) {
+                nameservers.push_back(to_text(*nameserver));
+            }
+        }
+    }
+    return nameservers;
 }
 
 }  // namespace barnacle

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ip_address.hpp"
 
@@ -31,5 +32,9 @@ struct Nameserver {
 
 // "10.0.0.2:53", "[::1]:5353", "[fe80::1%eth0]:53": always with its port.
 [[nodiscard]] std::string to_text(const Nameserver& nameserver);
+
+// The name servers in the text of a resolv.conf, in their order, each as to_text() has it. What is
+// no name server is passed over, as the C library does.
+[[nodiscard]] std::vector<std::string> nameservers_in(std::string_view resolv_conf);
 
 }  // namespace barnacle

@@ -11,13 +11,13 @@
 #include <charconv>
 #include <cstring>
 #include <exception>
-#include <sstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "nameserver.hpp"
 #include "query_socket.hpp"
+#include "resolv_conf.hpp"
 
 namespace barnacle {
 
@@ -150,46 +150,6 @@ struct ChannelOptions {
                ARES_OPT_NOROTATE | ARES_OPT_RESOLVCONF;
 };
 
-#if ARES_VERSION < 0x011800  // the first with ares_get_servers_csv
-
-std::string server_text(const ares_addr_port_node& server) {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    ares_inet_ntop(server.family, &server.addr, text.data(), text.size());
-    const std::string port = std::to_string(server.udp_port == 0 ? 53 : server.udp_port);
-    return (server.family == AF_INET6 ? '[' + std::string{text.data()} + ']' : text.data()) + ':' +
-           port;
-}
-
-std::vector<std::string> servers_of(ares_channeldata* channel) {
-    ares_addr_port_node* first = nullptr;
-    check(ares_get_servers_ports(channel, &first), "ares_get_servers_ports");
-    const std::unique_ptr<ares_addr_port_node, void (*)(void*)> owner{first, ares_free_data};
-    std::vector<std::string> servers;
-    for (const ares_addr_port_node* server = first; server != nullptr; server = server->next) {
-        servers.push_back(server_text(*server));
-    }
-    return servers;
-}
-
-#else
-
-std::vector<std::string> servers_of(ares_channeldata* channel) {
-    char* const csv = ares_get_servers_csv(channel);
-    if (csv == nullptr) {
-        check(ARES_ENOMEM, "ares_get_servers_csv");
-    }
-    const std::unique_ptr<char, void (*)(void*)> owner{csv, ares_free_string};
-    std::istringstream stream{csv};
-    stream.exceptions(std::ios::badbit);  // want of memory is no end of the list
-    std::vector<std::string> servers;
-    for (std::string server; std::getline(stream, server, ',');) {
-        servers.push_back(server);
-    }
-    return servers;
-}
-
-#endif
-
 }  // namespace
 
 void DestroyChannel::operator()(ares_channeldata* channel) const noexcept {
@@ -201,16 +161,8 @@ std::string cares_version() {
 }
 
 std::vector<std::string> system_nameservers(const std::string& resolv_conf_path) {
-    std::string path = resolv_conf_path;
-    ares_options options{};
-    options.resolvconf_path = path.data();
-    ares_channeldata* channel = nullptr;
-    errno = 0;
-    check(ares_init_options(&channel, &options, ARES_OPT_RESOLVCONF), "ares_init_options");
-    const int failed_errno = errno;
-    const Channel owner{channel};
-    check_scarcity(failed_errno, resolv_conf_path);
-    return servers_of(channel);
+    auto nameservers = nameservers_in(read_file(resolv_conf_path));
+    return nameservers.empty() ? std::vector<std::string>{"127.0.0.1:53"} : nameservers;
 }
 
 HostsFile::HostsFile() : channel_(ChannelOptions{'f'}.open()) {}

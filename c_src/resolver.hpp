@@ -28,8 +28,9 @@ using Channel = std::unique_ptr<ares_channeldata, DestroyChannel>;
 // The version of the c-ares in use, such as "1.18.1".
 [[nodiscard]] std::string cares_version();
 
-// The name servers that c-ares reads from resolv.conf, "127.0.0.1:53" if there are none, each as
-// QueryOptions takes it. Throws std::system_error when c-ares cannot be set up.
+// The name servers of resolv.conf, "127.0.0.1:53" if there are none, each as QueryOptions takes it.
+// They are read here, because c-ares before 1.24 passes over those with a zone. Throws as
+// read_file() does.
 [[nodiscard]] std::vector<std::string> system_nameservers(const std::string& resolv_conf_path);
 
 // The addresses that the hosts file has for names: /etc/hosts, or the file that the environment's

@@ -9,7 +9,6 @@ namespace barnacle {
 ResolverConfiguration resolver_configuration(const std::vector<std::string>& nameservers,
                                              const std::string& resolv_conf_path) {
     ResolverConfiguration configuration;
-    // First, since c-ares takes a file that it could not open for one that isn't there.
     configuration.search = system_search_list(resolv_conf_path);
     for (const std::string& text : nameservers) {
         if (const auto nameserver = parse_nameserver(text)) {

@@ -10,7 +10,7 @@ The resolver is the C++ core's: it applies the system's name servers and search 
 AAAA at once and goes on over TCP where an answer is truncated.
 """).
 
--export([lookup/2, discover_nodes/3, query/2, to_names/2]).
+-export([lookup/2, discover_nodes/3, query/2, query/3, to_names/2]).
 
 -export_type([lookup_error/0, found/0]).
 
@@ -23,12 +23,13 @@ port_program_died where the core is a program of its own that died meanwhile.
 
 ?DOC("""
 What a lookup brought: addresses by family (a family without addresses is not there), the search
-candidate that answered, and the families whose question failed.
+candidate that answered, the families whose question failed, and why the addresses may not be all.
 """).
 -type found() :: #{
     addresses := #{barnacle_address:family() => [inet:ip_address(), ...]},
     candidate := binary(),
-    failed := [{barnacle_address:family(), lookup_error()}]
+    failed := [{barnacle_address:family(), lookup_error()}],
+    doubts := [barnacle_native:doubt()]
 }.
 
 -type query_options() :: #{
@@ -79,19 +80,41 @@ the system's; max_addresses of a family.
 """).
 -spec query(binary(), query_options()) -> {ok, found()} | {error, lookup_error()}.
 query(Hostname, Options) ->
+    {Result, _Truncated} = query(Hostname, Options, []),
+    Result.
+
+?DOC("""
+query/2 for the same name again and again. Truncated has the names whose responses were found to be
+long, at first none. They are also queried with EDNS, so that their responses need no TCP.
+""").
+-spec query(binary(), query_options(), Truncated :: [binary()]) ->
+    {{ok, found()} | {error, lookup_error()}, Truncated :: [binary()]}.
+query(Hostname, Options, Truncated) ->
     case barnacle_names:check_host(Hostname) of
-        ok -> found(barnacle_native:dns(Hostname, Options));
-        {error, _} -> {error, qfmterror}
+        ok ->
+            Result = barnacle_native:dns(Hostname, Options#{truncated => Truncated}),
+            {found(Result), truncated(Result, Truncated)};
+        {error, _} ->
+            {{error, qfmterror}, Truncated}
     end.
 
-found({ok, #{candidate := Candidate, a := A, aaaa := Aaaa}}) ->
+truncated({ok, #{truncated := Truncated}}, _Before) -> Truncated;
+truncated({error, _}, Before) -> Before.
+
+found({ok, #{candidate := Candidate, a := A, aaaa := Aaaa, doubts := Doubts}}) ->
     Outcomes = [{inet, A}, {inet6, Aaaa}],
     Addresses = maps:from_list([{F, List} || {F, {addresses, [_ | _] = List}} <- Outcomes]),
     Failed = [{F, Why} || {F, {error, Why}} <- Outcomes, Why =/= nxdomain],
     case {map_size(Addresses), Failed} of
         {0, []} -> {error, nxdomain};
         {0, [{_, Why} | _]} -> {error, Why};
-        _ -> {ok, #{addresses => Addresses, candidate => Candidate, failed => Failed}}
+        _ ->
+            {ok, #{
+                addresses => Addresses,
+                candidate => Candidate,
+                failed => Failed,
+                doubts => Doubts
+            }}
     end;
 found({error, {bad_name, _Text}}) ->
     {error, qfmterror};

@@ -11,6 +11,9 @@ It is partial where one family failed while the other answered, where a family t
 has none now, and where another candidate of the search list answers than before. The last two
 become the new normal after ten equal answers in a row.
 
+It is partial as well where the response may not be whole: {response, Doubt} with a doubt of
+barnacle_native:doubt/0.
+
 Addresses that no host can have (barnacle_address:is_of_a_host/1) name nobody, and whoever has them
 in an answer blocks the name, or is mistaken: such an answer is never complete.
 """).
@@ -62,6 +65,10 @@ usable(#{addresses := Addresses} = Found) ->
 
 ?DOC("Why the answer is partial (an empty list: it is complete), and the memory of it.").
 -spec judge(barnacle_dns:found(), memory()) -> {[term()], memory()}.
+judge(#{doubts := [_ | _] = Doubts} = Found, Memory) ->
+    %% Nor does such a response say anything of what is usual.
+    Failed = maps:get(failed, Found),
+    {Failed ++ [{response, Doubt} || Doubt <- Doubts], Memory};
 judge(#{addresses := Addresses, candidate := Candidate, failed := Failed}, Memory) ->
     Shape = {Candidate, lists:sort(maps:keys(Addresses))},
     case {change(Shape, Memory#memory.usual), Failed} of

@@ -43,6 +43,8 @@ address. max_addresses: of a family (4096).
     query :: binary(),
     families :: barnacle_dns_answer:families(),
     lookup :: map(),
+    %% Names whose responses are too long for a query without EDNS.
+    truncated = [] :: [binary()],
     memory :: barnacle_dns_answer:memory()
 }).
 
@@ -68,10 +70,12 @@ timeout(#state{lookup = #{timeout := TimeoutMs}}) ->
     TimeoutMs + ?MARGIN_MS.
 
 -spec discover(#state{}) -> {barnacle_strategy:answer(), #state{}}.
-discover(#state{query = Query, lookup = Lookup} = State) ->
-    case barnacle_dns:query(Query, Lookup) of
-        {ok, Found} -> answer(barnacle_dns_answer:usable(Found), State);
-        {error, _} = Error -> {Error, State}
+discover(#state{query = Query, lookup = Lookup, truncated = Before} = State) ->
+    {Result, Truncated} = barnacle_dns:query(Query, Lookup, Before),
+    State1 = State#state{truncated = Truncated},
+    case Result of
+        {ok, Found} -> answer(barnacle_dns_answer:usable(Found), State1);
+        {error, _} = Error -> {Error, State1}
     end.
 
 answer(none, State) ->

@@ -130,7 +130,8 @@ grammar(dns) ->
         timeout_ms => {1, ?day_ms},
         grace_ms => {0, ?day_ms},
         nameservers => {list, binary},
-        max_addresses => {1, ?max_count}
+        max_addresses => {1, ?max_count},
+        truncated => {list, binary}
     };
 grammar(resolve) ->
     #{

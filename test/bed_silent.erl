@@ -28,5 +28,6 @@ request(Server, TimeoutMs) ->
         timeout_ms => TimeoutMs,
         grace_ms => TimeoutMs,
         nameservers => [nameserver(Server)],
-        max_addresses => 4096
+        max_addresses => 4096,
+        truncated => []
     }}.

@@ -94,6 +94,20 @@ TEST_CASE("name servers, with a port and without") {
     CHECK(check_nameserver("10.0.0.2:53") == std::nullopt);
 }
 
+TEST_CASE("the name servers of resolv.conf keep their order, ports and zones") {
+    CHECK(barnacle::nameservers_in("# nameserver 192.0.2.9\n"
+                                   "nameserver fe80::53%eth0\n"
+                                   "nameserver\t192.0.2.1   # the old one\r\n"
+                                   " nameserver 192.0.2.8\n"
+                                   "nameservers 192.0.2.7\n"
+                                   "nameserver ns.example\n"
+                                   "nameserver [2001:db8::53]:5353 192.0.2.2;no\n"
+                                   "nameserver 192.0.2.3") ==
+          std::vector<std::string>{"[fe80::53%eth0]:53", "192.0.2.1:53", "[2001:db8::53]:5353",
+                                   "192.0.2.3:53"});
+    CHECK(barnacle::nameservers_in("").empty());
+}
+
 TEST_CASE("what is no name server is quoted, with how to write one") {
     for (const auto* const text :
          {"", "ns.example", "10.0.0.2:", "10.0.0.2:0", "10.0.0.2:65536", "10.0.0.2:-1",

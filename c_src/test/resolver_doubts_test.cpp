@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Responses that may not be whole, referrals, RCODEs without a name, zones of name servers.
+#include <ifaddrs.h>
+#include <net/if.h>
+
 #include <cerrno>
+#include <memory>
 
 #include "dns_messages.hpp"
 #include "resolver_support.hpp"
@@ -52,6 +56,23 @@ bool is_doubted(const LookupResult& result, Doubt doubt) {
         return result.doubts.has(doubt);
     }
     return error_in(result.outcomes.a).has_value() && error_in(result.outcomes.aaaa).has_value();
+}
+
+// An address of fe80::/10 that this host has, with its zone: empty if there is none.
+std::string address_of_a_link() {
+    ifaddrs* first = nullptr;
+    if (getifaddrs(&first) != 0) {
+        return {};
+    }
+    const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner{first, freeifaddrs};
+    for (const ifaddrs* each = first; each != nullptr; each = each->ifa_next) {
+        const auto address =
+            each->ifa_addr == nullptr ? std::nullopt : ip_address_from_sockaddr(*each->ifa_addr);
+        if (address && (each->ifa_flags & IFF_UP) != 0 && to_text(*address).starts_with("fe80:")) {
+            return to_text(*address) + '%' + each->ifa_name;
+        }
+    }
+    return {};
 }
 
 const DnsScript referral = [](const DnsRequest& request) -> std::vector<DnsReply> {
@@ -189,6 +210,20 @@ TEST_CASE("an RCODE without a name of its own is an error, never no data") {
         CHECK(error_in(result.outcomes.a) == LookupError{LookupErrorCode::unknown});
         CHECK(error_in(result.outcomes.aaaa) == LookupError{LookupErrorCode::unknown});
     }
+}
+
+TEST_CASE("a name server of a link is queried in its zone, over UDP and TCP") {
+    const std::string address = address_of_a_link();
+    if (address.empty()) {
+        MESSAGE("no interface has an address of fe80::/10: nothing was tried");
+        return;
+    }
+    Loop loop;
+    const DnsServer server(loop, by_transport(both_families(), truncated), address);
+    CHECK(server.nameserver().find('%') != std::string::npos);
+    const auto result = look_up(loop, options_for(host, {server.nameserver()}));
+    CHECK(texts(result.outcomes.a) == Texts{"10.0.0.1"});
+    CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
 }
 
 TEST_CASE("a name server whose zone is no interface is an error of its own") {
