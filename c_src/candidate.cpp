@@ -42,8 +42,10 @@ void Candidate::ask(Loop& loop, Family& family, const CandidateOptions& options,
     QuestionOptions question{.name = options.name,
                              .family = address_family,
                              .nameservers = options.nameservers,
+                             .max_addresses = options.max_addresses,
                              .over_tcp = options.over_tcp,
-                             .max_addresses = options.max_addresses};
+                             .with_edns = options.with_edns && !options.over_tcp,
+                             .offset_ms = &family == &aaaa_ ? pair_offset_ms : 0};
     family.question.emplace(loop, std::move(question), [this, &family](Outcome outcome) {
         on_outcome(family, std::move(outcome));
     });
@@ -85,6 +87,13 @@ std::vector<Queried> Candidate::queried_now() const {
     return result;
 }
 
+bool Candidate::was_truncated() const {
+    const auto question_was = [](const Family& family) {
+        return family.question && family.question->was_truncated();
+    };
+    return was_truncated_ || question_was(a_) || question_was(aaaa_);
+}
+
 // The family that is enough by itself, if there is one.
 Candidate::Family* Candidate::preferred() {
     switch (families_) {
@@ -99,19 +108,24 @@ Candidate::Family* Candidate::preferred() {
 
 void Candidate::on_outcome(Family& family, Outcome outcome) {
     family.outcome = std::move(outcome);
+    doubts_.add(family.question->doubts());
+    Family& other = &family == &a_ ? aaaa_ : a_;
     if (&family == preferred() && family.has_addresses()) {
-        Family& other = &family == &a_ ? aaaa_ : a_;
         other.outcome = NotWanted{};
     }
     if (a_.outcome && aaaa_.outcome) {
         finish();
-    } else if (family.has_addresses()) {
+        return;
+    }
+    if (family.has_addresses()) {
         grace_.start(grace_ms_);
     }
+    other.question->repeat_soon();
 }
 
 void Candidate::finish() {
     done_ = true;
+    was_truncated_ = was_truncated();
     grace_.stop();
     a_.end();
     aaaa_.end();

@@ -46,10 +46,15 @@ struct CandidateOptions {
     std::string name;  // fully qualified
     Families families = Families::both;
     std::vector<std::string> nameservers;
-    bool over_tcp = false;
     std::uint64_t grace_ms = 0;
     std::size_t max_addresses = 0;
+    bool over_tcp = false;
+    bool with_edns = false;  // as QuestionOptions has it
 };
+
+// How much later AAAA is repeated than A. A middle box that drops the second of two queries, or
+// both, so gets them one at a time.
+inline constexpr std::uint64_t pair_offset_ms = 100;
 
 // The addresses of one fully qualified name: A and AAAA records asked for at once.
 //
@@ -60,6 +65,8 @@ struct CandidateOptions {
 //  3. At a deadline of its owner's, outcomes_now() says what is known, with `timeout` for the rest.
 //  4. queried_now() has the queries of the wanted families that brought no addresses, each once. If
 //     a family has addresses, only the errors of the other one are in it.
+//  5. Only the first queries of the two families are sent at once: repeated ones are apart, and a
+//     family is repeated soon once the other one has an outcome.
 class Candidate {
  public:
     using OnDone = std::function<void()>;
@@ -74,6 +81,12 @@ class Candidate {
     [[nodiscard]] bool done() const { return done_; }
     [[nodiscard]] FamilyOutcomes outcomes_now() const;
     [[nodiscard]] std::vector<Queried> queried_now() const;
+
+    // Why the addresses may not be all.
+    [[nodiscard]] Doubts doubts() const { return doubts_; }
+
+    // Whether a response had no room without EDNS.
+    [[nodiscard]] bool was_truncated() const;
 
  private:
     struct Family {
@@ -95,6 +108,8 @@ class Candidate {
     Families families_;
     std::uint64_t grace_ms_;
     bool done_ = false;
+    bool was_truncated_ = false;
+    Doubts doubts_;
     Family a_;
     Family aaaa_;
     Timer grace_;

@@ -51,7 +51,7 @@ FamilyOutcomes nothing_known(Families families) {
 }  // namespace
 
 std::optional<LookupResult> known_addresses(std::string_view name, Families families) {
-    LookupResult result{std::string{without_trailing_dot(name)}, nothing_known(families), {}};
+    LookupResult result{std::string{without_trailing_dot(name)}, nothing_known(families), {}, {}, {}};
     if (const auto literal = parse_ip_address(name)) {
         add(result.outcomes, literal);
         return result;
@@ -96,9 +96,12 @@ void Lookup::ask_next_candidate() {
     const CandidateOptions options{.name = names_[position],
                                    .families = queried_families(options_),
                                    .nameservers = configuration.nameservers,
-                                   .over_tcp = configuration.over_tcp,
                                    .grace_ms = options_.grace_ms,
-                                   .max_addresses = options_.max_addresses};
+                                   .max_addresses = options_.max_addresses,
+                                   .over_tcp = configuration.over_tcp,
+                                   .with_edns = std::ranges::find(options_.truncated,
+                                                                  names_[position]) !=
+                                                options_.truncated.end()};
     candidates_.push_back(std::make_unique<Candidate>(
         loop_, options, [this, position] { on_candidate_done(*candidates_[position]); }));
     if (candidates_.size() < names_.size()) {
@@ -110,9 +113,8 @@ void Lookup::ask_next_candidate() {
 }
 
 void Lookup::on_candidate_done(const Candidate& candidate) {
-    FamilyOutcomes outcomes = candidate.outcomes_now();
-    if (outcomes.have_addresses()) {
-        finish({candidate.name(), std::move(outcomes), queried_now()});
+    if (candidate.outcomes_now().have_addresses()) {
+        finish(candidate);
         return;
     }
     if (candidates_.size() < names_.size()) {
@@ -131,13 +133,12 @@ void Lookup::on_deadline() {
     }
     if (names_.empty()) {
         const LookupError error{LookupErrorCode::qfmterror};
-        finish({options_.name, {error, error}, {}});
+        finish(LookupResult{options_.name, {error, error}, {}, {}, {}});
         return;
     }
     for (const auto& candidate : candidates_) {
-        FamilyOutcomes outcomes = candidate->outcomes_now();
-        if (outcomes.have_addresses()) {
-            finish({candidate->name(), std::move(outcomes), queried_now()});
+        if (candidate->outcomes_now().have_addresses()) {
+            finish(*candidate);
             return;
         }
     }
@@ -159,7 +160,7 @@ void Lookup::finish_without_addresses() {
     if (decides == candidates_.end()) {
         --decides;
     }
-    finish({(*decides)->name(), (*decides)->outcomes_now(), queried_now()});
+    finish(**decides);
 }
 
 std::vector<Queried> Lookup::queried_now() const {
@@ -169,6 +170,17 @@ std::vector<Queried> Lookup::queried_now() const {
     }
     result.resize(std::min(result.size(), max_queried_told));
     return result;
+}
+
+void Lookup::finish(const Candidate& candidate) {
+    LookupResult result{
+        candidate.name(), candidate.outcomes_now(), queried_now(), candidate.doubts(), {}};
+    for (const auto& asked : candidates_) {
+        if (asked->was_truncated()) {
+            result.truncated.push_back(asked->name());
+        }
+    }
+    finish(std::move(result));
 }
 
 void Lookup::finish(LookupResult result) {

@@ -24,12 +24,15 @@ struct LookupOptions {
     std::uint64_t grace_ms = 0;     // what the slower family gets once the other has addresses
     std::size_t max_addresses = 0;  // of each family; more of them are the error {posix, EMSGSIZE}
     ResolverConfiguration configuration;
+    std::vector<std::string> truncated{};  // names whose responses are known to be long
 };
 
 struct LookupResult {
     std::string candidate;  // the name that the outcomes are of, without a trailing dot
     FamilyOutcomes outcomes;
     std::vector<Queried> queried;  // of all candidates, in their order; max_queried_told at most
+    Doubts doubts{};               // why the addresses may not be all
+    std::vector<std::string> truncated{};  // candidates whose responses had no room without EDNS
 };
 
 inline constexpr std::size_t max_queried_told = 64;
@@ -71,6 +74,7 @@ class Lookup {
     void on_candidate_done(const Candidate& candidate);
     void finish_without_addresses();
     [[nodiscard]] std::vector<Queried> queried_now() const;
+    void finish(const Candidate& candidate);
     void finish(LookupResult result);
     void on_deadline();
 

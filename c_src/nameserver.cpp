@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include "host_name.hpp"
 
@@ -21,24 +22,60 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
     return port;
 }
 
+constexpr std::size_t max_zone_bytes = 15;  // of an interface's name in Linux
+
+bool is_zone(std::string_view text) {
+    return !text.empty() && text.size() <= max_zone_bytes && std::ranges::all_of(text, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               c == '.' || c == '-' || c == '_';
+    });
+}
+
+// fe80::/10 (RFC 4291 section 2.5.6)
+bool is_of_a_link(const IpAddress& address) {
+    return address.family == AF_INET6 && address.bytes[0] == 0xfe &&
+           (address.bytes[1] & 0xc0U) == 0x80U;
+}
+
+// An address, with a zone if it is one of a link, and the usual port.
+std::optional<Nameserver> parse_address(std::string_view text) {
+    const std::size_t percent = text.find('%');
+    const auto address = parse_ip_address(text.substr(0, percent));
+    if (!address) {
+        return std::nullopt;
+    }
+    if (percent == std::string_view::npos) {
+        return Nameserver{*address};
+    }
+    const std::string_view zone = text.substr(percent + 1);
+    if (!is_of_a_link(*address) || !is_zone(zone)) {
+        return std::nullopt;
+    }
+    return Nameserver{*address, default_dns_port, std::string{zone}};
+}
+
 }  // namespace
 
 std::optional<Nameserver> parse_nameserver(std::string_view text) {
-    if (const auto address = parse_ip_address(text)) {
-        return Nameserver{*address, default_dns_port};
+    if (auto nameserver = parse_address(text)) {
+        return nameserver;
     }
     if (text.starts_with('[')) {
         const std::size_t end = std::min(text.find(']'), text.size());
-        const auto address = parse_ip_address(text.substr(1, end - 1));
-        if (!address || address->family != AF_INET6 || end == text.size()) {
+        auto nameserver = parse_address(text.substr(1, end - 1));
+        if (!nameserver || nameserver->address.family != AF_INET6 || end == text.size()) {
             return std::nullopt;
         }
         const std::string_view rest = text.substr(end + 1);
         if (rest.empty()) {
-            return Nameserver{*address, default_dns_port};
+            return nameserver;
         }
         const auto port = rest.starts_with(':') ? parse_port(rest.substr(1)) : std::nullopt;
-        return port ? std::optional<Nameserver>{{*address, *port}} : std::nullopt;
+        if (!port) {
+            return std::nullopt;
+        }
+        nameserver->port = *port;
+        return nameserver;
     }
     const std::size_t colon = text.find(':');
     if (colon == std::string_view::npos) {
@@ -46,7 +83,7 @@ std::optional<Nameserver> parse_nameserver(std::string_view text) {
     }
     const auto address = parse_ip_address(text.substr(0, colon));
     const auto port = parse_port(text.substr(colon + 1));
-    return address && port ? std::optional<Nameserver>{{*address, *port}} : std::nullopt;
+    return address && port ? std::optional<Nameserver>{{*address, *port, {}}} : std::nullopt;
 }
 
 std::optional<std::string> check_nameserver(std::string_view text) {
@@ -55,13 +92,36 @@ std::optional<std::string> check_nameserver(std::string_view text) {
     }
     return "name server " + quoted(text) +
            " is not an IP address with an optional port of 1 to 65535: write it like "
-           "\"10.0.0.2\", \"10.0.0.2:53\" or \"[::1]:53\"";
+           "\"10.0.0.2\", \"10.0.0.2:53\" or \"[::1]:53\"; only an address of fe80::/10 has a "
+           "zone, as in \"fe80::1%eth0\"";
 }
 
 std::string to_text(const Nameserver& nameserver) {
-    const std::string address = to_text(nameserver.address);
+    const std::string address =
+        to_text(nameserver.address) + (nameserver.zone.empty() ? "" : '%' + nameserver.zone);
     const std::string port = ':' + std::to_string(nameserver.port);
     return nameserver.address.family == AF_INET6 ? '[' + address + ']' + port : address + port;
+}
+
+std::vector<std::string> nameservers_in(std::string_view resolv_conf) {
+    std::vector<std::string> nameservers;
+    std::istringstream lines{std::string{resolv_conf}};
+    lines.exceptions(std::ios::badbit);  // want of memory is no end of the text
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words{line};
+        words.exceptions(std::ios::badbit);
+        std::string word;
+        // As with the other keywords, nothing may be in front of it.
+        if (!line.starts_with("nameserver") || !(words >> word) || word != "nameserver") {
+            continue;
+        }
+        while (words >> word && !word.starts_with('#') && !word.starts_with(';')) {
+            if (const auto nameserver = parse_nameserver(word)) {
+                nameservers.push_back(to_text(*nameserver));
+            }
+        }
+    }
+    return nameservers;
 }
 
 }  // namespace barnacle

@@ -116,7 +116,8 @@ class Operation::Work {
                               .timeout_ms = request.timeout_ms,
                               .grace_ms = request.grace_ms,
                               .max_addresses = request.max_addresses,
-                              .configuration = resolver_configuration(request.nameservers)};
+                              .configuration = resolver_configuration(request.nameservers),
+                              .truncated = std::move(request.truncated)};
         worker_
             .emplace<Lookup>(loop, std::move(options),
                              [this](const LookupResult& result) { finish(encode_reply(result)); })

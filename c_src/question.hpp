@@ -17,13 +17,16 @@ namespace barnacle {
 
 inline constexpr std::uint64_t next_nameserver_after_ms = 250;
 inline constexpr std::uint64_t first_retransmission_after_ms = 1000;
+inline constexpr std::uint64_t repeat_soon_after_ms = 250;
 
 struct QuestionOptions {
     std::string name;                      // fully qualified
     int family = 0;                        // AF_INET or AF_INET6
     std::vector<std::string> nameservers;  // as QueryOptions takes them, at least one
-    bool over_tcp = false;
     std::size_t max_addresses = 0;
+    bool over_tcp = false;
+    bool with_edns = false;       // also with EDNS: the response is known to be long
+    std::uint64_t offset_ms = 0;  // by so much later than rule 1 says, but for the first query
 };
 
 // A name server without addresses for a question; `timeout` if it has not responded.
@@ -45,6 +48,9 @@ struct ServerOutcome {
 //     else the first one of any kind.
 //  4. `on_outcome` is called once, by the loop, never from within start(). The Question may be
 //     destroyed in it, and at any other time: that ends it. It has no deadline.
+//  5. A server whose response is truncated, or with_edns any server, also gets a query with EDNS. If
+//     that brings addresses, they are the outcome. Nothing else of it counts: the query without
+//     EDNS decides. If all servers have failed, it is waited for 250 ms more at most.
 class Question {
  public:
     using OnOutcome = std::function<void(Outcome)>;
@@ -59,18 +65,34 @@ class Question {
     // of their responses; then, unless there is an outcome, those that have not responded.
     [[nodiscard]] std::vector<ServerOutcome> without_addresses() const;
 
+    // Repeats the question soon if no response comes, since one to another question has come. A
+    // middle box may drop the second of two queries.
+    void repeat_soon();
+
+    // Why the addresses of the outcome may not be all.
+    [[nodiscard]] Doubts doubts() const { return doubts_; }
+
+    // Whether a response had no room without EDNS.
+    [[nodiscard]] bool was_truncated() const { return was_truncated_; }
+
  private:
     struct Server {
         std::unique_ptr<Query> query;  // once asked
+        std::unique_ptr<Query> edns_query{};
         bool failed = false;
         LookupError failure;  // if failed
     };
 
     void ask_next();
     void ask(std::size_t position);
+    void ask_with_edns(std::size_t position);
+    [[nodiscard]] QueryOptions query_options(std::size_t position) const;
     [[nodiscard]] std::optional<std::size_t> next_server() const;
     [[nodiscard]] LookupError failure() const;
     void on_query_outcome(std::size_t position, Outcome outcome);
+    void on_edns_outcome(std::size_t position, Outcome outcome);
+    void on_truncated(std::size_t position);
+    void on_all_failed();
     void finish(Outcome outcome);
 
     Loop& loop_;
@@ -80,7 +102,10 @@ class Question {
     std::vector<ServerOutcome> responses_;  // those without addresses
     std::size_t next_ = 0;                  // the server to ask next in this round
     std::uint64_t next_round_after_ms_ = first_retransmission_after_ms;
+    Doubts doubts_;
+    bool was_truncated_ = false;
     Timer timer_;
+    std::optional<Timer> edns_timer_;
 };
 
 }  // namespace barnacle

@@ -66,6 +66,16 @@ void encode(Encoder& encoder, const Outcome& outcome) {
                outcome);
 }
 
+void encode(Encoder& encoder, Doubts doubts) {
+    std::vector<std::string_view> atoms;
+    for (const DoubtName& name : doubt_names) {
+        if (doubts.has(name.doubt)) {
+            atoms.push_back(name.atom);
+        }
+    }
+    encoder.list(atoms, [&](std::string_view atom) { encoder.atom(atom); });
+}
+
 void encode(Encoder& encoder, const HostOutcome& outcome) {
     std::visit(Overloaded{[&](const Addresses& addresses) {
                               encoder.tuple(2).atom("ok");
@@ -131,7 +141,7 @@ constexpr std::array<std::uint8_t, 27> out_of_memory_bytes{
 
 Bytes encode_reply(const LookupResult& result) {
     Encoder encoder;
-    encoder.tuple(2).atom("ok").map(4);
+    encoder.tuple(2).atom("ok").map(6);
     encoder.atom("candidate").binary(result.candidate);
     encoder.atom("a");
     encode(encoder, result.outcomes.a);
@@ -140,6 +150,11 @@ Bytes encode_reply(const LookupResult& result) {
     encoder.atom("queried").list(result.queried, [&](const Queried& queried) {
         encoder.tuple(3).binary(queried.name).binary(queried.nameserver);
         encode(encoder, queried.outcome);
+    });
+    encoder.atom("doubts");
+    encode(encoder, result.doubts);
+    encoder.atom("truncated").list(result.truncated, [&](const std::string& name) {
+        encoder.binary(name);
     });
     return encoder.take();
 }

@@ -24,6 +24,7 @@ struct DnsRequest {
     Families families = Families::both;
     std::vector<std::string> nameservers;
     std::size_t max_addresses = 0;
+    std::vector<std::string> truncated{};
 };
 
 enum class InetFamily : std::uint8_t { inet, inet6 };

@@ -68,8 +68,16 @@ std::optional<std::string> environment(const char* variable) {
     return value == nullptr ? std::nullopt : std::optional<std::string>{value};
 }
 
-// Empty where there is none. One that is there and could not be read for want of descriptors or
-// memory is no empty one: throws std::system_error or std::bad_alloc.
+std::vector<std::string> local_domain() {
+    std::array<char, 256> host{};
+    if (gethostname(host.data(), host.size() - 1) != 0) {
+        return {};
+    }
+    return domain_of_host(host.data());
+}
+
+}  // namespace
+
 std::string read_file(const std::string& path) {
     errno = 0;
     std::ifstream file{path};
@@ -83,16 +91,6 @@ std::string read_file(const std::string& path) {
     }
     return text;
 }
-
-std::vector<std::string> local_domain() {
-    std::array<char, 256> host{};
-    if (gethostname(host.data(), host.size() - 1) != 0) {
-        return {};
-    }
-    return domain_of_host(host.data());
-}
-
-}  // namespace
 
 ResolvConf parse_resolv_conf(std::string_view text) {
     ResolvConf conf;

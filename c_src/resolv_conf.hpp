@@ -36,4 +36,8 @@ struct ResolvConf {
 // What follows the first dot of a host's name, where there is anything.
 [[nodiscard]] std::vector<std::string> domain_of_host(std::string_view name);
 
+// The text of a file, empty if there is none. Throws std::system_error if it is there and was not
+// read for want of descriptors or memory.
+[[nodiscard]] std::string read_file(const std::string& path);
+
 }  // namespace barnacle

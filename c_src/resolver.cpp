@@ -3,23 +3,28 @@
 
 #include <ares.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <cstring>
 #include <exception>
-#include <sstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "nameserver.hpp"
 #include "query_socket.hpp"
+#include "resolv_conf.hpp"
 
 namespace barnacle {
 
 namespace {
 
 constexpr int edns_payload_bytes = 1232;      // fits an IPv6 packet of minimal MTU: no fragments
+constexpr unsigned max_named_rcode = 5;       // c-ares takes the others for success
 constexpr int no_timeout_ms = 2'000'000'000;  // 23 days: when to ask again is not left to c-ares
 
 struct StatusError {
@@ -145,108 +150,6 @@ struct ChannelOptions {
                ARES_OPT_NOROTATE | ARES_OPT_RESOLVCONF;
 };
 
-ares_socket_t open_socket(int domain, int type, int /*protocol*/, void* loop) {
-    return open_query_socket(*static_cast<Loop*>(loop), domain, type);
-}
-
-int close_socket(ares_socket_t fd, void* /*loop*/) {
-    return close(fd);
-}
-
-ares_ssize_t receive(ares_socket_t fd, void* buffer, std::size_t size, int /*flags*/,
-                     sockaddr* from, ares_socklen_t* from_size, void* loop) {
-    return receive_for_query(*static_cast<Loop*>(loop), fd, buffer, size, from, from_size);
-}
-
-#if ARES_VERSION < 0x012200  // the first with ares_set_socket_functions_ex
-
-void use_query_sockets(ares_channeldata* channel, Loop& loop) {
-    static const ares_socket_functions functions{
-        .asocket = open_socket,
-        .aclose = close_socket,
-        .aconnect = [](ares_socket_t fd, const sockaddr* to, ares_socklen_t size,
-                       void*) { return connect(fd, to, size); },
-        .arecvfrom = receive,
-        .asendv = [](ares_socket_t fd, const iovec* parts, int count, void*) -> ares_ssize_t {
-            return send_for_query(fd, parts, static_cast<std::size_t>(count));
-        }};
-    ares_set_socket_functions(channel, &functions, &loop);
-}
-
-#else
-
-// Of the options that c-ares would set, none is one that it is asked for here.
-int refuse_option(ares_socket_t /*fd*/, ares_socket_opt_t /*option*/, const void* /*value*/,
-                  ares_socklen_t /*size*/, void* /*loop*/) {
-    errno = ENOSYS;
-    return -1;
-}
-
-void use_query_sockets(ares_channeldata* channel, Loop& loop) {
-    ares_socket_functions_ex functions{};
-    functions.version = 1;
-    functions.flags = ARES_SOCKFUNC_FLAG_NONBLOCKING;
-    functions.asocket = open_socket;
-    functions.aclose = close_socket;
-    functions.asetsockopt = refuse_option;
-    functions.aconnect = [](ares_socket_t fd, const sockaddr* to, ares_socklen_t size, unsigned,
-                            void*) { return connect(fd, to, size); };
-    functions.arecvfrom = receive;
-    functions.asendto = [](ares_socket_t fd, const void* bytes, std::size_t size, int,
-                           const sockaddr*, ares_socklen_t, void*) -> ares_ssize_t {
-        const iovec part{const_cast<void*>(bytes), size};
-        return send_for_query(fd, &part, 1);
-    };
-    // For name servers of a link: fe80::1%eth0.
-    functions.aif_nametoindex = [](const char* name, void*) { return if_nametoindex(name); };
-    functions.aif_indextoname = [](unsigned index, char* name, std::size_t, void*) -> const char* {
-        return if_indextoname(index, name);
-    };
-    check(ares_set_socket_functions_ex(channel, &functions, &loop), "ares_set_socket_functions_ex");
-}
-
-#endif
-
-#if ARES_VERSION < 0x011800  // the first with ares_get_servers_csv
-
-std::string server_text(const ares_addr_port_node& server) {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    ares_inet_ntop(server.family, &server.addr, text.data(), text.size());
-    const std::string port = std::to_string(server.udp_port == 0 ? 53 : server.udp_port);
-    return (server.family == AF_INET6 ? '[' + std::string{text.data()} + ']' : text.data()) + ':' +
-           port;
-}
-
-std::vector<std::string> servers_of(ares_channeldata* channel) {
-    ares_addr_port_node* first = nullptr;
-    check(ares_get_servers_ports(channel, &first), "ares_get_servers_ports");
-    const std::unique_ptr<ares_addr_port_node, void (*)(void*)> owner{first, ares_free_data};
-    std::vector<std::string> servers;
-    for (const ares_addr_port_node* server = first; server != nullptr; server = server->next) {
-        servers.push_back(server_text(*server));
-    }
-    return servers;
-}
-
-#else
-
-std::vector<std::string> servers_of(ares_channeldata* channel) {
-    char* const csv = ares_get_servers_csv(channel);
-    if (csv == nullptr) {
-        check(ARES_ENOMEM, "ares_get_servers_csv");
-    }
-    const std::unique_ptr<char, void (*)(void*)> owner{csv, ares_free_string};
-    std::istringstream stream{csv};
-    stream.exceptions(std::ios::badbit);  // want of memory is no end of the list
-    std::vector<std::string> servers;
-    for (std::string server; std::getline(stream, server, ',');) {
-        servers.push_back(server);
-    }
-    return servers;
-}
-
-#endif
-
 }  // namespace
 
 void DestroyChannel::operator()(ares_channeldata* channel) const noexcept {
@@ -258,16 +161,8 @@ std::string cares_version() {
 }
 
 std::vector<std::string> system_nameservers(const std::string& resolv_conf_path) {
-    std::string path = resolv_conf_path;
-    ares_options options{};
-    options.resolvconf_path = path.data();
-    ares_channeldata* channel = nullptr;
-    errno = 0;
-    check(ares_init_options(&channel, &options, ARES_OPT_RESOLVCONF), "ares_init_options");
-    const int failed_errno = errno;
-    const Channel owner{channel};
-    check_scarcity(failed_errno, resolv_conf_path);
-    return servers_of(channel);
+    auto nameservers = nameservers_in(read_file(resolv_conf_path));
+    return nameservers.empty() ? std::vector<std::string>{"127.0.0.1:53"} : nameservers;
 }
 
 HostsFile::HostsFile() : channel_(ChannelOptions{'f'}.open()) {}
@@ -305,37 +200,205 @@ Addresses HostsFile::lookup(const std::string& name, int family) const {
     return std::move(found.addresses);
 }
 
-Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome)
+// What c-ares calls in place of the system's socket functions, for a Query.
+struct QuerySockets {
+    static Query& of(void* query) { return *static_cast<Query*>(query); }
+
+    static ares_socket_t open(int domain, int type, int /*protocol*/, void* query) {
+        Query& self = of(query);
+        const int fd = open_query_socket(self.loop_, domain, type);
+        if (fd >= 0 && type == SOCK_STREAM) {
+            self.loop_.guard([&] { self.observer_.stream_opened(fd); });
+        }
+        return fd;
+    }
+
+    static int close(ares_socket_t fd, void* query) {
+        of(query).observer_.closed(fd);
+        return ::close(fd);
+    }
+
+    static int connect(ares_socket_t fd, const sockaddr* to, ares_socklen_t size, void* query) {
+        if (of(query).scope_id_ == 0 || to->sa_family != AF_INET6) {
+            return ::connect(fd, to, size);
+        }
+        sockaddr_in6 with_zone{};  // which 1.18 does not know
+        std::memcpy(&with_zone, to, sizeof with_zone);
+        with_zone.sin6_scope_id = of(query).scope_id_;
+        return ::connect(fd, reinterpret_cast<const sockaddr*>(&with_zone), sizeof with_zone);
+    }
+
+    static ares_ssize_t receive(ares_socket_t fd, void* buffer, std::size_t size, int /*flags*/,
+                                sockaddr* from, ares_socklen_t* from_size, void* query) {
+        Query& self = of(query);
+        const ares_ssize_t bytes = receive_for_query(self.loop_, fd, buffer, size, from, from_size);
+        if (bytes > 0) {
+            const std::span received{static_cast<const std::uint8_t*>(buffer),
+                                     static_cast<std::size_t>(bytes)};
+            const int received_errno = errno;
+            self.loop_.guard([&] { self.observer_.received(fd, received); });
+            errno = received_errno;
+        }
+        return bytes;
+    }
+
+    static ares_ssize_t send(ares_socket_t fd, const iovec* parts, int count, void* query) {
+        Query& self = of(query);
+        self.loop_.guard([&] {
+            if (count > 0) {
+                self.observer_.sent(fd, {static_cast<const std::uint8_t*>(parts->iov_base),
+                                         parts->iov_len});
+            }
+        });
+        return send_for_query(fd, parts, static_cast<std::size_t>(count));
+    }
+};
+
+namespace {
+
+#if ARES_VERSION < 0x012200  // the first with ares_set_socket_functions_ex
+
+void use_query_sockets(ares_channeldata* channel, Query& query) {
+    static const ares_socket_functions functions{.asocket = QuerySockets::open,
+                                                 .aclose = QuerySockets::close,
+                                                 .aconnect = QuerySockets::connect,
+                                                 .arecvfrom = QuerySockets::receive,
+                                                 .asendv = QuerySockets::send};
+    ares_set_socket_functions(channel, &functions, &query);
+}
+
+#else
+
+// Of the options that c-ares would set, none is one that it is asked for here.
+int refuse_option(ares_socket_t /*fd*/, ares_socket_opt_t /*option*/, const void* /*value*/,
+                  ares_socklen_t /*size*/, void* /*query*/) {
+    errno = ENOSYS;
+    return -1;
+}
+
+void use_query_sockets(ares_channeldata* channel, Query& query) {
+    ares_socket_functions_ex functions{};
+    functions.version = 1;
+    functions.flags = ARES_SOCKFUNC_FLAG_NONBLOCKING;
+    functions.asocket = QuerySockets::open;
+    functions.aclose = QuerySockets::close;
+    functions.asetsockopt = refuse_option;
+    functions.aconnect = [](ares_socket_t fd, const sockaddr* to, ares_socklen_t size, unsigned,
+                            void* user) { return QuerySockets::connect(fd, to, size, user); };
+    functions.arecvfrom = QuerySockets::receive;
+    functions.asendto = [](ares_socket_t fd, const void* bytes, std::size_t size, int,
+                           const sockaddr*, ares_socklen_t, void* user) -> ares_ssize_t {
+        const iovec part{const_cast<void*>(bytes), size};
+        return QuerySockets::send(fd, &part, 1, user);
+    };
+    // For name servers of a link: fe80::1%eth0.
+    functions.aif_nametoindex = [](const char* name, void*) { return if_nametoindex(name); };
+    functions.aif_indextoname = [](unsigned index, char* name, std::size_t, void*) -> const char* {
+        return if_indextoname(index, name);
+    };
+    check(ares_set_socket_functions_ex(channel, &functions, &query),
+          "ares_set_socket_functions_ex");
+}
+
+#endif
+
+// The name server as the c-ares in use takes it. Before 1.24 it refuses a zone, from then on it
+// passes over an address of a link without one.
+std::string server_for_cares(Nameserver nameserver) {
+    int version = 0;
+    ares_version(&version);
+    if (version < 0x011800) {
+        nameserver.zone.clear();
+    }
+    return to_text(nameserver);
+}
+
+// The number of a zone, which is the name of an interface or its number; 0 if there is none.
+unsigned scope_id(const std::string& zone) {
+    std::array<char, IF_NAMESIZE> name{};
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(zone.data(), zone.data() + zone.size(), number);
+    if (error != std::errc{} || end != zone.data() + zone.size()) {
+        return if_nametoindex(zone.c_str());
+    }
+    return if_indextoname(number, name.data()) == nullptr ? 0 : number;
+}
+
+}  // namespace
+
+Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome, OnTruncated on_truncated)
     : loop_(loop),
       options_(std::move(options)),
       on_outcome_(std::move(on_outcome)),
+      on_truncated_(std::move(on_truncated)),
+      observer_(options_.name, options_.family),
       timer_(loop, [this] { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }) {
     ChannelOptions channel{'b'};
     // NOCHECKRESP: else 1.18 reports SERVFAIL, NOTIMP and REFUSED all as "connection refused".
-    channel.options.flags |= ARES_FLAG_EDNS | ARES_FLAG_NOCHECKRESP;
+    channel.options.flags |= ARES_FLAG_NOCHECKRESP;
+    if (options_.with_edns) {
+        channel.options.flags |= ARES_FLAG_EDNS | ARES_FLAG_IGNTC;
+        channel.options.ednspsz = edns_payload_bytes;
+        channel.mask |= ARES_OPT_EDNSPSZ;
+    }
     if (options_.over_tcp) {
         channel.options.flags |= ARES_FLAG_USEVC;
     }
-    channel.options.ednspsz = edns_payload_bytes;
     channel.options.timeout = no_timeout_ms;
     channel.options.sock_state_cb = on_socket_state;
     channel.options.sock_state_cb_data = this;
-    channel.mask |= ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB;
+    channel.mask |= ARES_OPT_SOCK_STATE_CB;
 #ifdef ARES_OPT_MAXTIMEOUTMS  // from 1.22 on; without it, waiting ends after 5 s
     channel.options.maxtimeout = channel.options.timeout;
     channel.mask |= ARES_OPT_MAXTIMEOUTMS;
 #endif
     channel_ = channel.open();
-    use_query_sockets(channel_.get(), loop);
-    check(ares_set_servers_ports_csv(channel_.get(), options_.nameserver.c_str()),
-          "ares_set_servers_ports_csv");
+    use_query_sockets(channel_.get(), *this);
+    std::string server = options_.nameserver;
+    if (auto nameserver = parse_nameserver(server)) {
+        zone_ = nameserver->zone;
+        scope_id_ = zone_.empty() ? 0 : scope_id(zone_);
+        server = server_for_cares(*std::move(nameserver));
+    }
+    check(ares_set_servers_ports_csv(channel_.get(), server.c_str()), "ares_set_servers_ports_csv");
     // The trailing dot keeps c-ares from completing the name.
     if (!options_.name.ends_with('.')) {
         options_.name += '.';
     }
 }
 
+// What c-ares makes of a response, and what it does not tell. Takes the doubts on the way.
+Outcome Query::judged(Outcome outcome) {
+    const auto& response = observer_.latest();
+    if (!response || std::holds_alternative<LookupError>(outcome)) {
+        return outcome;
+    }
+    if (response->rcode > max_named_rcode || (options_.with_edns && response->truncated)) {
+        return LookupError{LookupErrorCode::unknown};
+    }
+    doubts_ = response->doubts;
+    const auto* const addresses = std::get_if<Addresses>(&outcome);
+    if (addresses != nullptr) {
+        if (addresses->size() != response->addresses && !doubts_.any()) {
+            doubts_.add(Doubt::garbled);
+        }
+        return outcome;
+    }
+    if (response->referral) {
+        return LookupError{LookupErrorCode::refused};
+    }
+    if (doubts_.any() || response->addresses > 0) {
+        return LookupError{LookupErrorCode::formerr};
+    }
+    return outcome;
+}
+
 void Query::send() {
+    if (!zone_.empty() && scope_id_ == 0) {
+        outcome_ = posix_error(ENODEV);
+        timer_.start(0);
+        return;
+    }
     const ares_addrinfo_hints hints = hints_for(options_.family, 0);
     errno = 0;
     ares_getaddrinfo(
@@ -344,8 +407,9 @@ void Query::send() {
             const Addrinfo owner{result};
             auto* const self = static_cast<Query*>(argument);
             if (!self->outcome_ && status != ARES_EDESTRUCTION) {
-                self->loop_.guard(
-                    [=] { self->outcome_ = outcome_of(status, result, self->options_); });
+                self->loop_.guard([=] {
+                    self->outcome_ = self->judged(outcome_of(status, result, self->options_));
+                });
             }
         },
         this);
@@ -373,6 +437,11 @@ void Query::settle() {
             report(*std::move(outcome_));  // may end this object
         }
         return;
+    }
+    if (observer_.was_truncated()) {
+        if (const auto report = std::exchange(on_truncated_, nullptr)) {
+            report();
+        }
     }
     timeval buffer{};
     const timeval* const next = ares_timeout(channel_.get(), nullptr, &buffer);

@@ -14,6 +14,7 @@
 
 #include "loop.hpp"
 #include "outcome.hpp"
+#include "response_observer.hpp"
 
 struct ares_channeldata;
 
@@ -27,8 +28,9 @@ using Channel = std::unique_ptr<ares_channeldata, DestroyChannel>;
 // The version of the c-ares in use, such as "1.18.1".
 [[nodiscard]] std::string cares_version();
 
-// The name servers that c-ares reads from resolv.conf, "127.0.0.1:53" if there are none, each as
-// QueryOptions takes it. Throws std::system_error when c-ares cannot be set up.
+// The name servers of resolv.conf, "127.0.0.1:53" if there are none, each as QueryOptions takes it.
+// They are read here, because c-ares before 1.24 passes over those with a zone. Throws as
+// read_file() does.
 [[nodiscard]] std::vector<std::string> system_nameservers(const std::string& resolv_conf_path);
 
 // The addresses that the hosts file has for names: /etc/hosts, or the file that the environment's
@@ -46,15 +48,16 @@ class HostsFile {
 };
 
 struct QueryOptions {
-    std::string nameserver;         // "10.0.0.2:53", "[::1]:53"
+    std::string nameserver;         // "10.0.0.2:53", "[::1]:53", "[fe80::1%eth0]:53"
     std::string name;               // fully qualified, with or without a trailing dot
     int family = 0;                 // AF_INET asks for A records, AF_INET6 for AAAA
-    bool over_tcp = false;          // no UDP at all
     std::size_t max_addresses = 0;  // an answer with more is the error {posix, EMSGSIZE}
+    bool over_tcp = false;          // over TCP alone
+    bool with_edns = false;         // with EDNS (RFC 6891), over UDP alone: see rule 4
 };
 
-// One question to one name server: over UDP with EDNS (RFC 6891), over TCP when the answer was
-// truncated, without EDNS when the server does not know it.
+// One question to one name server: over UDP without EDNS, and over TCP if the response was
+// truncated. A server or a firewall that does not know EDNS so has nothing to reject.
 //
 //  1. Nothing is sent before send(); calling it again sends the question once more, while answers
 //     to the earlier ones still count.
@@ -62,6 +65,10 @@ struct QueryOptions {
 //     all questions sent. The Query may be destroyed in it.
 //  3. It has no deadline. Destroying it ends it at any time, and `on_outcome` is not called any
 //     more.
+//  4. With EDNS, only an outcome with addresses has a meaning. An error can be that of a server
+//     that does not know EDNS, and c-ares reads an extended RCODE as another one.
+//  5. `on_truncated` is called by the loop, once at most, if a response over UDP was truncated and
+//     there is no outcome yet. The Query must not be destroyed in it.
 //
 // Each Query has a c-ares channel and so a source port of its own. One channel for both families
 // would not do: c-ares 1.18 loses the second one when the server does not know EDNS, and from 1.32
@@ -69,15 +76,25 @@ struct QueryOptions {
 class Query {
  public:
     using OnOutcome = std::function<void(Outcome)>;
+    using OnTruncated = std::function<void()>;
 
     // Throws std::system_error when c-ares cannot be set up.
-    Query(Loop& loop, QueryOptions options, OnOutcome on_outcome);
+    Query(Loop& loop, QueryOptions options, OnOutcome on_outcome, OnTruncated on_truncated);
     Query(const Query&) = delete;
     Query& operator=(const Query&) = delete;
 
     void send();
 
+    // Why the addresses of the outcome may not be all.
+    [[nodiscard]] Doubts doubts() const { return doubts_; }
+
+    // Whether a response over UDP had no room for what there is, without EDNS.
+    [[nodiscard]] bool was_truncated() const { return observer_.was_truncated(); }
+
  private:
+    friend struct QuerySockets;
+
+    [[nodiscard]] Outcome judged(Outcome outcome);
     static void on_socket_state(void* query, int fd, int readable, int writable);
 
     void process(int readable_fd, int writable_fd);
@@ -87,7 +104,12 @@ class Query {
     Loop& loop_;
     QueryOptions options_;
     OnOutcome on_outcome_;
+    OnTruncated on_truncated_;
+    ResponseObserver observer_;
+    std::string zone_;
+    unsigned scope_id_ = 0;  // of the zone; 0 for none
     std::optional<Outcome> outcome_;
+    Doubts doubts_;
     std::map<int, Poll> polls_;
     Timer timer_;
     Channel channel_;  // last, for its end calls on_socket_state

@@ -13,7 +13,7 @@ namespace barnacle {
 struct ResolverConfiguration {
     std::vector<std::string> nameservers;  // "10.0.0.2:53", "[::1]:53"; at least one, each once
     SearchList search;
-    bool over_tcp = false;
+    bool over_tcp = false;  // resolv.conf(5): options use-vc
     bool no_aaaa = false;  // no AAAA queries if A queries are wanted too
 };
 

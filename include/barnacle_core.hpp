@@ -7,9 +7,12 @@
 //
 //   Request = {dns, #{name := binary(), timeout_ms := 1..86400000, grace_ms := 0..86400000,
 //                     families := both | inet | inet6 | prefer_inet | prefer_inet6,
-//                     nameservers := [binary()], max_addresses := Count}}
+//                     nameservers := [binary()], max_addresses := Count,
+//                     truncated := [binary()]}}
 //             A family that is not in `families` is not queried. With prefer_inet and prefer_inet6
 //             both are; once the one that is named has addresses, the other one is not waited for.
+//             `truncated` has names whose responses are known to be long: `truncated` of an earlier
+//             reply. They are also queried with EDNS.
 //           | {resolve, #{hosts := [binary()], family := inet | inet6,
 //                         timeout_ms := 1..86400000, nameservers := [binary()],
 //                         concurrency := Count}}
@@ -28,13 +31,15 @@
 //             node's from its turn on, once its host is resolved.
 //   Count   = 1..2147483647. All keys must be there, and no others. A name server is an address
 //             with or without a port: "10.0.0.2", "10.0.0.2:53", "[::1]:53"; none of them means
-//             those of the system.
+//             those of the system. An address of fe80::/10 may have a zone: "[fe80::1%eth0]:53".
 //
 //   Reply   = {ok, Result} | {error, Reason}
 //   Result  of dns        = #{candidate := binary(), a := Outcome, aaaa := Outcome,
-//                             queried := [{Name, Nameserver, no_data | LookupError}]}
+//                             queried := [{Name, Nameserver, no_data | LookupError}],
+//                             doubts := [Doubt], truncated := [Name]}
 //                           `queried`: the queries of wanted families without addresses, by search
-//                           candidate, 64 at most; of a candidate with addresses only its errors
+//                           candidate, 64 at most; of a candidate with addresses only its errors.
+//                           `truncated` has the candidates whose responses had no room without EDNS
 //           of resolve    = [{Host, {ok, [Address]} | {error, LookupError}}]
 //           of epmd_names = [{Host, {ok, [{Name :: binary(), Port}]} | {error, EpmdError}}]
 //           of probe      = [Probed]
@@ -44,6 +49,8 @@
 //             A host whose name has several addresses has them here. A host without addresses has
 //             none so far: its lookup has failed, or is not over 300 ms after the opening.
 //   Outcome = {addresses, [Address]} | no_data | not_wanted | {error, LookupError}
+//   Doubt   = several_cnames | foreign_owner | garbled | truncated
+//             why the addresses may not be all: c_src/dns_response.hpp
 //   Address = inet:ip_address()
 //   LookupError = formerr | qfmterror | servfail | nxdomain | timeout | notimp | refused | badvers
 //               | {posix, Errno} | unknown

@@ -12,7 +12,7 @@ AAAA at once and goes on over TCP where an answer is truncated.
 
 -export([lookup/2, discover_nodes/3, query/2, to_names/2]).
 
--export_type([lookup_error/0, found/0, queried/0]).
+-export_type([lookup_error/0, found/0, queried/0, details/0]).
 
 ?DOC("""
 Why a lookup brought no address. The names are those of inet_res; nxdomain also stands for a name
@@ -23,24 +23,33 @@ port_program_died where the core is a program of its own that died meanwhile.
 
 ?DOC("""
 What a lookup brought: addresses by family (a family without addresses is not there), the search
-candidate that answered, the families whose question failed, and those that were not wanted.
+candidate that answered, the families whose query failed, those that were not wanted, and why the
+addresses may not be all.
 """).
 -type found() :: #{
     addresses := #{barnacle_address:family() => [inet:ip_address(), ...]},
     candidate := binary(),
     failed := [{barnacle_address:family(), lookup_error()}],
-    not_wanted := [barnacle_address:family()]
+    not_wanted := [barnacle_address:family()],
+    doubts := [barnacle_native:doubt()]
 }.
 
 ?DOC("Queries without addresses: barnacle_native:queried/0.").
 -type queried() :: [barnacle_native:queried()].
+
+?DOC("""
+queried: the queries without addresses. truncated: the names whose responses are too long for a query
+without EDNS. Give them to the next lookup of the same name: its responses then need no TCP.
+""").
+-type details() :: #{queried := queried(), truncated := [binary()]}.
 
 -type query_options() :: #{
     timeout := pos_integer(),
     grace => non_neg_integer(),
     families => both | inet | inet6 | prefer_inet | prefer_inet6,
     nameservers => [binary()],
-    max_addresses => pos_integer()
+    max_addresses => pos_integer(),
+    truncated => [binary()]
 }.
 
 ?DOC("""
@@ -78,25 +87,27 @@ to_names(Basename, Addresses) ->
     [barnacle_names:join(Basename, barnacle_address:to_text(Address)) || Address <- Addresses].
 
 ?DOC("""
-One lookup with all that it tells: its result, and the queries that brought no addresses. Options:
+One lookup with all that it tells: its result and the details. Options:
 timeout for the whole (ms); grace, how long a family is waited for once the other has answered (ms);
 families, as in barnacle_native:dns_options/0; nameservers, each Address or Address:Port, instead of
-the system's; max_addresses of a family.
+the system's; max_addresses of a family; truncated of the details of an earlier lookup.
 """).
--spec query(binary(), query_options()) -> {{ok, found()} | {error, lookup_error()}, queried()}.
+-spec query(binary(), query_options()) -> {{ok, found()} | {error, lookup_error()}, details()}.
 query(Hostname, Options) ->
     case barnacle_names:check_host(Hostname) of
         ok ->
             Reply = barnacle_native:dns(Hostname, Options),
-            {found(Reply), queried(Reply)};
+            {found(Reply), details(Reply, Options)};
         {error, _} ->
-            {{error, qfmterror}, []}
+            {{error, qfmterror}, details(none, Options)}
     end.
 
-queried({ok, #{queried := Queried}}) -> Queried;
-queried({error, _}) -> [].
+details({ok, #{queried := Queried, truncated := Truncated}}, _Options) ->
+    #{queried => Queried, truncated => Truncated};
+details(_Failed, Options) ->
+    #{queried => [], truncated => maps:get(truncated, Options, [])}.
 
-found({ok, #{candidate := Candidate, a := A, aaaa := Aaaa}}) ->
+found({ok, #{candidate := Candidate, a := A, aaaa := Aaaa, doubts := Doubts}}) ->
     Outcomes = [{inet, A}, {inet6, Aaaa}],
     Addresses = maps:from_list([{F, List} || {F, {addresses, [_ | _] = List}} <- Outcomes]),
     Failed = [{F, Why} || {F, {error, Why}} <- Outcomes, Why =/= nxdomain],
@@ -108,7 +119,8 @@ found({ok, #{candidate := Candidate, a := A, aaaa := Aaaa}}) ->
                 addresses => Addresses,
                 candidate => Candidate,
                 failed => Failed,
-                not_wanted => [Family || {Family, not_wanted} <- Outcomes]
+                not_wanted => [Family || {Family, not_wanted} <- Outcomes],
+                doubts => Doubts
             }}
     end;
 found({error, {bad_name, _Text}}) ->

@@ -12,6 +12,9 @@ has none now, and where another candidate of the search list answers than before
 become the new normal after ten equal answers in a row. A family that is not wanted makes no answer
 partial.
 
+It is partial as well where the response may not be whole: {response, Doubt} with a doubt of
+barnacle_native:doubt/0.
+
 Addresses that no host can have (barnacle_address:is_of_a_host/1) name nobody, and whoever has them
 in an answer blocks the name, or is mistaken: such an answer is never complete.
 """).
@@ -79,6 +82,10 @@ usable(#{addresses := Addresses} = Found) ->
 
 ?DOC("Why the answer is partial (an empty list: it is complete), and the memory of it.").
 -spec judge(barnacle_dns:found(), memory()) -> {[term()], memory()}.
+judge(#{doubts := [_ | _] = Doubts} = Found, Memory) ->
+    %% Such a response is no evidence of what is usual, either.
+    Failed = maps:get(failed, Found),
+    {Failed ++ [{response, Doubt} || Doubt <- Doubts], Memory};
 judge(#{candidate := Candidate, failed := Failed} = Found, Memory) ->
     #{addresses := Addresses, not_wanted := NotWanted} = Found,
     Shape = {Candidate, lists:sort(maps:keys(Addresses))},

@@ -39,6 +39,7 @@ What one name or one host came to is in the results.
     outcome/0,
     dns_options/0,
     dns_result/0,
+    doubt/0,
     resolve_options/0,
     epmd_options/0,
     probe_options/0,
@@ -99,7 +100,9 @@ timeout: that server did not respond.
 ?DOC("""
 timeout: for the whole lookup, in ms. grace: how long the second family may take once the first has
 addresses, in ms (1000). nameservers: <<"10.0.0.2">>, <<"10.0.0.2:53">> or <<"[::1]:53">> (those of
-the system). max_addresses: an answer with more is {error, {posix, emsgsize}} (4096).
+the system); one with a zone is fe80::1%eth0 or [fe80::1%eth0]:53. max_addresses: an
+answer with more is {error, {posix, emsgsize}} (4096). truncated: the names that an earlier result
+had there ([]).
 
 families: which families are queried (both). inet and inet6 query one family alone. prefer_inet and
 prefer_inet6 query both; if that family has addresses, the other one is not waited for.
@@ -109,16 +112,32 @@ prefer_inet6 query both; if that family has addresses, the other one is not wait
     grace => 0..86400000,
     families => both | inet | inet6 | prefer_inet | prefer_inet6,
     nameservers => [binary()],
-    max_addresses => pos_integer()
+    max_addresses => pos_integer(),
+    truncated => [binary()]
 }.
+
+?DOC("""
+Why the addresses of a result may not be all. several_cnames: one name has CNAME records with
+different targets. foreign_owner: a record belongs to a name outside the chain of CNAMEs.
+garbled: the sections of the response contradict its header. truncated: the response over TCP was
+truncated too.
+""").
+-type doubt() :: several_cnames | foreign_owner | garbled | truncated.
 
 ?DOC("""
 candidate: the full name that has the outcomes. The search list may have several full names; without
 addresses, the one that decides is in c_src/lookup.hpp. queried: every query of a wanted family that
-brought no addresses, by full name, 64 at most; of a name with addresses only the errors.
+brought no addresses, by full name, 64 at most; of a name with addresses only the errors. doubts: why
+the addresses may not be all. truncated: the names whose responses are too long for a query without
+EDNS. Give them to the next lookup, which then needs no TCP.
 """).
 -type dns_result() :: #{
-    candidate := binary(), a := outcome(), aaaa := outcome(), queried := [queried()]
+    candidate := binary(),
+    a := outcome(),
+    aaaa := outcome(),
+    queried := [queried()],
+    doubts := [doubt()],
+    truncated := [binary()]
 }.
 
 ?DOC("""
@@ -262,7 +281,7 @@ consulted. IP addresses are answered as they are.
 """).
 -spec dns(binary(), dns_options()) -> {ok, dns_result()} | {error, error()}.
 dns(Name, Options) ->
-    Table = table([name, timeout, grace, families, nameservers, max_addresses]),
+    Table = table([name, timeout, grace, families, nameservers, max_addresses, truncated]),
     call(dns, Table, {name, Name}, Options).
 
 ?DOC("""

@@ -62,6 +62,9 @@ row(families) ->
 row(nameservers) ->
     {nameservers, {term, <<"a list of name servers, each a binary">>, binaries_check()},
         {default, []}, <<"in place of the system's">>};
+row(truncated) ->
+    {truncated, {term, <<"a list of names, each a binary">>, binaries_check()}, {default, []},
+        <<"names whose responses are known to be long">>};
 row({epmd_port, Key}) ->
     {Key, {term, <<"a port">>, fun check_epmd_port/1}, required, <<"of every EPMD">>};
 row(port) ->

@@ -45,7 +45,7 @@ those of both families. inet, inet6: one family, and the other one is not querie
     query :: binary(),
     families :: barnacle_dns_answer:families(),
     lookup :: map(),
-    queried = [] :: barnacle_dns:queried(),
+    details = #{queried => [], truncated => []} :: barnacle_dns:details(),
     memory :: barnacle_dns_answer:memory()
 }).
 
@@ -71,10 +71,11 @@ timeout(#state{lookup = #{timeout := TimeoutMs}}) ->
     TimeoutMs + ?MARGIN_MS.
 
 -spec discover(#state{}) -> {barnacle_strategy:answer(), #state{}}.
-discover(#state{query = Query, lookup = Lookup} = State) ->
+discover(#state{query = Query, lookup = Lookup, details = #{truncated := Truncated}} = State) ->
     Families = barnacle_dns_answer:queried(State#state.families, barnacle_names:self()),
-    {Result, Queried} = barnacle_dns:query(Query, Lookup#{families => Families}),
-    State1 = State#state{queried = Queried},
+    Options = Lookup#{families => Families, truncated => Truncated},
+    {Result, Details} = barnacle_dns:query(Query, Options),
+    State1 = State#state{details = Details},
     case Result of
         {ok, Found} -> answer(barnacle_dns_answer:usable(Found), State1);
         {error, _} = Error -> {Error, State1}
@@ -82,7 +83,7 @@ discover(#state{query = Query, lookup = Lookup} = State) ->
 
 ?DOC("The queries of the last discovery that brought no addresses.").
 -spec queried(#state{}) -> barnacle_dns:queried().
-queried(#state{queried = Queried}) ->
+queried(#state{details = #{queried := Queried}}) ->
     Queried.
 
 answer(none, State) ->

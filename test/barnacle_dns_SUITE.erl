@@ -15,6 +15,8 @@
     more_addresses_than_allowed/1, error_codes/1, error_in_one_family/1, truncated/1,
     truncated_again_over_tcp/1, cname_loop/1, cname_to_nowhere/1, wrong_answers/1,
     mangled_answers/1, no_server/1, first_server_silent/1, first_server_closed/1,
+    several_cnames/1, foreign_owner/1, doubts_make_a_result_partial/1, referral/1,
+    error_code_without_a_name/1, long_name_is_remembered/1, zone_without_interface/1,
     literals_and_localhost/1, unwanted_family/1, preferred_family/1,
     queries_without_addresses/1, names_that_cannot_be/1, nameservers_that_cannot_be/1,
     answer_after_400_ms/1, answer_after_2_s/1, answer_after_4_s/1, answer_after_the_deadline/1,
@@ -51,7 +53,9 @@ groups() ->
         {scripted, [], [
             more_addresses_than_allowed, error_codes, error_in_one_family, truncated,
             truncated_again_over_tcp, cname_loop, cname_to_nowhere, wrong_answers, mangled_answers,
-            no_server, first_server_silent, first_server_closed, literals_and_localhost,
+            no_server, first_server_silent, first_server_closed, several_cnames, foreign_owner,
+            doubts_make_a_result_partial, referral, error_code_without_a_name,
+            long_name_is_remembered, zone_without_interface, literals_and_localhost,
             unwanted_family, preferred_family, queries_without_addresses,
             names_that_cannot_be, nameservers_that_cannot_be
         ]},
@@ -264,6 +268,98 @@ first_server_closed(_Config) ->
     Server = script([{"x.test", a, [?A1]}, {"x.test", aaaa, [?AAAA1]}]),
     {[?A1], [?AAAA1]} = outcomes("x.test.", [Closed | nameservers([Server])], #{}).
 
+%% Which of the two names the addresses are of is not known, nor whether they are all.
+several_cnames(_Config) ->
+    Server = script([
+        {"x.test", a, [{cname, "y.test"}, {cname, "z.test"}, {"z.test", ?A1}]},
+        {"x.test", aaaa, []}
+    ]),
+    {ok, #{a := {addresses, [?A1]}, doubts := [several_cnames | _]}} =
+        barnacle_native:dns(<<"x.test.">>, options(Server, #{})),
+    {ok, #{doubts := [several_cnames | _]}} = query("x.test.", Server).
+
+%% c-ares 1.18 leaves out what belongs to another name, and 1.34 takes it.
+foreign_owner(_Config) ->
+    Server = script([
+        {"x.test", a, [?A1, {"y.test", ?A2}]}, {"x.test", aaaa, []}, {"z.test", a, [{"y.test", ?A2}]},
+        {"z.test", aaaa, []}
+    ]),
+    {ok, #{a := {addresses, [?A1 | _]}, doubts := [foreign_owner]}} =
+        barnacle_native:dns(<<"x.test.">>, options(Server, #{})),
+    case query("z.test.", Server) of
+        {ok, #{doubts := [foreign_owner]}} -> ok;
+        {error, formerr} -> ok
+    end.
+
+doubts_make_a_result_partial(_Config) ->
+    Server = script([{"x.test", a, [?A1]}, {"x.test", aaaa, []}]),
+    {ok, State} = strategy("x.test.", Server),
+    {{complete, Names}, State1} = barnacle_strategy_dns:discover(State),
+    ok = bed_dns_script:script(Server, [
+        {"x.test", a, [?A1, {"y.test", ?A2}]}, {"x.test", aaaa, []}
+    ]),
+    {{partial, [_ | _], [{response, foreign_owner}]}, State2} =
+        barnacle_strategy_dns:discover(State1),
+    ok = bed_dns_script:script(Server, [{"x.test", a, [?A1]}, {"x.test", aaaa, []}]),
+    {{complete, Names}, _} = barnacle_strategy_dns:discover(State2).
+
+%% Neither an answer nor recursion: the next server may know more, and if none does, it is an error.
+referral(_Config) ->
+    Refers = script([{'_', '_', {mangled, [], fun without_recursion/1}}]),
+    Server = script([{"x.test", a, [?A1]}, {"x.test", aaaa, [?AAAA1]}]),
+    {[?A1], [?AAAA1]} = outcomes("x.test.", nameservers([Refers, Server]), #{}),
+    {error, refused} = query("x.test.", Refers).
+
+%% AA and RA are 0.
+without_recursion(<<Id:16, Qr:1, Opcode:4, _Aa:1, Tc:1, Rd:1, _Ra:1, Rest/bitstring>>) ->
+    <<Id:16, Qr:1, Opcode:4, 0:1, Tc:1, Rd:1, 0:1, Rest/bitstring>>.
+
+%% NOTAUTH (RFC 2136) says nothing of the name, so it is not 'no data'.
+error_code_without_a_name(_Config) ->
+    NotAuth = fun(<<Head:3/binary, Ra:4, _Rcode:4, Rest/binary>>) ->
+        <<Head/binary, Ra:4, 9:4, Rest/binary>>
+    end,
+    Server = script([{"x.test", '_', {mangled, [], NotAuth}}]),
+    {{error, unknown}, {error, unknown}} = outcomes("x.test.", Server).
+
+%% The second time its query with EDNS, which comes first, is enough.
+long_name_is_remembered(_Config) ->
+    Sixty = many(60),
+    Server = script(fun
+        (#{type := aaaa}) -> [];
+        (#{transport := tcp}) -> Sixty;
+        (#{number := 1}) -> {truncated, Sixty};
+        (#{}) -> drop
+    end),
+    {ok, State} = strategy("x.test.", Server),
+    {{complete, Names}, State1} = barnacle_strategy_dns:discover(State),
+    60 = length(Names),
+    [tcp, udp] = transports(a, Server),
+    ok = bed_dns_script:script(Server, fun
+        (#{type := aaaa}) -> [];
+        (#{transport := udp, number := 1}) -> {oversize, Sixty};
+        (#{}) -> drop
+    end),
+    {{complete, Names1}, _} = barnacle_strategy_dns:discover(State1),
+    ?assertEqual(lists:sort(Names), lists:sort(Names1)),
+    [udp] = transports(a, Server).
+
+zone_without_interface(_Config) ->
+    Server = script([{"x.test", a, [?A1]}, {"x.test", aaaa, []}]),
+    Nowhere = <<"[fe80::53%no-such-if]:53">>,
+    {{error, Why}, {error, Why}} = outcomes("x.test.", [Nowhere], #{}),
+    {posix, enodev} = Why,
+    {[?A1], no_data} = outcomes("x.test.", [Nowhere | nameservers([Server])], #{}).
+
+strategy(Query, Server) ->
+    barnacle_strategy_dns:init(#{
+        basename => <<"app">>,
+        query => list_to_binary(Query),
+        nameservers => nameservers([Server]),
+        timeout => ?LONG_MS,
+        families => both
+    }).
+
 literals_and_localhost(_Config) ->
     Server = script([{'_', '_', [?A2]}]),
     {[?A1], no_data} = outcomes("192.0.2.1", Server),
@@ -354,7 +450,8 @@ nameservers_that_cannot_be(_Config) ->
             ?assert(is_binary(Text) andalso byte_size(Text) > 10, Text)
         end
      || Bad <- [
-            <<>>, <<"ns.test">>, <<"10.0.0.2:0">>, <<"10.0.0.2:65536">>, <<"[::1">>, <<"1.2.3">>
+            <<>>, <<"ns.test">>, <<"10.0.0.2:0">>, <<"10.0.0.2:65536">>, <<"[::1">>, <<"1.2.3">>,
+            <<"fd00::1%eth0">>, <<"fe80::1%">>
         ]
     ].
 

@@ -23,6 +23,17 @@ family_that_is_gone_because_it_failed_is_told_once_test() ->
     Failed = (found([inet]))#{failed => [{inet6, timeout}]},
     ?assertEqual([[], [{inet6, timeout}]], judged([found([inet, inet6]), Failed])).
 
+doubtful_response_is_partial_test() ->
+    Doubtful = (found([inet]))#{doubts => [several_cnames, garbled]},
+    Why = [{response, several_cnames}, {response, garbled}],
+    ?assertEqual([Why, []], judged([Doubtful, found([inet])])).
+
+doubtful_responses_are_never_the_new_normal_test() ->
+    Doubtful = (found([inet]))#{doubts => [foreign_owner], failed => [{inet6, servfail}]},
+    Why = [{inet6, servfail}, {response, foreign_owner}],
+    Judged = judged([found([inet, inet6]) | lists:duplicate(12, Doubtful)]),
+    ?assertEqual([[] | lists:duplicate(12, Why)], Judged).
+
 family_that_comes_is_complete_test() ->
     ?assertEqual([[], []], judged([found([inet]), found([inet, inet6])])).
 
@@ -110,7 +121,8 @@ found(Families) ->
         addresses => maps:with(Families, All),
         candidate => <<"a">>,
         failed => [],
-        not_wanted => []
+        not_wanted => [],
+        doubts => []
     }.
 
 judged(Found) ->

@@ -131,7 +131,8 @@ grammar(dns) ->
         grace_ms => {0, ?day_ms},
         families => [both, inet, inet6, prefer_inet, prefer_inet6],
         nameservers => {list, binary},
-        max_addresses => {1, ?max_count}
+        max_addresses => {1, ?max_count},
+        truncated => {list, binary}
     };
 grammar(resolve) ->
     #{

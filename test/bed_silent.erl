@@ -29,5 +29,6 @@ request(Server, TimeoutMs) ->
         grace_ms => TimeoutMs,
         families => both,
         nameservers => [nameserver(Server)],
-        max_addresses => 4096
+        max_addresses => 4096,
+        truncated => []
     }}.

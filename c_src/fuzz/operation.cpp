@@ -67,7 +67,9 @@ Request make_request(const Choices& choices, const ScriptedPeers& peers) {
                               .grace_ms = choices.has(3) ? 0U : 1U,
                               .families = static_cast<Families>(choices.kind / 4 % 5),
                               .nameservers = nameservers,
-                              .max_addresses = limit};
+                              .max_addresses = limit,
+                              .truncated = choices.has(4) ? std::vector<std::string>{"service.test"}
+                                                          : std::vector<std::string>{}};
         case 1:
             return ResolveRequest{.hosts = hosts,
                                   .family = choices.has(2) ? InetFamily::inet6 : InetFamily::inet,

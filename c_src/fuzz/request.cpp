@@ -95,6 +95,7 @@ std::vector<std::uint8_t> encode(const DnsRequest& dns) {
         .word("families", word(dns.families))
         .nameservers(dns.nameservers)
         .count("max_addresses", dns.max_addresses)
+        .binaries("truncated", dns.truncated)
         .take();
 }
 

@@ -31,6 +31,7 @@ inline void require(bool holds, const char* promise) {
 
 void run_codec(Bytes input);
 void run_diff(Bytes input);
+void run_dns_response(Bytes input);
 void run_epmd_names(Bytes input);
 void run_epmd_port(Bytes input);
 void run_names(Bytes input);
@@ -47,6 +48,7 @@ struct Target {
 inline constexpr std::array targets{
     Target{"codec", run_codec},
     Target{"diff", run_diff},
+    Target{"dns_response", run_dns_response},
     Target{"epmd_names", run_epmd_names},
     Target{"epmd_port", run_epmd_port},
     Target{"names", run_names},

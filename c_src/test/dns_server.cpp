@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns_server.hpp"
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -67,7 +68,8 @@ DnsRequest decode(const Bytes& message, bool tcp) {
 }
 
 // One that listens on the same port over UDP and TCP; ports that are taken for TCP are tried past.
-std::pair<int, int> listen_on(const IpAddress& address, std::uint16_t& port) {
+std::pair<int, int> listen_on(const Nameserver& nameserver, std::uint16_t& port) {
+    const IpAddress& address = nameserver.address;
     for (int attempt = 0; attempt < 100; ++attempt) {
         const int udp = ::socket(address.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         const int tcp = ::socket(address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -77,6 +79,10 @@ std::pair<int, int> listen_on(const IpAddress& address, std::uint16_t& port) {
         sockaddr_storage name = to_sockaddr(address, 0);
         socklen_t name_bytes =
             address.family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+        if (!nameserver.zone.empty()) {
+            reinterpret_cast<sockaddr_in6*>(&name)->sin6_scope_id =
+                ::if_nametoindex(nameserver.zone.c_str());
+        }
         auto* const generic = reinterpret_cast<sockaddr*>(&name);
         if (::bind(udp, generic, name_bytes) != 0 ||
             ::getsockname(udp, generic, &name_bytes) != 0) {
@@ -189,13 +195,12 @@ struct DnsServer::Connection {
 
 DnsServer::DnsServer(Loop& loop, DnsScript script, const std::string& address)
     : loop_(loop), script_(std::move(script)) {
-    const auto parsed = parse_ip_address(address);
+    auto parsed = parse_nameserver(address);
     if (!parsed) {
         throw std::invalid_argument("not an address: " + address);
     }
-    std::uint16_t port = 0;
-    std::tie(udp_, tcp_) = listen_on(*parsed, port);
-    nameserver_ = to_text(Nameserver{*parsed, port});
+    std::tie(udp_, tcp_) = listen_on(*parsed, parsed->port);
+    nameserver_ = to_text(*parsed);
     udp_poll_ = std::make_unique<Poll>(loop, udp_, [this](Readiness) { on_datagram(); });
     udp_poll_->watch({.readable = true});
     tcp_poll_ = std::make_unique<Poll>(loop, tcp_, [this](Readiness) { on_connection(); });

@@ -75,7 +75,7 @@ DnsScript zone(std::vector<DnsRecord> records);
 
 class DnsServer {
  public:
-    // Listens on a free port of `address`.
+    // Listens on a free port of `address`, which may have a zone: "fe80::1%eth0".
     DnsServer(Loop& loop, DnsScript script, const std::string& address = "127.0.0.1");
     ~DnsServer();
     DnsServer(const DnsServer&) = delete;

@@ -88,14 +88,33 @@ TEST_CASE("name servers, with a port and without") {
     CHECK(canonical("::1") == "[::1]:53");
     CHECK(canonical("[::1]") == "[::1]:53");
     CHECK(canonical("[2001:db8::1]:5353") == "[2001:db8::1]:5353");
+    CHECK(canonical("fe80::53%eth0") == "[fe80::53%eth0]:53");
+    CHECK(canonical("[fe80::53%2]") == "[fe80::53%2]:53");
+    CHECK(canonical("[febf::53%br-lan.7]:5353") == "[febf::53%br-lan.7]:5353");
     CHECK(check_nameserver("10.0.0.2:53") == std::nullopt);
+}
+
+TEST_CASE("the name servers of resolv.conf keep their order, ports and zones") {
+    CHECK(barnacle::nameservers_in("# nameserver 192.0.2.9\n"
+                                   "nameserver fe80::53%eth0\n"
+                                   "nameserver\t192.0.2.1   # the old one\r\n"
+                                   " nameserver 192.0.2.8\n"
+                                   "nameservers 192.0.2.7\n"
+                                   "nameserver ns.example\n"
+                                   "nameserver [2001:db8::53]:5353 192.0.2.2;no\n"
+                                   "nameserver 192.0.2.3") ==
+          std::vector<std::string>{"[fe80::53%eth0]:53", "192.0.2.1:53", "[2001:db8::53]:5353",
+                                   "192.0.2.3:53"});
+    CHECK(barnacle::nameservers_in("").empty());
 }
 
 TEST_CASE("what is no name server is quoted, with how to write one") {
     for (const auto* const text :
          {"", "ns.example", "10.0.0.2:", "10.0.0.2:0", "10.0.0.2:65536", "10.0.0.2:-1",
           "10.0.0.2:53x", "10.0.0.2: 53", "10.0.0", "[10.0.0.2]:53", "[::1", "[::1]53", "[]:53",
-          "[", "10.0.0.2,10.0.0.3", "10.0.0.2:53,1.1.1.1"}) {
+          "[", "10.0.0.2,10.0.0.3", "10.0.0.2:53,1.1.1.1", "fe80::53%", "fe80::53%eth 0",
+          "fe80::53%eth0%eth1", "fe80::53%an-interface-too-long", "[fe80::53]%eth0", "fd00::1%eth0",
+          "fec0::1%eth0", "10.0.0.2%eth0", "10.0.0.2%eth0:53", "%eth0"}) {
         CAPTURE(text);
         const auto error = check_nameserver(text);
         CHECK(says(error, quoted(text)));

@@ -15,6 +15,17 @@ using barnacle::Loop;
 using barnacle::Operation;
 using namespace barnacle::test;
 
+namespace {
+
+// Neither doubts nor names whose responses are long.
+void nothing_else(Encoder& encoder) {
+    const std::vector<int> none;
+    encoder.atom("doubts").list(none, [](int) {});
+    encoder.atom("truncated").list(none, [](int) {});
+}
+
+}  // namespace
+
 TEST_CASE("dns: addresses of both families, and what a missing name has") {
     Loop servers;
     DnsServer server(servers, zone({address_record("service.example", "10.0.0.1"),
@@ -31,7 +42,7 @@ TEST_CASE("dns: addresses of both families, and what a missing name has") {
         return drive(*operation, servers);
     };
     Encoder both;
-    both.tuple(2).atom("ok").map(4).atom("candidate").binary("service.example");
+    both.tuple(2).atom("ok").map(6).atom("candidate").binary("service.example");
     both.atom("a").tuple(2).atom("addresses").list(std::vector{1}, [&](int) {
         both.tuple(4).integer(10).integer(0).integer(0).integer(1);
     });
@@ -42,25 +53,55 @@ TEST_CASE("dns: addresses of both families, and what a missing name has") {
         }
     });
     both.atom("queried").list(std::vector<int>{}, [](int) {});
+    nothing_else(both);
     CHECK(ask("service.example.") == text(both));
 
     Encoder one;
-    one.tuple(2).atom("ok").map(4).atom("candidate").binary("four.example");
+    one.tuple(2).atom("ok").map(6).atom("candidate").binary("four.example");
     one.atom("a").tuple(2).atom("addresses").list(std::vector{1}, [&](int) {
         one.tuple(4).integer(10).integer(0).integer(0).integer(4);
     });
     one.atom("aaaa").atom("no_data");
     one.atom("queried").list(std::vector<int>{}, [](int) {});
+    nothing_else(one);
     CHECK(ask("four.example.") == text(one));
 
     Encoder none;
-    none.tuple(2).atom("ok").map(4).atom("candidate").binary("none.example");
+    none.tuple(2).atom("ok").map(6).atom("candidate").binary("none.example");
     none.atom("a").tuple(2).atom("error").atom("nxdomain");
     none.atom("aaaa").tuple(2).atom("error").atom("nxdomain");
     none.atom("queried").list(std::vector{1}, [&](int) {
         none.tuple(3).binary("none.example").binary(server.nameserver()).atom("nxdomain");
     });
+    nothing_else(none);
     CHECK(ask("none.example.") == text(none));
+}
+
+TEST_CASE("dns: a reply has the doubts, and the names whose responses are long") {
+    Loop servers;
+    DnsServer server(servers, [](const DnsRequest& request) -> std::vector<DnsReply> {
+        if (!request.tcp) {
+            return {{encode_reply(request, {.truncated = true})}};
+        }
+        return {{encode_reply(request, {},
+                              {cname_record(request.name, "one.example"),
+                               cname_record(request.name, "two.example"),
+                               address_record("two.example", "10.0.0.1"),
+                               address_record("two.example", "fd00::1")})}};
+    });
+    const auto operation = Operation::open(dns_request()
+                                               .with("name", binary("service.example."))
+                                               .with("timeout_ms", integer(generous_ms))
+                                               .with("grace_ms", integer(generous_ms))
+                                               .with("nameservers", binaries({server.nameserver()}))
+                                               .bytes());
+    const std::string reply = drive(*operation, servers);
+    Encoder ends;
+    ends.atom("several_cnames");
+    CHECK(reply.find(text(ends).substr(1)) != std::string::npos);
+    Encoder names;
+    names.list(std::vector{1}, [&](int) { names.binary("service.example"); });
+    CHECK(reply.ends_with(text(names).substr(1)));
 }
 
 TEST_CASE("resolve: one result for each host, in their order") {
@@ -216,12 +257,13 @@ TEST_CASE("an operation keeps its own deadline") {
     DnsServer server(servers, silence);
     const auto operation = Operation::open(silent_dns(server, 50));
     Encoder wanted;
-    wanted.tuple(2).atom("ok").map(4).atom("candidate").binary("service.example");
+    wanted.tuple(2).atom("ok").map(6).atom("candidate").binary("service.example");
     wanted.atom("a").tuple(2).atom("error").atom("timeout");
     wanted.atom("aaaa").tuple(2).atom("error").atom("timeout");
     wanted.atom("queried").list(std::vector{1}, [&](int) {
         wanted.tuple(3).binary("service.example").binary(server.nameserver()).atom("timeout");
     });
+    nothing_else(wanted);
     CHECK(drive(*operation, servers) == text(wanted));
 }
 

@@ -55,6 +55,7 @@ TEST_CASE("requests are read") {
     CHECK(dns.nameservers == std::vector<std::string>{"10.0.0.2", "10.0.0.2:53", "[::1]:5353"});
     CHECK(dns.families == barnacle::Families::both);
     CHECK(dns.max_addresses == 2'147'483'647);
+    CHECK(dns.truncated == std::vector<std::string>{"service.example"});
 
     const auto resolve =
         std::get<barnacle::ResolveRequest>(decode_request(resolve_request().bytes()));

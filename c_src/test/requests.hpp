@@ -88,7 +88,8 @@ inline RequestMap dns_request() {
              {"grace_ms", integer(0)},
              {"families", atom("both")},
              {"nameservers", binaries({"10.0.0.2", "10.0.0.2:53", "[::1]:5353"})},
-             {"max_addresses", integer(2'147'483'647)}}};
+             {"max_addresses", integer(2'147'483'647)},
+             {"truncated", binaries({"service.example"})}}};
 }
 
 inline RequestMap resolve_request() {

@@ -190,17 +190,6 @@ TEST_CASE("datagrams that are no DNS messages are passed over") {
     }
 }
 
-TEST_CASE("a server that does not know EDNS is asked without it") {
-    Loop loop;
-    const DnsServer server(loop, [](const DnsRequest& request) {
-        return request.edns ? always(Rcode::formerr)(request) : both_families()(request);
-    });
-    const auto result = look_up(loop, options_for(host, {server.nameserver()}));
-    CHECK(texts(result.outcomes.a) == Texts{"10.0.0.1", "10.0.0.2"});
-    CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
-    CHECK(server.requests().front().edns);
-}
-
 TEST_CASE("a name server may have an IPv6 address") {
     Loop loop;
     const DnsServer server(loop, both_families(), "::1");

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns_response.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host_name.hpp"
+
+namespace barnacle {
+
+namespace {
+
+// RFC 1035 sections 3.2.2, 3.2.4 and 4.1, RFC 3596.
+constexpr unsigned type_a = 1;
+constexpr unsigned type_cname = 5;
+constexpr unsigned type_soa = 6;
+constexpr unsigned type_aaaa = 28;
+constexpr unsigned class_in = 1;
+constexpr std::size_t header_bytes = 12;
+constexpr std::size_t max_name_bytes = 255;
+constexpr unsigned flag_response = 0x8000;
+constexpr unsigned flag_authoritative = 0x0400;
+constexpr unsigned flag_truncated = 0x0200;
+constexpr unsigned flag_recursion_available = 0x0080;
+constexpr unsigned rcode_bits = 0x000f;
+constexpr unsigned pointer_bits = 0xc0;
+
+// The bytes contradict themselves, or end too early.
+struct Garbled {};
+
+char lower(std::uint8_t byte) {
+    return static_cast<char>(byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte);
+}
+
+// A name as labels with their lengths in front, in lower case, without the root's.
+std::string to_labels(std::string_view name) {
+    std::string labels;
+    for (name = without_trailing_dot(name); !name.empty();) {
+        const std::string_view label = name.substr(0, name.find('.'));
+        labels += static_cast<char>(label.size());
+        std::ranges::transform(label, std::back_inserter(labels),
+                               [](char c) { return lower(static_cast<std::uint8_t>(c)); });
+        name.remove_prefix(std::min(label.size() + 1, name.size()));
+    }
+    return labels;
+}
+
+// Reads a message from front to back. Everything throws Garbled where the message ends too early.
+class Reader {
+ public:
+    explicit Reader(std::span<const std::uint8_t> message) : message_(message) {}
+
+    [[nodiscard]] std::size_t at() const { return at_; }
+    [[nodiscard]] bool at_end() const { return at_ == message_.size(); }
+    void go_to(std::size_t at) { at_ = at; }
+
+    void skip(std::size_t bytes) {
+        if (bytes > message_.size() - at_) {
+            throw Garbled{};
+        }
+        at_ += bytes;
+    }
+
+    unsigned number16() {
+        skip(2);
+        return (static_cast<unsigned>(message_[at_ - 2]) << 8U) | message_[at_ - 1];
+    }
+
+    // The next name, as to_labels() has it. A pointer must lead to where this name has not been:
+    // towards the front. So no name is read for ever.
+    void name(std::string& labels) {
+        labels.clear();
+        std::size_t from = at_;      // where the labels are that are being read
+        std::size_t behind = 0;      // the first pointer, where the reader goes on
+        std::size_t limit = from;    // pointers lead to a place before it
+        while (const unsigned length = byte(from)) {
+            if ((length & pointer_bits) == pointer_bits) {
+                const std::size_t target = ((length & ~pointer_bits) << 8U) | byte(from + 1);
+                behind = behind == 0 ? from + 2 : behind;
+                if (target >= limit) {
+                    throw Garbled{};
+                }
+                limit = from = target;
+                continue;
+            }
+            if ((length & pointer_bits) != 0 || labels.size() + length + 2 > max_name_bytes) {
+                throw Garbled{};
+            }
+            labels += static_cast<char>(length);
+            for (std::size_t i = from + 1; i <= from + length; ++i) {
+                labels += lower(byte(i));
+            }
+            from += length + 1;
+        }
+        at_ = behind == 0 ? from + 1 : behind;
+    }
+
+ private:
+    [[nodiscard]] std::uint8_t byte(std::size_t at) const {
+        if (at >= message_.size()) {
+            throw Garbled{};
+        }
+        return message_[at];
+    }
+
+    std::span<const std::uint8_t> message_;
+    std::size_t at_ = 0;
+};
+
+struct Counts {
+    unsigned answers = 0;
+    unsigned authorities = 0;
+    unsigned additionals = 0;
+};
+
+// The records of a response without truncation and with RCODE 0.
+class Records {
+ public:
+    Records(Reader reader, unsigned type) : reader_(reader), type_(type) {}
+
+    // Throws Garbled.
+    void read(const Counts& counts) {
+        for (unsigned i = 0; i < counts.answers; ++i) {
+            answer();
+        }
+        for (unsigned i = 0; i < counts.authorities; ++i) {
+            reader_.name(name_);
+            has_soa_ = head().type == type_soa || has_soa_;
+            reader_.skip(data_bytes_);
+        }
+        for (unsigned i = 0; i < counts.additionals; ++i) {
+            reader_.name(name_);
+            head();
+            reader_.skip(data_bytes_);
+        }
+        if (!reader_.at_end()) {
+            throw Garbled{};
+        }
+    }
+
+    // Follows the CNAMEs from the name that was queried.
+    void follow(std::string name, DnsResponse& response) {
+        std::size_t followed = 0;
+        for (auto cname = cnames_.find(name); cname != cnames_.end(); cname = cnames_.find(name)) {
+            if (++followed > cnames_.size()) {
+                throw Garbled{};  // they lead round in a ring
+            }
+            name = cname->second;
+        }
+        for (const std::size_t owner : owners_) {
+            reader_.go_to(owner);
+            reader_.name(name_);
+            ++(name_ == name ? response.addresses : foreign_);
+        }
+        if (foreign_ > 0 || followed < cnames_.size()) {
+            response.doubts.add(Doubt::foreign_owner);
+        }
+    }
+
+    [[nodiscard]] bool has_soa() const { return has_soa_; }
+    [[nodiscard]] bool has_cnames() const { return !cnames_.empty(); }
+    [[nodiscard]] bool has_several_cnames() const { return has_several_cnames_; }
+
+ private:
+    struct Head {
+        unsigned type;
+        unsigned record_class;
+    };
+
+    Head head() {
+        const Head head{reader_.number16(), reader_.number16()};
+        reader_.skip(4);  // the TTL
+        data_bytes_ = reader_.number16();
+        return head;
+    }
+
+    void answer() {
+        const std::size_t owner = reader_.at();
+        reader_.name(name_);
+        const auto [type, record_class] = head();
+        const std::size_t data = reader_.at();
+        reader_.skip(data_bytes_);
+        if (record_class != class_in) {
+            return;
+        }
+        if (type == type_) {
+            if (data_bytes_ != (type_ == type_a ? 4U : 16U)) {
+                throw Garbled{};
+            }
+            owners_.push_back(owner);
+        } else if (type == type_cname) {
+            Reader target{reader_};
+            target.go_to(data);
+            target.name(target_);
+            if (target.at() != data + data_bytes_) {
+                throw Garbled{};
+            }
+            const auto [known, is_new] = cnames_.emplace(name_, target_);
+            has_several_cnames_ = has_several_cnames_ || (!is_new && known->second != target_);
+        }
+    }
+
+    Reader reader_;
+    unsigned type_;
+    std::string name_;
+    std::string target_;
+    std::size_t data_bytes_ = 0;
+    std::vector<std::size_t> owners_;  // of the addresses: where their names are
+    std::map<std::string, std::string, std::less<>> cnames_;
+    bool has_several_cnames_ = false;
+    bool has_soa_ = false;
+    std::size_t foreign_ = 0;
+};
+
+void judge(const Reader& reader, unsigned type, unsigned flags, const Counts& counts,
+           const std::string& name, DnsResponse& response) {
+    Records records{reader, type};
+    try {
+        records.read(counts);
+        records.follow(name, response);
+    } catch (const Garbled&) {
+        response.doubts.add(Doubt::garbled);
+    }
+    if (records.has_several_cnames()) {
+        response.doubts.add(Doubt::several_cnames);
+    }
+    const bool ends_nowhere = counts.answers == 0 ? (flags & flag_authoritative) == 0
+                                                  : records.has_cnames() && response.addresses == 0;
+    response.referral = ends_nowhere && (flags & flag_recursion_available) == 0 &&
+                        !records.has_soa() && !response.doubts.any();
+}
+
+}  // namespace
+
+std::optional<DnsResponse> read_dns_response(std::span<const std::uint8_t> message,
+                                             std::string_view name, int family) {
+    const unsigned type = family == AF_INET ? type_a : type_aaaa;
+    const std::string queried = to_labels(name);
+    DnsResponse response;
+    response.bytes = message.size();
+    Reader reader{message};
+    unsigned flags = 0;
+    Counts counts;
+    try {
+        response.id = static_cast<std::uint16_t>(reader.number16());
+        flags = reader.number16();
+        const unsigned questions = reader.number16();
+        counts.answers = reader.number16();
+        counts.authorities = reader.number16();
+        counts.additionals = reader.number16();
+        std::string question;
+        reader.name(question);
+        if ((flags & flag_response) == 0 || questions != 1 || question != queried ||
+            reader.number16() != type || reader.number16() != class_in) {
+            return std::nullopt;
+        }
+    } catch (const Garbled&) {
+        return std::nullopt;
+    }
+    response.rcode = flags & rcode_bits;
+    response.truncated = (flags & flag_truncated) != 0;
+    if (response.rcode == 0 && !response.truncated) {
+        judge(reader, type, flags, counts, queried, response);
+    }
+    return response;
+}
+
+}  // namespace barnacle

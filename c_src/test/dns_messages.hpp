@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Queries, and changes to replies, for the tests of responses that are not what they should be.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "dns_server.hpp"
+
+namespace barnacle::test {
+
+inline constexpr std::uint16_t type_ns = 2;
+inline constexpr std::uint16_t type_soa = 6;
+inline constexpr std::uint16_t query_id = 0x1234;
+
+// A query as a server receives it.
+inline DnsRequest query_for(const std::string& name, std::uint16_t type) {
+    DnsRequest request;
+    request.id = query_id;
+    request.name = name;
+    request.type = type;
+    request.question = cname_record("", name).data;
+    for (const int byte : {0, static_cast<int>(type), 0, 1}) {
+        request.question.push_back(static_cast<std::uint8_t>(byte));
+    }
+    return request;
+}
+
+// The server does not recurse: RA is 0 (RFC 1035 section 4.1.1).
+inline Bytes without_recursion(Bytes reply) {
+    reply.at(3) &= 0x7fU;
+    return reply;
+}
+
+inline Bytes authoritative(Bytes reply) {
+    reply.at(2) |= 0x04U;
+    return reply;
+}
+
+inline Bytes with_rcode(Bytes reply, unsigned rcode) {
+    reply.at(3) = static_cast<std::uint8_t>((reply.at(3) & 0xf0U) | rcode);
+    return reply;
+}
+
+// One more record behind the others, in the section of authority. Its data is nobody's business.
+inline Bytes with_authority(Bytes reply, std::uint16_t type) {
+    ++reply.at(9);
+    for (const int byte : {0, 0, static_cast<int>(type), 0, 1, 0, 0, 0, 60, 0, 3, 1, 97, 0}) {
+        reply.push_back(static_cast<std::uint8_t>(byte));
+    }
+    return reply;
+}
+
+}  // namespace barnacle::test
