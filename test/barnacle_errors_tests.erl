@@ -45,6 +45,33 @@ phrases_test_() ->
                 {too_many_processes, 1024}, {native_library, <<"no program">>}]
     ] ++ [?_assertEqual(error, barnacle_errors:says(Why)) || Why <- [strange, {a, b}, []]].
 
+%% Every way in which discovery fails has a remedy, also where the reason is a value of Gleam.
+remedies_of_discovery_test_() ->
+    Native = union(barnacle_native, lookup_error) ++ [{posix, econnrefused}, {posix, emfile}],
+    Hosts = [timeout, econnrefused, bad_reply, too_long],
+    Same =
+        [{Why, barnacle_gleam_strategy:from_lookup_error(Why)} || Why <- Native] ++
+            [{Why, barnacle_gleam_strategy:from_host_error(Why)} || Why <- Hosts],
+    [
+        ?_assertMatch({_, {ok, <<_, _/binary>>}}, {Why, barnacle_errors:discovery_fix(Why)})
+     || {Why, _} <- Same
+    ] ++
+        [
+            ?_assertEqual(
+                {Gleam, barnacle_errors:says(Why), barnacle_errors:discovery_fix(Why)},
+                {Gleam, barnacle_errors:says(Gleam), barnacle_errors:discovery_fix(Gleam)}
+            )
+         || {Why, Gleam} <- Same, Gleam =/= unknown
+        ].
+
+%% A terminal has no table beside the text.
+remedies_stand_alone_test_() ->
+    [
+        ?_assertEqual({Fix, nomatch}, {Fix, re:run(Fix, "above|below|column|`(Why|Names|Text|Errno)`")})
+     || #{says := {Why, _}} <- barnacle_errors:table(),
+        {ok, Fix} <- [barnacle_errors:fix(Why), barnacle_errors:discovery_fix(Why)]
+    ].
+
 what_start_gives_is_in_words_test_() ->
     [
         ?_assertMatch(<<_, _/binary>>, barnacle_cluster:format_error(Reason))

@@ -135,6 +135,43 @@ a_handler_that_crashes_test() ->
         ]
     end).
 
+%% In order, as documented, and by another emitter where a handler was ended.
+connections_test() ->
+    Test = self(),
+    Handler = fun
+        (_, _, #{node := slow@h}) -> exit(self(), kill);
+        (Event, Numbers, Metadata) -> Test ! {told, Event, Numbers, Metadata}
+    end,
+    bed_telemetry:with(Handler, fun() ->
+        Tell = fun(Change, Emitter) -> barnacle_event:connection(Change, common(), Emitter) end,
+        First = Tell({up, a@h}, barnacle_event:none()),
+        First = Tell({down, a@h, left, {linked, 1000}}, First),
+        Ended = monitor(process, First),
+        First = Tell({up, slow@h}, First),
+        receive
+            {'DOWN', Ended, process, _, _} -> ok
+        after ?LIMIT_MS -> error(still_there)
+        end,
+        Second = Tell({up, b@h}, First),
+        ?assertNotEqual(First, Second),
+        Events = [
+            receive
+                {told, Event, Numbers, Metadata} -> {Event, Numbers, Metadata}
+            after ?LIMIT_MS -> error(not_told)
+            end
+         || _ <- "123"
+        ],
+        as_documented(Events),
+        ?assertMatch(
+            [
+                {[barnacle, connection, up], _, #{node := a@h}},
+                {[barnacle, connection, down], #{duration := _}, #{node := a@h, reason := left}},
+                {[barnacle, connection, up], _, #{node := b@h}}
+            ],
+            Events
+        )
+    end).
+
 common() ->
     #{server => me, strategy => s, trigger => poll}.
 

@@ -201,4 +201,28 @@ not_options_test_() ->
      || Options <- [nonsense, 1, [1, 2], [{strategy, {epmd, []}} | tail], #{}]
     ].
 
+%% A word that is close to a key suggests it; another one does not.
+suggestions_test_() ->
+    Keys = [poll_interval, name, max_nodes],
+    [
+        ?_assertEqual({Word, Near}, {Word, barnacle_settings:nearest(Word, Keys)})
+     || {Word, Near} <- [
+            {pol_interval, {ok, poll_interval}},
+            {pollInterval, {ok, poll_interval}},
+            {<<"poll_interval">>, {ok, poll_interval}},
+            {interval, none},
+            {nmae, none},
+            {names, {ok, name}},
+            {colour, none},
+            {<<>>, none},
+            {"poll_interval", none},
+            {binary:copy(<<"x">>, 100000), none}
+        ]
+    ].
+
+unknown_options_name_the_likely_one_test() ->
+    {error, Problems} = barnacle_options:new(#{strategy => local_epmd, polling_interval => 5}),
+    Text = barnacle_options:format_error({bad_options, Problems}),
+    ?assertNotEqual(nomatch, string:find(Text, "did you mean `poll_interval`?")).
+
 -endif.
