@@ -41,6 +41,7 @@
 //                           lists are in the order of the request's hosts or targets
 //   Part    of probe      = {part, [{Position :: 0.., Probed}]}, see part()
 //   Outcome = {addresses, [Address]} | no_data | not_wanted | {error, LookupError}
+//             not_wanted: the family was not queried, or not waited for
 //   Address = inet:ip_address()
 //   LookupError = formerr | qfmterror | servfail | nxdomain | timeout | notimp | refused | badvers
 //               | {posix, Errno} | unknown
