@@ -49,6 +49,7 @@
 //             A host whose name has several addresses has them here. A host without addresses has
 //             none so far: its lookup has failed, or is not over 300 ms after the opening.
 //   Outcome = {addresses, [Address]} | no_data | not_wanted | {error, LookupError}
+//             not_wanted: the family was not queried, or not waited for
 //   Doubt   = several_cnames | foreign_owner | garbled | truncated
 //             why the addresses may not be all: c_src/dns_response.hpp
 //   Address = inet:ip_address()

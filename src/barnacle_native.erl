@@ -38,6 +38,7 @@ What one name or one host came to is in the results.
     lookup_error/0,
     epmd_error/0,
     outcome/0,
+    queried/0,
     dns_options/0,
     dns_result/0,
     doubt/0,

@@ -222,9 +222,9 @@ TEST_CASE("of very many queries without addresses, the first ones are told") {
     Loop loop;
     const DnsServer servers[]{
         {loop, always(Rcode::servfail)}, {loop, always(Rcode::servfail)}, {loop, zone({})}};
-    std::vector<std::string> domains;
-    for (int i = 0; i < 32; ++i) {
-        domains.push_back("d" + std::to_string(i));
+    std::vector<std::string> domains(32);
+    for (std::size_t i = 0; i < domains.size(); ++i) {
+        domains[i] = "d" + std::to_string(i);
     }
     auto options = searching("web", servers[0], {std::move(domains), 1});
     options.configuration.nameservers.push_back(servers[1].nameserver());
