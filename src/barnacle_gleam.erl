@@ -283,8 +283,9 @@ start_error({native_library, _} = Reason) ->
     Files = [barnacle_priv:path(Name) || Name <- ["barnacle_nif.so", "barnacle_port"]],
     case lists:any(fun filelib:is_regular/1, Files) of
         true -> Text;
-        false -> <<Text/binary, ". `gleam clean` and an update of barnacle remove it, and "
-            "`gleam export erlang-shipment` only copies it: build it before">>
+        false ->
+            <<Text/binary, ". With a git dependency, `gleam clean` and updates of barnacle remove it. "
+                "`gleam export erlang-shipment` copies it, so build it before">>
     end;
 start_error(Reason) ->
     barnacle_cluster:format_error(Reason).
