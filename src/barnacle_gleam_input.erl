@@ -7,8 +7,8 @@
 Input of a Gleam program that cannot be used: as a list for validate, as the result of run_once.
 
 A Gleam program handles errors as values, so run_once returns one wherever the error type of the
-strategy has a value for it. The error type of a custom strategy is the user's own: no value of it is
-known here, so run_once exits with the text.
+strategy has a value for it. The error type of a custom strategy is the user's own: no value of it
+is known here, so run_once exits with the text.
 """).
 
 -export([problems/1, once/1]).

@@ -93,7 +93,7 @@ check_hosts(Hosts) ->
     Wanted = "must be a list of binaries such as <<\"10.0.0.2\">>",
     barnacle_settings:check_list(Hosts, fun is_host/1, Wanted).
 
-?DOC("Whether the EPMD of this host can be queried: a host name, or an address that a host can have.").
+?DOC("Whether a host's EPMD can be queried: a host name, or an address that a host can have.").
 -spec is_host(term()) -> boolean().
 is_host(Host) ->
     case is_binary(Host) andalso barnacle_address:parse(Host) of
