@@ -23,6 +23,7 @@
     status_tells_what_happened/1,
     every_state_is_told/1,
     basename_of_a_node/1,
+    gleam_test_passes/1,
     addresses_that_need_no_question/1,
     lookups_that_cannot_be/1
 ]).
@@ -142,7 +143,7 @@ validate_returns_every_problem(_) ->
                 {<<"hosts">>, <<"[<<\"h\">>,<<\"a b\">>]">>},
                 {<<"timeout">>, <<"-7">>}
             ]},
-            {barnacle:epmd([nonsense]), [{<<"strategy">>, <<"{epmd,[nonsense]}">>}]}
+            {barnacle:epmd([a@h, nonsense]), [{<<"nodes">>, <<"nonsense">>}]}
         ]
     ].
 
@@ -385,6 +386,10 @@ every_state_is_told(_) ->
     {ok, Subject} = barnacle:start(barnacle:epmd([])),
     nil = facade@beyond:print(Subject),
     nil = barnacle:shutdown(Subject, ?LIMIT_MS).
+
+%% What `gleam test` runs in the root of the package.
+gleam_test_passes(_) ->
+    ?assertEqual(nil, barnacle_test:main()).
 
 basename_of_a_node(_) ->
     [
