@@ -90,6 +90,10 @@ pub type RefreshResult(error) =
 /// node's. The system's search list applies to `hostname_query`. `timeout` is the time limit of the whole
 /// lookup, 5000 ms if it is `None`. The name servers are the system's, or those of `with_nameservers`.
 ///
+/// ```gleam
+/// barnacle.dns("app", hostname_query: "app.internal", timeout: option.None)
+/// ```
+///
 /// A node that DNS no longer returns stays connected for at least `with_departed_after`. Then it is asked to
 /// leave. `with_disconnect` changes this. A failed lookup disconnects no node.
 @external(erlang, "barnacle_gleam", "dns")
@@ -116,6 +120,9 @@ pub fn local_epmd() -> Barnacle(Nil)
 /// count. `timeout` is the time limit for all hosts together, 5000 ms if it is `None`. The port is
 /// `ERL_EPMD_PORT` or 4369, or that of `with_epmd_port`.
 ///
+/// ```gleam
+/// barnacle.hosts(["10.0.0.2", "10.0.0.3"], basename: option.None, timeout: option.None)
+/// ```
 /// If only some hosts respond, their nodes are connected and no node is disconnected. If no host responds,
 /// the strategy error lists every host.
 @external(erlang, "barnacle_gleam", "hosts")
@@ -152,10 +159,7 @@ pub fn new_strategy(
 ///
 /// ```gleam
 /// barnacle.with_connect_nodes_function(strategy, fn(nodes) {
-///   case list.filter(nodes, fn(node) { !join(node) }) {
-///     [] -> Ok(nodes)
-///     failed -> Error(list.map(failed, fn(node) { #(node, node.FailedToConnect) }))
-///   }
+///   join_with_partisan(nodes) |> result.replace(nodes)
 /// })
 /// ```
 @external(erlang, "barnacle_gleam", "with_connect_nodes_function")
@@ -210,7 +214,6 @@ pub fn with_name(
 /// ```gleam
 /// let name = process.new_name("peers")
 /// let child = barnacle.local_epmd() |> barnacle.named(name) |> barnacle.supervised
-/// let peers = process.named_subject(name)
 /// ```
 @external(erlang, "barnacle_gleam", "named")
 pub fn named(
@@ -221,10 +224,7 @@ pub fn named(
 /// Sends every refresh, pause and call of `shutdown` to this subject, if its process is alive.
 ///
 /// ```gleam
-/// let listener = process.new_subject()
-/// let assert Ok(_) =
-///   barnacle.local_epmd() |> barnacle.with_listener(listener) |> barnacle.start
-/// let assert Ok(response) = process.receive(listener, 5000)
+/// barnacle.local_epmd() |> barnacle.with_listener(process.new_subject())
 /// ```
 @external(erlang, "barnacle_gleam", "with_listener")
 pub fn with_listener(
@@ -493,10 +493,7 @@ pub fn refresh(
 /// Stops polling until the next `refresh`, also after a restart by a supervisor. After the return no node is
 /// connected or disconnected; the listener may still receive the refresh that was running. Exits the caller
 /// if there is no response within `timeout` ms or the barnacle has ended.
-///
-/// ```gleam
-/// barnacle.pause(peers, 5000)
-/// ```
+/// Example: `barnacle.pause(peers, 5000)`.
 @external(erlang, "barnacle_gleam", "pause")
 pub fn pause(
   subject subject: process.Subject(Message(a)),
@@ -507,10 +504,7 @@ pub fn pause(
 /// pauses, and disconnects this node from all visible nodes. Returns those nodes. If one of them connects
 /// again within 10 s, this node leaves again. The next `refresh` connects again; a restart after a crash does
 /// not. Exits the caller as `pause` does.
-///
-/// ```gleam
-/// barnacle.leave(peers, 10_000)
-/// ```
+/// Example: `barnacle.leave(peers, 10_000)`.
 @external(erlang, "barnacle_gleam", "leave")
 pub fn leave(
   subject subject: process.Subject(Message(a)),
@@ -519,10 +513,7 @@ pub fn leave(
 
 /// Ends the barnacle and a refresh that is running. No node is disconnected. Callers that wait in `refresh`
 /// exit, and so does another caller of `shutdown`. Exits the caller as `pause` does.
-///
-/// ```gleam
-/// barnacle.shutdown(peers, 5000)
-/// ```
+/// Example: `barnacle.shutdown(peers, 5000)`.
 @external(erlang, "barnacle_gleam", "shutdown")
 pub fn shutdown(
   subject subject: process.Subject(Message(a)),
@@ -531,18 +522,12 @@ pub fn shutdown(
 
 /// What the barnacle knows and does now. Does not wait for a running refresh. Exits the caller if there is no
 /// response within 5000 ms or the barnacle has ended.
-///
-/// ```gleam
-/// barnacle.status(peers).refreshing
-/// ```
+/// Example: `barnacle.status(peers).refreshing`.
 @external(erlang, "barnacle_gleam", "status")
 pub fn status(subject subject: process.Subject(Message(a))) -> status.Status(a)
 
 /// Prints `status` as a page for people: every node, why it is not connected, and what to do.
-///
-/// ```gleam
-/// barnacle.print(peers)
-/// ```
+/// Example: `barnacle.print(peers)`.
 @external(erlang, "barnacle_gleam", "print")
 pub fn print(subject subject: process.Subject(Message(a))) -> Nil
 
@@ -558,10 +543,7 @@ pub type Goal {
 
 /// Waits until the goal is reached. Returns at once if it is, and `Error(Nil)` after `timeout` ms. Exits the
 /// caller if the barnacle has ended, and for a goal of less than one node.
-///
-/// ```gleam
-/// let assert Ok(Nil) = barnacle.await(peers, barnacle.Nodes(3), 30_000)
-/// ```
+/// Example: `barnacle.await(peers, goal: barnacle.Nodes(3), timeout: 30_000)`.
 @external(erlang, "barnacle_gleam", "await")
 pub fn await(
   subject subject: process.Subject(Message(a)),
@@ -570,10 +552,7 @@ pub fn await(
 ) -> Result(Nil, Nil)
 
 /// Whether the goal is reached now, for a readiness probe. `False` if the barnacle has ended.
-///
-/// ```gleam
-/// barnacle.ready(peers, barnacle.FirstRound)
-/// ```
+/// Example: `barnacle.ready(peers, barnacle.FirstRound)`.
 @external(erlang, "barnacle_gleam", "ready")
 pub fn ready(
   subject subject: process.Subject(Message(a)),

@@ -42,8 +42,8 @@ worker process, so the server answers at any time. Options are those of barnacle
 What a listener is told, as {barnacle, ServerPid, Event}. shutdown: shutdown/2 was called; when a
 supervisor ends the server, or it crashes, nothing is told. The result of a poll may name a node
 whose link was lost and which is to be dialled again soon, with the reason of the loss, one of
-net_kernel:monitor_nodes/2, under connect_error. If a function of the strategy crashes or exceeds its
-time limit, the result is {error, {crashed, Reason}}: callers of refresh/2 exit with that reason.
+net_kernel:monitor_nodes/2, under connect_error. If a function of the strategy crashes or exceeds
+its time limit, the result is {error, {crashed, Reason}}; callers of refresh/2 exit with it.
 """).
 -type event() ::
     {refresh, barnacle_plan:result() | {error, {crashed, Reason :: term()}}} | pause | shutdown.
@@ -201,9 +201,9 @@ ready(Server, What) ->
     end.
 
 ?DOC("""
-One refresh without a server, in the caller's name, with the same result as refresh/2. Options that it
-does not use are ignored, whatever their values: name, listener, log, departed_after, max_callers, and
-those of polls and retry delays. Exits with {bad_options, _} or
+One refresh without a server, in the caller's name, with the same result as refresh/2. Options that
+it does not use are ignored, whatever their values: name, listener, log, departed_after,
+max_callers, and those of polls and retry delays. Exits with {bad_options, _} or
 {native_library, _}, with the reason of a strategy's function that crashed, or with
 {strategy_timeout, Function} or {too_many_processes, Max}.
 """).

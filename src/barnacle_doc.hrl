@@ -1,6 +1,6 @@
 %% SPDX-License-Identifier: Apache-2.0
-%% A behaviour of barnacle's own. Gleam compiles modules in no particular order, and Erlang's compiler
-%% warns of a behaviour that is not compiled yet; so only builds with an order declare them.
+%% A behaviour of barnacle's own. Gleam compiles modules in no particular order, and Erlang's
+%% compiler warns of a behaviour that is not compiled yet; so only builds with an order declare it.
 -ifdef(BEHAVIOURS).
 -define(BEHAVIOUR(Module), -behaviour(Module)).
 -else.

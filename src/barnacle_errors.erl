@@ -398,7 +398,10 @@ exits() ->
                 <<"a function of your own overstayed `strategy_timeout`">>},
             {'Reason', <<"the same">>, <<"a function of your own crashed with it: correct it">>},
             {{bad_options, 'Problems'}, <<"the text of InitFailed">>,
-                <<"`run_once` only: as for `start_link`">>},
+                <<
+                    "`run_once` only: as for `start_link`; in Gleam for `custom` alone, others "
+                    "have `StrategyError`"
+                >>},
             {{native_library, 'Text'}, <<"the text of InitFailed">>,
                 <<"`run_once` only: as for `start_link`">>}
         ]

@@ -283,8 +283,9 @@ start_error({native_library, _} = Reason) ->
     Files = [barnacle_priv:path(Name) || Name <- ["barnacle_nif.so", "barnacle_port"]],
     case lists:any(fun filelib:is_regular/1, Files) of
         true -> Text;
-        false -> <<Text/binary, ". `gleam clean` and an update of barnacle remove it, and "
-            "`gleam export erlang-shipment` only copies it: build it before">>
+        false ->
+            <<Text/binary, ". With a git dependency, `gleam clean` and updates of barnacle "
+                "remove it. `gleam export erlang-shipment` copies it, so build it before">>
     end;
 start_error(Reason) ->
     barnacle_cluster:format_error(Reason).
@@ -386,9 +387,9 @@ local_epmd_discover_nodes() ->
     end.
 
 ?DOC("""
-The listener of barnacle_options:listener/0: an event as BarnacleResponse on a subject. A refresh that
-crashed has no value of its own there, and a program that matches on the documented constructors permits
-no new one: it is a ConnectError without nodes, which nothing else is.
+The listener of barnacle_options:listener/0: an event as BarnacleResponse on a subject. A refresh
+that crashed has no value of its own there, and a program that matches on the documented
+constructors permits no new one: it is a ConnectError without nodes, which nothing else is.
 """).
 -spec notify(subject(), barnacle_cluster:event()) -> ok.
 notify(Subject, {refresh, {error, {crashed, _}}}) ->

@@ -7,8 +7,8 @@
 Input of a Gleam program that cannot be used: as a list for validate, as the result of run_once.
 
 A Gleam program handles errors as values, so run_once returns one wherever the error type of the
-strategy has a value for it. The error type of a custom strategy is the user's own: no value of it is
-known here, so run_once exits with the text.
+strategy has a value for it. The error type of a custom strategy is the user's own: no value of it
+is known here, so run_once exits with the text.
 """).
 
 -export([problems/1, once/1]).
@@ -20,17 +20,25 @@ known here, so run_once exits with the text.
 ?DOC("Every setting that start would refuse, as Problem of src/barnacle/setting.gleam.").
 -spec problems(map()) -> [problem()].
 problems(#{strategy := Strategy} = Builder) ->
-    Own =
-        case table(Strategy) of
-            none -> [];
-            {Table, Settings} -> problems(Table, Settings)
-        end,
+    Own = own(Strategy),
     %% The strategy's own problems come one by one in the place of one text for all.
     Others = [
         Problem
      || {Key, _, _} = Problem <- refused(Builder), Key =/= strategy orelse Own =:= []
     ],
     [to_problem(Problem) || Problem <- Own ++ Others].
+
+own({epmd, Nodes}) ->
+    {ok, Text} = barnacle_errors:fix(invalid_node_name),
+    [{nodes, Node, Text} || Node <- not_nodes(Nodes)];
+own(Strategy) ->
+    case table(Strategy) of
+        none -> [];
+        {Table, Settings} -> problems(Table, Settings)
+    end.
+
+not_nodes(Nodes) ->
+    [Node || Node <- Nodes, barnacle_names:check(barnacle_names:to_binary(Node)) =/= ok].
 
 ?DOC("""
 The options that run_once takes from a builder, or its result if it cannot discover with them. Exits
@@ -47,7 +55,7 @@ once(#{strategy := {Kind, _} = Strategy} = Builder) when Kind =:= dns; Kind =:= 
         {Error, _} -> {error, {strategy_error, Error}}
     end;
 once(#{strategy := {epmd, Nodes}} = Builder) ->
-    case [Node || Node <- Nodes, barnacle_names:check(barnacle_names:to_binary(Node)) =/= ok] of
+    case not_nodes(Nodes) of
         [] -> of_nothing(Builder);
         Wrong -> {error, {connect_error, [{Node, failed_to_connect} || Node <- Wrong]}}
     end;

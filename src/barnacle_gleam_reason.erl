@@ -6,9 +6,9 @@
 ?MODULEDOC("""
 Reasons as the Gleam values of src/barnacle/reason.gleam, status.gleam and departure.gleam.
 
-A constructor without arguments is an atom in Gleam, so these reasons stay as they are. Tests compare
-them with the tables of barnacle_errors and with the types in Gleam. What no table has becomes a text,
-so that no Gleam program ever meets a value that its types do not have.
+A constructor without arguments is an atom in Gleam, so these reasons stay as they are. Tests
+compare them with the tables of barnacle_errors and with the types in Gleam. What no table has
+becomes a text, so that no Gleam program ever meets a value that its types do not have.
 """).
 
 -export([from/1, incomplete/2, round_error/1, departure/1, plain/0]).

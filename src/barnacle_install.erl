@@ -13,8 +13,8 @@ the package's root above it, with c_src beside.
 -export([main/0]).
 
 ?DOC("""
-Builds the library, in parallel, and loads it. Prints two lines. If the build fails, prints what make
-and the compiler say, and halts with status 1.
+Builds the library, in parallel, and loads it. Prints two lines. If the build fails, prints what
+make and the compiler say, and halts with status 1.
 """).
 -spec main() -> nil.
 main() ->

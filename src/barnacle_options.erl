@@ -93,8 +93,8 @@ new(Options) ->
     end.
 
 ?DOC("""
-Options without those that a single refresh does not use: what they are does not matter there. What is
-no map or list of pairs stays as it is, for the check.
+Options without those that a single refresh does not use: what they are does not matter there. What
+is no map or list of pairs stays as it is, for the check.
 """).
 -spec used_once(term()) -> term().
 used_once(Options) when is_map(Options) ->

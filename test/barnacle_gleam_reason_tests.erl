@@ -79,7 +79,7 @@ snake_case(Name) ->
     Text = re:replace(Name, "(?<=[a-z0-9])(?=[A-Z])", "_", [global, {return, list}]),
     list_to_atom(string:lowercase(Text)).
 
-%% The atoms of a module's union type, and those that its tuples begin with, by its debug information.
+%% The atoms of a module's union type, and the first ones of its tuples, by its debug information.
 kinds(Module, Name) ->
     {ok, {_, [{abstract_code, {_, Forms}}]}} =
         beam_lib:chunks(code:which(Module), [abstract_code]),

@@ -270,8 +270,8 @@ start_linked(Options) ->
             {{died, Reason}, no_result}
     end.
 
-%% A list function of the user's own has nodes of its own: a connection of distributed Erlang that it
-%% does not list was not lost.
+%% A list function of the user's own has nodes of its own: a connection of distributed Erlang that
+%% it does not list was not lost.
 first_own_list_logs_no_loss(_Config) ->
     Port = bed_ports:port(),
     [Node, Peer] = start_nodes(2, Port),

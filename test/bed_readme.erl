@@ -89,6 +89,8 @@ unit(_) -> [].
 gleam_default({default, []}) -> [];
 gleam_default({default, Number}) when is_integer(Number) -> [by_default(integer_to_list(Number))];
 gleam_default({default, true}) -> [by_default("Yes")];
+%% Levels of logs have words of their own in Gleam: error and none are words of its prelude.
+gleam_default({default, notice}) -> [by_default("`setting.Notices`")];
 gleam_default({default, Atom}) ->
     [by_default(["`setting.", string:titlecase(atom_to_list(Atom)), "`"])];
 gleam_default(_) -> [].

@@ -7,8 +7,7 @@
 /// status 1. The build needs make, a C++20 compiler, pkg-config and the development files of c-ares,
 /// libuv and Erlang.
 ///
-/// Run it once after each `gleam clean` and after each update of barnacle as a git dependency: both
-/// remove the library. Run it before `gleam export erlang-shipment`: the shipment contains the library
-/// as it is then.
+/// With a git dependency, `gleam clean` and updates of barnacle remove the library: run it again. Run it
+/// before `gleam export erlang-shipment`: the shipment contains the library as it is then.
 @external(erlang, "barnacle_install", "main")
 pub fn main() -> Nil

@@ -83,6 +83,21 @@ const argumentsAt = (text, start) => {
   return found.filter((argument) => argument.trim() !== "");
 };
 
+// Whether a function takes a function, a subject or a name, so that its documentation has an example.
+const needsExample = (argument) => /\bfn\(|\bSubject\(|\bName\(|^\s*(basename|name) /.test(argument);
+
+// The documentation just before an index.
+const docBefore = (text, index) => text.slice(0, index).match(/(?:\/\/\/.*\n|@.*\n)*$/)[0];
+
+const withoutExample = (sources) =>
+  sources.flatMap(([path, text]) =>
+    [...text.matchAll(/^pub fn (\w+)\(/gm)].flatMap((match) => {
+      const found = argumentsAt(text, match.index + match[0].length);
+      const has = /```gleam|Example: `/.test(docBefore(text, match.index));
+      return has || !found.some(needsExample) ? [] : [`${basename(path, ".gleam")}.${match[1]}`];
+    }),
+  );
+
 // Every argument of a public function has a label, and labels.gleam has a call of each function.
 const unlabelled = (sources, calls) =>
   sources.flatMap(([path, text]) =>
@@ -103,6 +118,7 @@ const main = async () => {
       `/src/facade/${name}.gleam`,
       readFileSync(join(here, `${name}.gleam`), "utf8"),
     ]),
+    ["/src/barnacle_test.gleam", readFileSync(join(here, "../barnacle_test.gleam"), "utf8")],
     ...more.map((path) => [`/src/${basename(path)}`, readFileSync(path, "utf8")]),
   ];
   const { Ok: compiled, Err: errors } = compileWith(compile, sources);
@@ -130,6 +146,10 @@ const main = async () => {
   const labels = readFileSync(join(here, "labels.gleam"), "utf8");
   for (const call of unlabelled(modules(join(here, "../../src")), labels)) {
     console.error(`an argument without label, or no call of it in labels.gleam: ${call}...)`);
+    accepted += 1;
+  }
+  for (const name of withoutExample(modules(join(here, "../../src")))) {
+    console.error(`its documentation has no example: ${name}`);
     accepted += 1;
   }
   return accepted;

@@ -67,7 +67,7 @@ link_may_be_relative(Config) ->
 failing_make_is_told(Config) ->
     makefile(Config, ["@echo first the output", "@echo c-ares is missing >&2", "@exit 1"]),
     {1, Output} = install(Config),
-    told(Output, ["first the output", "c-ares is missing", "make failed (exit status 2); see above"]).
+    told(Output, ["first the output", "c-ares is missing", "make failed (exit status 2)"]).
 
 library_that_does_not_load_is_told(Config) ->
     makefile(Config, ["echo rubbish > $(PRIV)/barnacle_nif.so"]),

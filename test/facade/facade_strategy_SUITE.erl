@@ -221,7 +221,9 @@ run_once_returns_errors_of_input(_) ->
                     {Hosts([<<"a b">>, <<"h">>, <<"0.0.0.0">>], none, none), [
                         {<<"a b">>, <<"QueryFormatError">>}, {<<"0.0.0.0">>, <<"QueryFormatError">>}
                     ]},
-                    {Hosts([<<"h">>], {some, <<"a@b">>}, none), [{<<"h">>, <<"QueryFormatError">>}]},
+                    {Hosts([<<"h">>], {some, <<"a@b">>}, none), [
+                        {<<"h">>, <<"QueryFormatError">>}
+                    ]},
                     {Hosts([<<"h">>, <<"i">>], none, {some, 0}), [
                         {<<"h">>, <<"TimedOut">>}, {<<"i">>, <<"TimedOut">>}
                     ]},

@@ -23,6 +23,7 @@
     status_tells_what_happened/1,
     every_state_is_told/1,
     basename_of_a_node/1,
+    gleam_test_passes/1,
     addresses_that_need_no_question/1,
     lookups_that_cannot_be/1
 ]).
@@ -142,7 +143,7 @@ validate_returns_every_problem(_) ->
                 {<<"hosts">>, <<"[<<\"h\">>,<<\"a b\">>]">>},
                 {<<"timeout">>, <<"-7">>}
             ]},
-            {barnacle:epmd([nonsense]), [{<<"strategy">>, <<"{epmd,[nonsense]}">>}]}
+            {barnacle:epmd([a@h, nonsense]), [{<<"nodes">>, <<"nonsense">>}]}
         ]
     ].
 
@@ -181,7 +182,8 @@ every_gap_has_its_constructor(_) ->
      || {Kind, Why, Expected} <- [
             {error, why, [<<"DiscoveryFailed">>]},
             {error, {too_many_nodes, 3, 2}, [<<"NamesRefused">>]},
-            {partial, [{inet6, servfail}, {inet, no_longer}], [<<"ServerFailure">>, <<"FamilyGone">>]},
+            {partial, [{inet6, servfail}], [<<"ServerFailure">>]},
+            {partial, [{inet, no_longer}], [<<"FamilyGone">>]},
             {partial, [{<<"b.">>, instead_of, <<"a.">>}], [<<"b.">>]},
             {partial, [{unusable, {0, 0, 0, 0}}], [<<"Unusable4">>]},
             {partial, [{unusable, {0, 0, 0, 0, 0, 0, 0, 0}}], [<<"Unusable6">>]},
@@ -193,7 +195,9 @@ every_gap_has_its_constructor(_) ->
 
 every_failure_has_its_constructor(_) ->
     [
-        ?assertEqual(Expected, facade@beyond:refresh_failure(barnacle_gleam_reason:round_error(Why)))
+        ?assertEqual(
+            Expected, facade@beyond:refresh_failure(barnacle_gleam_reason:round_error(Why))
+        )
      || {Why, Expected} <- [
             {{strategy_error, why}, <<"StrategyFailed">>},
             {{strategy_error, {too_many_nodes, 3, 2}}, <<"TooManyNodes">>},
@@ -383,6 +387,10 @@ every_state_is_told(_) ->
     {ok, Subject} = barnacle:start(barnacle:epmd([])),
     nil = facade@beyond:print(Subject),
     nil = barnacle:shutdown(Subject, ?LIMIT_MS).
+
+%% What `gleam test` runs in the root of the package.
+gleam_test_passes(_) ->
+    ?assertEqual(nil, barnacle_test:main()).
 
 basename_of_a_node(_) ->
     [

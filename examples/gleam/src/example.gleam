@@ -30,22 +30,22 @@ pub fn main() -> Nil {
     Error(error) -> say(self, "the file of peers: " <> describe(error))
   }
 
-  // From then on the nodes of this host, under a supervisor. The roster has a name, so that the
-  // barnacle's reports find it again after a restart of either.
+  // From then on the nodes of this host, under a supervisor. Both children have names, which are valid
+  // again after a restart: the barnacle reports to the roster, and this process calls the barnacle.
   let roster_name = process.new_name("roster")
-  let started = process.new_subject()
+  let peers_name = process.new_name("peers")
   let barnacle =
     barnacle.local_epmd()
+    |> barnacle.named(peers_name)
     |> barnacle.with_poll_interval(1000)
     |> barnacle.with_listener(process.named_subject(roster_name))
   let assert Ok(_supervisor) =
     static_supervisor.new(static_supervisor.OneForOne)
     |> static_supervisor.add(roster.child_spec(roster_name, self))
-    |> static_supervisor.add(barnacle.child_spec(barnacle, started))
+    |> static_supervisor.add(barnacle.supervised(barnacle))
     |> static_supervisor.start
 
-  let assert Ok(subject) = process.receive(started, 5000)
-  case barnacle.refresh(subject, 10_000) {
+  case barnacle.refresh(process.named_subject(peers_name), timeout: 10_000) {
     Ok(nodes) -> say(self, "after a refresh: " <> roster.names(nodes))
     Error(error) -> say(self, "a refresh: " <> describe(error))
   }
