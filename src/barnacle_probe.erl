@@ -70,7 +70,7 @@ run(Nodes, #{probe_timeout := ProbeMs} = Settings, TimeoutMs, OnVerdicts) ->
     ByTarget = maps:groups_from_list(fun target/1, Nodes),
     Verdicts = fun(Probed) -> verdicts(Probed, ByTarget, Depth) end,
     OnProbed = fun(Probed) -> OnVerdicts(Verdicts(Probed)) end,
-    case barnacle_native:probe(maps:keys(ByTarget), Options, OnProbed) of
+    case barnacle_native:probe(lists:uniq(lists:map(fun target/1, Nodes)), Options, OnProbed) of
         {ok, Probed} -> Verdicts(Probed);
         {error, Reason} -> [{Node, not_looked(Node, Reason)} || Node <- Nodes]
     end.
