@@ -90,10 +90,12 @@ formed(Count, How, Options) ->
             barnacle -> maps:merge(bed_story:dns(bed_dns_script:nameserver(Dns), #{}), Options)
         end,
     StartUs = os:system_time(microsecond),
-    [{ok, _} = Begun || Begun <- bed_nodes:each(Nodes, ?MODULE, begin_to_form, [How, Given, Count - 1])],
+    Begun = bed_nodes:each(Nodes, ?MODULE, begin_to_form, [How, Given, Count - 1]),
+    [{ok, _} = Result || Result <- Begun],
     Ms = whole_ms(Nodes, StartUs, now_ms() + ?LIMIT_MS),
     Ms =:= never orelse timer:sleep(?AFTERWARDS_MS),
-    Lost = lists:append([Reasons || #{lost := Reasons} <- bed_nodes:each(Nodes, ?MODULE, seen, [])]),
+    Seen = bed_nodes:each(Nodes, ?MODULE, seen, []),
+    Lost = lists:append([Reasons || #{lost := Reasons} <- Seen]),
     ok = bed_nodes:stop(Nodes),
     ok = bed_dns_script:stop(Dns),
     #{ms => Ms, lost => counted(Lost)}.

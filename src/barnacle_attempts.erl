@@ -20,8 +20,8 @@ connections out of each one.
 -opaque rank() :: {boolean(), node()}.
 
 %% The work of a cluster that starts grows with the number of its connections, the square of its
-%% size. The two numbers are measured (bench/README.md, P12): five attempts of each of 200 nodes were
-%% too many for two busy cores, and two were no slower where nothing else ran.
+%% size. The two numbers are measured (bench/README.md, P12): five attempts of each of 200 nodes
+%% were too many for two busy cores, and two were no slower where nothing else ran.
 -define(ATTEMPTS_TIMES_SQUARE, 16000).
 -define(FEWEST, 2).
 

@@ -159,12 +159,13 @@ fill(#dials{dials = Queue, running = Running} = Dials, Options) ->
 fill_place(#dials{dials = Queue, running = Running} = Dials, Options) ->
     {{_, {Node, _} = Dial}, Queue1} = gb_sets:take_smallest(Queue),
     Rest = Dials#dials{dials = Queue1},
-    case lists:member(Node, erlang:nodes(connected)) orelse dial(Dial, Running, Options) of
+    Count = map_size(Running),
+    case lists:member(Node, erlang:nodes(connected)) orelse dial(Dial, Count, Options) of
         true ->
             fill(Rest, Options);
         {ok, {Pid, Monitor}} ->
             fill(Rest#dials{running = Running#{Monitor => {Pid, Dial}}}, Options);
-        {error, _} when map_size(Running) > 0 ->
+        {error, _} when Count > 0 ->
             %% There may be room when one of those has ended.
             Dials;
         {error, Reason} ->
@@ -180,7 +181,8 @@ dial({Node, _}, Running, #{gate := Gate}) ->
             false -> exit({result, barnacle_gate:pass(Gate, connect(Node))})
         end
     end,
-    barnacle_spawn:start(Dial, [monitor], ?PROCESSES_ONCE + ?PROCESSES_EACH * (map_size(Running) + 1)).
+    Processes = ?PROCESSES_ONCE + ?PROCESSES_EACH * (Running + 1),
+    barnacle_spawn:start(Dial, [monitor], Processes).
 
 connect(Node) ->
     fun() -> net_kernel:connect_node(Node) end.
@@ -259,7 +261,8 @@ flush(Ref) ->
     end.
 
 ranked(Nodes) ->
-    [Node || {_, Node} <- lists:sort([{barnacle_attempts:rank(Node, node()), Node} || Node <- Nodes])].
+    Ranked = [{barnacle_attempts:rank(Node, node()), Node} || Node <- Nodes],
+    [Node || {_, Node} <- lists:sort(Ranked)].
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

@@ -32,9 +32,9 @@ nodes_that_start_at_once(_Config) ->
     ok = bed_nodes:await_mesh(Nodes),
     ?assertEqual([], bed_story:lost(Links)).
 
-%% The hung hosts come first in the order of the first node, and have more names than a node has
-%% places in a cluster of this size. The others are absent: they refuse connections. The live ones
-%% are connected although all of the hung ones hang on, which the time limit would allow for an hour.
+%% The hung hosts come first in the order of the first node, and are more than its places in a
+%% cluster of this size. The live ones come last. The others refuse connections. The live ones are
+%% connected although all of the hung ones hang on, which the time limit allows for an hour.
 more_hung_hosts_than_places(_Config) ->
     {First, Live, Hung, Names} = crowd(),
     ?assert(barnacle_attempts:limit(64, #{nodes => ?CLUSTER, stalls => 0}) < ?HUNG),
