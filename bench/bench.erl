@@ -8,7 +8,7 @@
 
 -define(RESULTS, "bench/results").
 -define(README, "bench/README.md").
--define(ALL, [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11]).
+-define(ALL, [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12]).
 
 %% Called as `erl -s bench main p1 p5`, or with `all`.
 -spec main([atom()]) -> no_return().

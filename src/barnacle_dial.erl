@@ -4,7 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-Many dials at once, a bounded number at a time, under one deadline.
+Many dials at once, a bounded number at a time, under one deadline; barnacle_attempts has their
+order and their number.
 
 Nodes that are to be probed first are probed all together by a process of its own. Each is dialled
 as soon as the probe says that it can be, so neither a silent name server nor a dead host holds up
@@ -43,20 +44,24 @@ room for a dial; this_node, it is this node by another name (barnacle_own).
 -type options() :: #{
     deadline_ms := integer(),
     max := pos_integer(),
+    cluster := non_neg_integer(),
     gate := barnacle_gate:gate(),
     probe := probe(),
     unprobed => failed_to_connect | failed_unprobed
 }.
 
-%% dials: those that wait for a place, each with the reason should it fail. unseen: those whose
-%% probe has no verdict yet. ref: of the prober's messages, its monitor too once there is one.
+%% dials: those that wait for a place, by rank, each with the reason should it fail. unseen: those
+%% whose probe has no verdict yet. ref: of the prober's messages, its monitor too once there is one.
+%% stalls: see barnacle_attempts:limit/2. moved_ms: when a dial ended last, or the last stall did.
 -record(dials, {
-    dials = [] :: [dial()],
+    dials = gb_sets:empty() :: gb_sets:set({barnacle_attempts:rank(), dial()}),
     running = #{} :: #{reference() => {pid(), dial()}},
     unseen = #{} :: #{node() => []},
     prober = none :: none | {pid(), Monitor :: reference()},
     ref :: reference(),
     unprobed = failed_to_connect :: failed_to_connect | failed_unprobed,
+    stalls = 0 :: non_neg_integer(),
+    moved_ms :: integer(),
     failed = [] :: [dial()]
 }).
 
@@ -68,24 +73,29 @@ room for a dial; this_node, it is this node by another name (barnacle_own).
 %% How long before the deadline the probe says what it knows, a tenth of the time at most.
 -define(HEARD_MS, 100).
 
+%% Without the end of a dial for so long, one more may run.
+-define(STALL_MS, 1000).
+
 -type dial() :: {node(), reason()}.
 
 ?DOC("""
 Dials nodes and gives those whose dial did not succeed. Those of at_once are dialled at once, those
 of probed once the probe has nothing against it. deadline_ms is a time of the monotonic clock; a
 dial that has not ended by then is left alone (timeout), and what has not been dialled by then never
-is (not_dialled; not_probed while the probe has no verdict). Dials are net_kernel:connect_node/1.
-unprobed: the reason of an attempt that fails without a verdict of the probe.
+is (not_dialled; not_probed while the probe has no verdict). Dials are net_kernel:connect_node/1,
+which waits for a connection that is being set up already. max is the most that may run at a time;
+cluster, the number of nodes, connected or not, that are to form one cluster. unprobed: the reason of
+an attempt that fails without a verdict of the probe.
 """).
 -spec all(#{at_once := [node()], probed := [node()]}, options()) -> [{node(), reason()}].
 all(#{at_once := AtOnce, probed := Probed}, Options) ->
     Unprobed = maps:get(unprobed, Options, failed_to_connect),
-    Dials = #dials{
-        dials = [{Node, Unprobed} || Node <- shuffled(AtOnce)],
-        unprobed = Unprobed,
-        ref = make_ref()
-    },
-    loop(start_probe(shuffled(Probed), Dials, Options), Options).
+    Dials = lists:foldl(
+        fun(Node, Acc) -> queued({Node, Unprobed}, Acc) end,
+        #dials{unprobed = Unprobed, ref = make_ref(), moved_ms = now_ms()},
+        AtOnce
+    ),
+    loop(start_probe(ranked(Probed), Dials, Options), Options).
 
 %% Verdicts come as messages as they are reached, and all of them as the exit reason.
 -dialyzer({nowarn_function, start_probe/3}).
@@ -119,30 +129,55 @@ loop(Dials0, #{deadline_ms := DeadlineMs} = Options) ->
                     loop(probe_ended(Reason, Dials#dials{prober = none}), Options);
                 {'DOWN', Monitor, process, _, Reason} when is_map_key(Monitor, Running) ->
                     {{_, Dial}, Running1} = maps:take(Monitor, Running),
-                    loop(ended(Dial, Reason, Dials#dials{running = Running1}), Options)
-            after LeftMs ->
-                give_up(Dials)
+                    Moved = Dials#dials{running = Running1, moved_ms = now_ms()},
+                    loop(ended(Dial, Reason, Moved), Options)
+            after min(LeftMs, stalls_in_ms(Dials, Options)) ->
+                case now_ms() < DeadlineMs of
+                    true -> loop(stalled(Dials), Options);
+                    false -> give_up(Dials)
+                end
             end
     end.
+
+%% Dials that hang have all places, and others wait: until one more may run.
+stalls_in_ms(#dials{dials = Queue, moved_ms = MovedMs} = Dials, #{max := Max} = Options) ->
+    case not gb_sets:is_empty(Queue) andalso limit(Dials, Options) < Max of
+        true -> max(0, MovedMs + ?STALL_MS - now_ms());
+        false -> infinity
+    end.
+
+stalled(#dials{stalls = Stalls} = Dials) ->
+    Dials#dials{stalls = Stalls + 1, moved_ms = now_ms()}.
+
+limit(#dials{stalls = Stalls}, #{max := Max, cluster := Count}) ->
+    barnacle_attempts:limit(Max, #{nodes => Count, stalls => Stalls}).
 
 %% Without a prober nothing that could ever match.
 probe_monitor(#dials{prober = none, ref = Ref}) -> Ref;
 probe_monitor(#dials{prober = {_Pid, Monitor}}) -> Monitor.
 
-fill(#dials{dials = [Dial | Queue], running = Running} = Dials, #{max := Max} = Options) when
-    map_size(Running) < Max
-->
-    case dial(Dial, map_size(Running), Options) of
+fill(#dials{dials = Queue, running = Running} = Dials, Options) ->
+    case not gb_sets:is_empty(Queue) andalso map_size(Running) < limit(Dials, Options) of
+        true -> fill_place(Dials, Options);
+        false -> Dials
+    end.
+
+%% Whoever has connected meanwhile takes no place.
+fill_place(#dials{dials = Queue, running = Running} = Dials, Options) ->
+    {{_, {Node, _} = Dial}, Queue1} = gb_sets:take_smallest(Queue),
+    Rest = Dials#dials{dials = Queue1},
+    Count = map_size(Running),
+    case lists:member(Node, erlang:nodes(connected)) orelse dial(Dial, Count, Options) of
+        true ->
+            fill(Rest, Options);
         {ok, {Pid, Monitor}} ->
-            fill(Dials#dials{dials = Queue, running = Running#{Monitor => {Pid, Dial}}}, Options);
-        {error, _} when map_size(Running) > 0 ->
+            fill(Rest#dials{running = Running#{Monitor => {Pid, Dial}}}, Options);
+        {error, _} when Count > 0 ->
             %% There may be room when one of those has ended.
             Dials;
         {error, Reason} ->
-            fill(failed(element(1, Dial), Reason, Dials#dials{dials = Queue}), Options)
-    end;
-fill(Dials, _Options) ->
-    Dials.
+            fill(failed(Node, Reason, Rest), Options)
+    end.
 
 %% A dial hands over its result as its exit reason.
 -dialyzer({nowarn_function, dial/3}).
@@ -152,7 +187,8 @@ dial({Node, _}, Running, #{gate := Gate}) ->
         barnacle_own:is_this(Node) andalso exit({result, this_node}),
         exit({result, barnacle_gate:pass(Gate, connect(Node))})
     end,
-    barnacle_spawn:start(Dial, [monitor], ?PROCESSES_ONCE + ?PROCESSES_EACH * (Running + 1)).
+    Processes = ?PROCESSES_ONCE + ?PROCESSES_EACH * (Running + 1),
+    barnacle_spawn:start(Dial, [monitor], Processes).
 
 connect(Node) ->
     fun() -> net_kernel:connect_node(Node) end.
@@ -160,13 +196,13 @@ connect(Node) ->
 judged(Verdicts, Dials) ->
     lists:foldl(fun judge/2, Dials, Verdicts).
 
-judge({Node, Verdict}, #dials{unseen = Unseen, dials = Queue} = Dials0) when
+judge({Node, Verdict}, #dials{unseen = Unseen} = Dials0) when
     is_map_key(Node, Unseen)
 ->
     Dials = Dials0#dials{unseen = maps:remove(Node, Unseen)},
     case Verdict of
-        ok -> Dials#dials{dials = [{Node, handshake_failed} | Queue]};
-        unknown -> Dials#dials{dials = [{Node, Dials#dials.unprobed} | Queue]};
+        ok -> queued({Node, handshake_failed}, Dials);
+        unknown -> queued({Node, Dials#dials.unprobed}, Dials);
         {error, Reason} -> not_dialled(Node, Reason, Dials)
     end;
 judge(_Judged, Dials) ->
@@ -197,6 +233,9 @@ ended({Node, _}, {result, closed}, Dials) ->
 ended({Node, Reason}, _FalseOrCrash, Dials) ->
     failed(Node, Reason, Dials).
 
+queued({Node, _} = Dial, #dials{dials = Queue} = Dials) ->
+    Dials#dials{dials = gb_sets:add_element({barnacle_attempts:rank(Node, node()), Dial}, Queue)}.
+
 failed(Node, Reason, #dials{failed = Failed} = Dials) ->
     Dials#dials{failed = [{Node, Reason} | Failed]}.
 
@@ -210,7 +249,7 @@ give_up(#dials{dials = Queue, running = Running, unseen = Unseen} = Dials) ->
         Running
     ),
     [{Node, not_probed} || Node <- maps:keys(Unseen)] ++
-        [{Node, not_dialled} || {Node, _} <- Queue] ++
+        [{Node, not_dialled} || {_, {Node, _}} <- gb_sets:to_list(Queue)] ++
         [{Node, timeout} || {_, {Node, _}} <- maps:values(Running)] ++
         Dials#dials.failed.
 
@@ -229,9 +268,9 @@ flush(Ref) ->
     after 0 -> ok
     end.
 
-%% More dead nodes than places would otherwise keep the same live ones waiting every round.
-shuffled(Nodes) ->
-    [Node || {_, Node} <- lists:sort([{rand:uniform(), Node} || Node <- Nodes])].
+ranked(Nodes) ->
+    Ranked = [{barnacle_attempts:rank(Node, node()), Node} || Node <- Nodes],
+    [Node || {_, Node} <- lists:sort(Ranked)].
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

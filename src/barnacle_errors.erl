@@ -331,8 +331,8 @@ dials() ->
                     "the node accepts connections and does not speak: it hangs, or TLS is here and "
                     "not there; a larger `connect_timeout` only if it is slow"
                 >>},
-            {not_dialled, <<"its turn did not come">>,
-                <<"many nodes hang: raise `max_connects` or `connect_timeout`">>},
+            {not_dialled, <<"the time limit ended before its connection attempt began">>,
+                <<"many nodes start at once: it is attempted soon; or many hang, see `timeout`">>},
             {{too_many_processes, 'Max'}, <<"this VM has no room for more processes">>,
                 <<
                     "see what has so many; then raise their limit (`erl +P`): a dial needs 15 "

@@ -73,6 +73,7 @@ dial(Nodes, #{connect_timeout := TimeoutMs, max_connects := Max} = Settings, Gat
     Failed = barnacle_dial:all(barnacle_probe:split(Nodes, Settings), #{
         deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
         max => Max,
+        cluster => length(Nodes) + length(connected()),
         gate => Gate,
         unprobed => Unprobed,
         probe => fun(Probed, LeftMs, OnVerdicts) ->

@@ -136,7 +136,11 @@ table() ->
         {connect_timeout, {integer, ms, 1, ?DAY_MS}, {default, 5000},
             <<"the deadline of all connects of a round together">>},
         {max_connects, {integer, nodes, 1, 10000}, {default, 64},
-            <<"how many nodes are dialled at a time">>},
+            <<
+                "the most connection attempts at a time; of more than 15 nodes each makes fewer "
+                "(of 30: 17, of 60: 4, of 90 and more: 2), so that nodes that start at once do "
+                "not lose connections"
+            >>},
         {probe, {one_of, [true, false]}, {default, true},
             <<
                 "whether nodes are looked at before they are dialled, so that dead hosts cost "

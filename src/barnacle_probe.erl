@@ -75,7 +75,7 @@ run(Nodes, #{probe_timeout := ProbeMs} = Settings, TimeoutMs, OnVerdicts) ->
     ByTarget = maps:groups_from_list(fun target/1, Nodes),
     Verdicts = fun(Probed) -> verdicts(Probed, ByTarget, Depth) end,
     OnProbed = fun(Probed) -> OnVerdicts(Verdicts(Probed)) end,
-    Targets = maps:keys(ByTarget),
+    Targets = lists:uniq(lists:map(fun target/1, Nodes)),
     Probed = barnacle_otp_names:run(#{
         keys => maps:groups_from_list(fun({_, Host}) -> Host end, Targets),
         core => fun(OnPart, OnHost) -> probe(Targets, Options, OnPart, OnHost) end,

@@ -53,7 +53,8 @@ new() ->
 Dials of Nodes that ended at NowMs (monotonic), some in vain. Of the others, those that are linked
 are so from now on at the latest; a link that is gone again counts as lost, unless down/4 was told.
 What nobody can mend by waiting (this node is not alive, paused) does not count as a failure; it is
-only put off.
+only put off. A node that was not attempted (not_dialled) has not failed either: all such nodes are
+due together, soon.
 """).
 -spec dialled(
     {[node()], [{node(), Reason :: term()}]},
@@ -182,14 +183,19 @@ failed(Node, Reason, {NowMs, #{retry_min := MinMs}}, Retries) when
         #{Node := Retry} -> Retries#{Node := Retry#retry{next_ms = NowMs + jittered(MinMs)}};
         _ -> Retries
     end;
+failed(Node, not_dialled = Reason, {NowMs, #{retry_min := MinMs} = Settings}, Retries) ->
+    Before = known_or_fresh(Node, Reason, NowMs, Settings, Retries),
+    Retries#{Node => Before#retry{next_ms = NowMs + MinMs div 4}};
 failed(Node, Reason, {NowMs, Settings}, Retries) ->
-    Before =
-        case before(Node, NowMs, Settings, Retries) of
-            none -> fresh(Reason, NowMs);
-            Known -> Known
-        end,
+    Before = known_or_fresh(Node, Reason, NowMs, Settings, Retries),
     Failed = Before#retry{attempts = Before#retry.attempts + 1, reason = Reason},
     Retries#{Node => backed_off(Failed, NowMs, Settings)}.
+
+known_or_fresh(Node, Reason, NowMs, Settings, Retries) ->
+    case before(Node, NowMs, Settings, Retries) of
+        none -> fresh(Reason, NowMs);
+        Known -> Known
+    end.
 
 fresh(Reason, NowMs) ->
     #retry{since_ms = NowMs, attempts = 0, failures = 0, reason = Reason, next_ms = NowMs}.

@@ -130,6 +130,15 @@ dial_test_() ->
                 [{a@h, local_node_is_not_alive}],
                 dial([], [{a@h, ok}, {a@h, {error, host_silent}}, {x@h, ok}])
             )},
+        {"order of attempts, whatever the order of verdicts",
+            %% This VM is nonode@nohost. The last failure comes first.
+            ?_assertEqual(
+                [o@h, z@h, a@h, m@h],
+                lists:reverse([
+                    Node
+                 || {Node, _} <- attempts(1, [{N, ok} || N <- [z@h, m@h, o@h, a@h]])
+                ])
+            )},
         {"a probe that crashes", fun a_probe_that_crashes/0},
         {"a probe past the deadline", fun a_probe_past_the_deadline/0}
     ].
@@ -168,14 +177,21 @@ dial(AtOnce, Verdicts) ->
     dial(AtOnce, Nodes, fun(_, _, _) -> Verdicts end, ?TIMEOUT_MS).
 
 dial(AtOnce, Probed, Probe, TimeoutMs) ->
-    lists:sort(
-        barnacle_dial:all(#{at_once => AtOnce, probed => Probed}, #{
-            deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
-            max => 2,
-            gate => barnacle_gate:new(),
-            probe => Probe
-        })
-    ).
+    Nodes = #{at_once => AtOnce, probed => Probed},
+    lists:sort(barnacle_dial:all(Nodes, dial_options(2, Probe, TimeoutMs))).
+
+attempts(Max, Verdicts) ->
+    Nodes = #{at_once => [], probed => [Node || {Node, _} <- Verdicts]},
+    barnacle_dial:all(Nodes, dial_options(Max, fun(_, _, _) -> Verdicts end, ?TIMEOUT_MS)).
+
+dial_options(Max, Probe, TimeoutMs) ->
+    #{
+        deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
+        max => Max,
+        cluster => 3,
+        gate => barnacle_gate:new(),
+        probe => Probe
+    }.
 
 options(EpmdPort) ->
     #{timeout => ?TIMEOUT_MS, epmd_port => EpmdPort}.

@@ -49,6 +49,23 @@ what_is_not_his_fault_puts_off_the_next_dial_test_() ->
      || Why <- [paused, local_node_is_not_alive]
     ].
 
+%% Many nodes were not attempted in time: all go on together and soon, and none of them backs off.
+not_attempted_goes_on_soon_test() ->
+    Nodes = [a@h, b@h, c@h],
+    R = failed([{Node, not_dialled} || Node <- Nodes], 0, ?S, new()),
+    ?assertEqual([], due(249, R)),
+    ?assertEqual(Nodes, lists:sort(due(250, R))),
+    ?assertMatch(#{attempts := 0, failures := 0, reason := not_dialled}, find(a@h, R)),
+    Again = failed([{a@h, not_dialled}], 250, ?S, R),
+    ?assertEqual([a@h], due(500, Again) -- [b@h, c@h]),
+    ?assertMatch(#{attempts := 0, failures := 0}, find(a@h, Again)).
+
+%% A node that failed before keeps why, and what it backs off for.
+not_attempted_after_a_failure_test() ->
+    R = failed([{a@h, not_dialled}], 1000, ?S, failed([{a@h, timeout}], 0, ?S, new())),
+    ?assertEqual([a@h], due(1250, R)),
+    ?assertMatch(#{attempts := 1, failures := 1, reason := timeout}, find(a@h, R)).
+
 %% Its link was made by the other side, so nobody tells of one that is made.
 linked_without_a_word_is_not_dialled_again_test() ->
     Failing = failed([{a@h, timeout}], 0, ?S, new()),
