@@ -92,6 +92,7 @@ class Operation::Work {
     void cancel() noexcept {
         end_worker();
         news_ = {};
+        part_ = {};
         if (!reply_) {
             attempt([this] { finish(encode_error("cancelled")); });
         }
@@ -102,7 +103,9 @@ class Operation::Work {
     [[nodiscard]] std::span<const std::uint8_t> part() const noexcept { return part_; }
 
     [[nodiscard]] std::span<const std::uint8_t> reply() const noexcept {
-        return reply_.value_or(std::span<const std::uint8_t>{});
+        // A part that came with the last result goes first.
+        return part_.empty() ? reply_.value_or(std::span<const std::uint8_t>{})
+                             : std::span<const std::uint8_t>{};
     }
 
  private:
