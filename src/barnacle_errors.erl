@@ -299,9 +299,7 @@ dials() ->
                     "uses TLS; its log may say which. The probe could not look at this node"
                 >>},
             {failed_to_connect, <<"the connect failed">>,
-                <<"without `probe` nothing more is known: the node is down, or turned it away">>},
-            {this_node, <<"this node by another name">>,
-                <<"nothing: barnacle does not connect to it, and counts it no more">>}
+                <<"without `probe` nothing more is known: the node is down, or turned it away">>}
         ]
     ].
 
@@ -369,6 +367,8 @@ refusals() ->
             >>},
         {{unusable_address, 'Why'}, <<"no host has its address">>,
             <<"correct the source: it gives an address that no host can have">>},
+        {this_node, <<"this node by another name">>,
+            <<"nothing: barnacle does not connect to it, and the next refresh counts it no more">>},
         {atom_limit, <<"no more atoms for new names (max_new_atoms)">>,
             <<"see where so many names come from; then raise `max_new_atoms`">>}
     ]).

@@ -15,8 +15,7 @@ a short name, and from one with a long name a host that has none and is no addre
 
 -type form() :: short | long | unknown.
 
-%% Of a node that has no name yet (-name undefined): it gets one from the first node that it connects
-%% to.
+%% Of a node that has no name yet (-name undefined): the first node that it connects to gives it.
 -define(NO_NAME, nonode@nohost).
 
 ?DOC("""
@@ -39,7 +38,7 @@ own() ->
     end.
 
 ?DOC("""
-The host part of this node's name, also while it has no name yet; error if its flag does not tell it.
+The host part of this node's name, also while it has no name yet; error if its flag does not tell.
 """).
 -spec own_host() -> {ok, binary()} | error.
 own_host() ->

@@ -19,10 +19,10 @@ node and of an answer, and what is wrong with the two together. Pure but for fac
 ?DOC("""
 A mistake: this node is not alive; it has a short name and others have long ones, or the other way
 round (which, of how many); a complete answer does not name it, and where a name of it is to be
-looked for: named differently at this host, by an address of this host, by another name of this node,
-by another host, filtered. own_names: discovered names that are this node by another name. name_taken:
-names that no second node on this host can have. proto_dist_ignored: OTP ignores -proto_dist if it is
-given more than once.
+looked for: named differently at this host, by an address of this host, by another name of this
+node, by another host, filtered. own_names: discovered names that are this node by another name.
+name_taken: names that no second node on this host can have. proto_dist_ignored: OTP ignores
+-proto_dist if it is given more than once.
 """).
 -type hint() ::
     not_alive
@@ -117,9 +117,9 @@ text({long_names, Names, Of}) ->
     ];
 text({proto_dist_ignored, Given, Used}) ->
     [
-        "-proto_dist is given more than once (", lists:join(", ", Given), "), so OTP ignores it and "
-        "uses ", Used, ": nodes of another protocol cannot connect; give it once (see ERL_FLAGS, "
-        "ERL_AFLAGS, ERL_ZFLAGS and vm.args)"
+        "-proto_dist is given more than once (", lists:join(", ", Given), "), so OTP ignores it ",
+        "and uses ", Used, ": nodes of another protocol cannot connect; give it once (see "
+        "ERL_FLAGS, ERL_AFLAGS, ERL_ZFLAGS and vm.args)"
     ];
 text({own_names, Names}) ->
     [

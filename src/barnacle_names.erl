@@ -52,7 +52,8 @@ Says whether a binary is a node name that may be dialled: a basename, one @ and 
 digits, dots, hyphens and underscores, or an IPv6 address; 255 bytes at most. An address must be one
 that a host can have (unusable_address).
 """).
--spec check(binary()) -> ok | {error, {invalid_node_name, misnomer()} | {unusable_address, misuse()}}.
+-spec check(binary()) ->
+    ok | {error, {invalid_node_name, misnomer()} | {unusable_address, misuse()}}.
 check(Name) when byte_size(Name) =< ?MAX_NAME_BYTES ->
     case binary:split(Name, <<"@">>) of
         [_] ->

@@ -16,8 +16,8 @@ A name is this node by another name in two cases:
     name stands for is the port of this node's listener. That port is the fixed one of
     -erl_epmd_port, or else what the EPMD at that address tells for the basename.
 
-Only names with this node's own basename are examined: another basename is another node. Two nodes of
-one basename at two addresses of one host remain two nodes, since each listens at its own address.
+Only names with this node's own basename are examined: another basename is another node. Two nodes
+of one basename at two addresses of one host remain two nodes, since each listens at its own.
 
 In a refresh, names that are known already are not examined again, and host names are not resolved,
 except those that were this node before. Every attempt examines its name once more (is_this/1), and
@@ -116,8 +116,8 @@ is_this(Node) ->
 
 ?DOC("""
 Of nodes that failed, those that cannot exist beside this one: they have its basename and an address
-of this host where this node does not listen, and the EPMD there knows that basename as this node. An
-EPMD knows a basename once.
+of this host where this node does not listen, and the EPMD there knows that basename as this node.
+An EPMD knows a basename once.
 """).
 -spec taken([{node(), Reason :: term()}]) -> [node()].
 taken(Failed) ->
@@ -152,8 +152,8 @@ taken(Refused, Basename) ->
     end.
 
 ?DOC("""
-The host part of a name that barnacle makes from a host that was given: in lower case, as DNS has it,
-unless this node's own host part has capitals.
+The host part of a name that barnacle makes from a host that was given: in lower case, as DNS has
+it, unless this node's own host part has capitals.
 """).
 -spec host(binary()) -> binary().
 host(Host) ->
@@ -303,8 +303,8 @@ facts() ->
 ?DOC("""
 The sockets of this node's listeners: net_kernel has opened them, so it is linked to their ports. A
 process that waits in a call answers process_info/2 all the same. None where the carrier of the
-distribution is not one of OTP's, or another module stands in the place of erl_epmd: then the port of
-a name is not known.
+distribution is not one of OTP's, or another module stands in the place of erl_epmd: then the port
+of a name is not known.
 """).
 -spec listeners() -> [listener()].
 listeners() ->

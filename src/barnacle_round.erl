@@ -186,13 +186,11 @@ own_names(Named, #{plan := Plan} = Work) ->
 %% this node's own name had.
 same([], Answer, Work) ->
     {Answer, Work};
-same(Nodes, Answer, #{before := Before, own_names := Before1} = Work) ->
+same(Nodes, Answer, #{before := Before, own_names := Same} = Work) ->
     Names = [barnacle_names:to_binary(Node) || Node <- Nodes],
     Without = barnacle_own:without(Names, Answer),
-    {Without,
-        observed(Without, Work#{
-            before := barnacle_plan:forget(Nodes, Before), own_names := lists:usort(Names ++ Before1)
-        })}.
+    Observed = observed(Without, Work#{before := barnacle_plan:forget(Nodes, Before)}),
+    {Without, Observed#{own_names := lists:usort(Names ++ Same)}}.
 
 filter(Found, #{options := #{max_nodes := Max}} = Work) ->
     barnacle_filter:answer(Found, fun(Names) -> pass(Names, Work) end, Max).

@@ -114,7 +114,8 @@ check_hosts(Hosts) ->
     barnacle_settings:check_list(Hosts, fun is_host/1, Wanted).
 
 is_host(Host) when is_binary(Host) ->
-    case {barnacle_names:check_host(Host), barnacle_names:check(barnacle_names:join(<<"a">>, Host))} of
+    Name = barnacle_names:join(<<"a">>, Host),
+    case {barnacle_names:check_host(Host), barnacle_names:check(Name)} of
         {{error, _}, {error, {invalid_node_name, zone} = Why}} ->
             {false, barnacle_words:reason(Why)};
         {{error, Text}, _} ->

@@ -74,7 +74,8 @@ huge_reasons_make_short_lines_test_() ->
                 barnacle_log:lines(round_of([], Failed), 0, Log)
             end},
             {"refused", 1000, fun(Log) ->
-                barnacle_log:lines(Outcome#{refused => [{Long, {invalid_node_name, too_long}}]}, 0, Log)
+                Refused = [{Long, {invalid_node_name, too_long}}],
+                barnacle_log:lines(Outcome#{refused => Refused}, 0, Log)
             end},
             {"crash", 1000, fun(Log) ->
                 Trace = [{m, f, [Why], []}],

@@ -139,7 +139,7 @@ names_that_are_not_used(_) ->
         found(Part, Names)
      || Part <- [
             "kept away by the setting filter: web@10.0.0.1",
-            "not a valid node name: app@10.0.0.1 ",
+            "not a valid node name: its host has a blank: app@10.0.0.1 ",
             "no more atoms for new names (max_new_atoms): app@10.250.250.250",
             "linked, though the source does not name it: " ++ atom_to_list(name(Other))
         ]
@@ -167,7 +167,7 @@ names_that_are_gone(_) ->
     found("left the cluster", bed_page:page(Left)).
 
 short_names(_) ->
-    Live = 'app@127.0.0.1',
+    Live = 'live@127.0.0.1',
     {ok, Peer, _} = peer:start_link(#{
         connection => standard_io,
         wait_boot => 120000,
@@ -185,7 +185,7 @@ short_names(_) ->
     Page = Call(bed_page, printed, [Server]),
     told(Page, [{Live, "not linked for", "its name is long, and this node's is short"}]),
     Hint = bed_page:section("About this node", Page),
-    [found(Part, Hint) || Part <- ["has a short name", "app@127.0.0.1", "start it with -name"]],
+    [found(Part, Hint) || Part <- ["has a short name", "live@127.0.0.1", "start it with -name"]],
     peer:stop(Peer).
 
 own_state(_) ->

@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_refusals_SUITE).
 
-%% What is reported of nodes that OTP or barnacle refuses: the actual cause, the likeliest one first.
+%% What is reported of nodes that OTP or barnacle refuses: the actual cause, the likeliest first.
 
 -include_lib("stdlib/include/assert.hrl").
 
@@ -9,14 +9,18 @@
 -export([
     proto_dist_given_twice/1,
     names_that_are_refused/1,
-    cookie_on_a_host_that_does_not_resolve/1
+    cookie_on_a_host_that_does_not_resolve/1,
+    cookie_beyond_the_probe/1
 ]).
 
 suite() ->
     [{timetrap, {minutes, 5}}].
 
 all() ->
-    [proto_dist_given_twice, names_that_are_refused, cookie_on_a_host_that_does_not_resolve].
+    [
+        proto_dist_given_twice, names_that_are_refused, cookie_on_a_host_that_does_not_resolve,
+        cookie_beyond_the_probe
+    ].
 
 %% OTP takes a flag that is given twice for one that is not given.
 proto_dist_given_twice(_Config) ->
@@ -120,6 +124,23 @@ cookie_on_a_host_that_does_not_resolve(_Config) ->
         {error, {connect_error, [{OtherName, failed_to_connect}]}},
         bed_node:call(Node, barnacle_cluster, run_once, [Options#{probe => false}])
     ).
+
+%% An option of connections that the probe cannot take (a raw one: SO_KEEPALIVE).
+cookie_beyond_the_probe(_Config) ->
+    Epmd = bed_epmd:start_link(),
+    Common = #{host => {127, 0, 0, 1}, epmd_port => bed_epmd:port(Epmd)},
+    {ok, Node} = bed_node:start_link(Common#{
+        name => "one",
+        args => ["-kernel", "inet_dist_connect_options", "[{raw,1,9,<<1:32/native>>}]"]
+    }),
+    {ok, Other} = bed_node:start_link(Common#{name => "two", cookie => "another"}),
+    OtherName = bed_node:name(Other),
+    ?assertEqual(
+        {error, {connect_error, [{OtherName, failed_unprobed}]}},
+        bed_node:call(Node, barnacle_cluster, run_once, [bed_story:patient([OtherName])])
+    ),
+    {ok, Fix} = barnacle_errors:fix(failed_unprobed),
+    ?assertMatch(<<"most likely the two nodes have different cookies", _/binary>>, Fix).
 
 found(Part, Text) ->
     ?assertNotEqual({Part, nomatch}, {Part, string:find(Text, Part)}).
