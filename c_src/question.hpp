@@ -76,9 +76,9 @@ class Question {
     Loop& loop_;
     QuestionOptions options_;
     OnOutcome on_outcome_;
-    std::vector<Server> servers_;  // in the order of options_.nameservers
+    std::vector<Server> servers_;           // in the order of options_.nameservers
     std::vector<ServerOutcome> responses_;  // those without addresses
-    std::size_t next_ = 0;         // the server to ask next in this round
+    std::size_t next_ = 0;                  // the server to ask next in this round
     std::uint64_t next_round_after_ms_ = first_retransmission_after_ms;
     Timer timer_;
 };

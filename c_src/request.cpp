@@ -200,8 +200,7 @@ DnsRequest read_dns(Decoder& decoder) {
     DnsRequest request;
     read_fields(decoder, {binary("name", request.name), timeout(request.timeout_ms),
                           integer("grace_ms", request.grace_ms, 0, max_timeout_ms),
-                          families(request.families),
-                          binaries("nameservers", request.nameservers),
+                          families(request.families), binaries("nameservers", request.nameservers),
                           count("max_addresses", request.max_addresses)});
     return request;
 }

@@ -56,7 +56,7 @@ void set_options(ResolvConf& conf, std::string_view options) {
                 leading_number(std::string_view{option}.substr(ndots.size()), max_ndots);
             conf.search.ndots = number.value_or(conf.search.ndots);
         }
-        conf.search.no_tld_query |= option == "no-tld-query";
+        conf.search.no_tld_query |= option == "no-tld-query" || option == "no_tld_query";
         conf.over_tcp |= option == "use-vc";
         conf.no_aaaa |= option == "no-aaaa";
     }

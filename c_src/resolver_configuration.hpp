@@ -18,8 +18,8 @@ struct ResolverConfiguration {
 };
 
 // The system's configuration, read now, with the name servers that check_nameserver() accepted in
-// place of the system's own if there are any. All else is the system's in either case. Throws std::system_error when c-ares cannot be set
-// up.
+// place of the system's own if there are any. All else is the system's in either case. Throws
+// std::system_error when c-ares cannot be set up.
 [[nodiscard]] ResolverConfiguration resolver_configuration(
     const std::vector<std::string>& nameservers,
     const std::string& resolv_conf_path = std::string{default_resolv_conf});

@@ -269,11 +269,13 @@ pub fn with_max_callers(barnacle: Barnacle(a), max_callers: Int) -> Barnacle(a)
 @external(erlang, "barnacle_gleam", "with_nameservers")
 pub fn with_nameservers(barnacle: Dns, nameservers: List(String)) -> Dns
 
-/// For `dns`: how long A or AAAA is waited for once the other is there, in ms. 1000 by default.
+/// For `dns`: the time limit for the second of A and AAAA once the first has addresses, in ms. 1000 by
+/// default.
 @external(erlang, "barnacle_gleam", "with_grace")
 pub fn with_grace(barnacle: Dns, grace: Int) -> Dns
 
-/// For `dns`: addresses of which family name nodes. `setting.Own` by default.
+/// For `dns`: addresses of which family name nodes. A family that is not wanted is not queried.
+/// `setting.Own` by default.
 @external(erlang, "barnacle_gleam", "with_families")
 pub fn with_families(barnacle: Dns, families: setting.Families) -> Dns
 

@@ -20,7 +20,7 @@ in an answer blocks the name, or is mistaken: such an answer is never complete.
 
 -export_type([memory/0, families/0]).
 
-?DOC("Which addresses name peers; own: those of the own family, where both families answer.").
+?DOC("Which addresses name peers; own: those of the own family, if there are any.").
 -type families() :: own | both | inet | inet6.
 
 %% Who answered, and in which families.

@@ -158,8 +158,8 @@ troubles_of(#{answer := Answer, failed := Failed0, refused := Refused, departed 
             [{Verdict, Names} || {Verdict, Names} <- [departed(Departed)], Names =/= []]
     ).
 
-%% What was queried where stands beside the trouble. It is no part of it: the same trouble with another
-%% name server is no news.
+%% What was queried where stands beside the trouble. It is no part of it: the same trouble with
+%% another name server is no news.
 with_queried({Level, What, Report}, [_ | _] = Queried) when What =:= discovery; What =:= partial ->
     {Level, What, Report#{queried => Queried}};
 with_queried(Line, _Queried) ->

@@ -108,7 +108,7 @@ discover({Module, State}) ->
             error({bad_return, {Module, discover, Other}})
     end.
 
-?DOC("The queries of the last discovery that brought nothing; none of a strategy that does not say.").
+?DOC("The queries of the last discovery that brought nothing, if the strategy knows them.").
 -spec queried(t()) -> [queried()].
 queried({Module, State}) ->
     case erlang:function_exported(Module, queried, 1) of

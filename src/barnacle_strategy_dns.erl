@@ -23,10 +23,12 @@ this node, to which barnacle does not connect (barnacle_own).
 
 ?DOC("""
 basename: of the peers. query: the name to ask for. timeout: of the whole lookup, in ms (5000).
-grace: how long a family is waited for once the other has answered, in ms (1000). nameservers:
-Address or Address:Port, instead of the system's. families: which addresses name peers; own (the
-default) takes those of this node's own family where both answer and this node is called by an
-address. max_addresses: of a family (4096).
+grace: the time limit for the second family once the first has addresses, in ms (1000). nameservers:
+Address or Address:Port, instead of the system's. max_addresses: of a family (4096).
+
+families: which addresses name peers. own (the default): if this node's name has an address, those
+of its family; the other family counts only for a name without any, and is not waited for. both:
+those of both families. inet, inet6: one family, and the other one is not queried.
 """).
 -type options() :: #{
     basename := binary(),
@@ -110,11 +112,11 @@ table() ->
             <<"the name whose A and AAAA records name the peers">>},
         {timeout, {integer, ms, 1, 86400000}, {default, 5000}, <<"of the whole lookup">>},
         {grace, {integer, ms, 0, 86400000}, {default, 1000},
-            <<"how long a family is waited for once the other has answered">>},
+            <<"time limit for the second family once the first has addresses">>},
         {nameservers, {term, <<"a list of Address or Address:Port">>, fun check_nameservers/1},
             {default, []}, <<"name servers to ask instead of the system's">>},
         {families, {one_of, [own, both, inet, inet6]}, {default, own},
-            <<"which addresses name peers">>},
+            <<"which addresses name peers; see docs/resolver.md">>},
         {max_addresses, {integer, addresses, 1, 65535}, {default, 4096},
             <<"of one family; a longer answer is refused">>}
     ].

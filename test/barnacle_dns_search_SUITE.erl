@@ -162,8 +162,8 @@ too_long_with_suffix(_Config) ->
     ?assertMatch({Name, [?A1], _}, dns(Node, Name, Server)),
     ?assertEqual([Name], candidates(Server)).
 
-%% A real server refuses the company's domain. What it says of the name as given counts, whichever is
-%% queried first.
+%% A real server refuses the company's domain. What it says of the name as given counts, whichever
+%% is queried first.
 refusal_hides_no_nxdomain(_Config) ->
     case bed_dns_real:is_there(nsd) of
         false ->

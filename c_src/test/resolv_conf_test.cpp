@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is read from resolv.conf(5) and its environment variables, and what comes of it. The table of
-// docs/resolver.md names these test cases.
+// What is read from resolv.conf(5) and its environment variables, and what comes of it. The table
+// of docs/resolver.md names these test cases.
 #include <string>
 #include <vector>
 
@@ -41,7 +41,8 @@ TEST_CASE("resolv.conf: search, domain and ndots; the later of search and domain
         "nameserver 10.96.0.10\n"
         "search shop.svc.cluster.local\tsvc.cluster.local  cluster.local\n"
         "options timeout:2 ndots:5 edns0\n");
-    CHECK(pod.search.domains == Texts{"shop.svc.cluster.local", "svc.cluster.local", "cluster.local"});
+    CHECK(pod.search.domains ==
+          Texts{"shop.svc.cluster.local", "svc.cluster.local", "cluster.local"});
     CHECK(pod.search.ndots == 5);
     CHECK(parse_resolv_conf("search a b\ndomain c\n").search.domains == Texts{"c"});
     CHECK(parse_resolv_conf("domain c d\nsearch a b").search.domains == Texts{"a", "b"});
@@ -88,6 +89,7 @@ TEST_CASE("resolv.conf: use-vc, no-aaaa and no-tld-query") {
     CHECK(parse_resolv_conf("options use-vc\n").over_tcp);
     CHECK(parse_resolv_conf("options edns0 no-aaaa\n").no_aaaa);
     CHECK(parse_resolv_conf("options no-tld-query\n").search.no_tld_query);
+    CHECK(parse_resolv_conf("options no_tld_query\n").search.no_tld_query);
     CHECK(parse_resolv_conf("options use-vcs no-aaaaa use vc usevc -no-aaaa\n") == ResolvConf{});
     const TemporaryFile file("nameserver 192.0.2.1\noptions use-vc no-aaaa no-tld-query\n");
     for (const Texts& nameservers : {Texts{}, Texts{"192.0.2.2"}}) {
@@ -147,11 +149,11 @@ TEST_CASE("the configuration: given name servers replace those of the system, th
 }
 
 TEST_CASE("name servers: in their order, more than three, and each once") {
-    CHECK(nameservers_in("nameserver 192.0.2.5\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n"
-                         "nameserver 192.0.2.5\nnameserver 2001:db8::53\nnameserver 192.0.2.3\n"
-                         "nameserver 192.0.2.1\nnameserver 2001:db8:0::53\n") ==
-          Texts{"192.0.2.5:53", "192.0.2.1:53", "192.0.2.2:53", "[2001:db8::53]:53",
-                "192.0.2.3:53"});
+    CHECK(
+        nameservers_in("nameserver 192.0.2.5\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n"
+                       "nameserver 192.0.2.5\nnameserver 2001:db8::53\nnameserver 192.0.2.3\n"
+                       "nameserver 192.0.2.1\nnameserver 2001:db8:0::53\n") ==
+        Texts{"192.0.2.5:53", "192.0.2.1:53", "192.0.2.2:53", "[2001:db8::53]:53", "192.0.2.3:53"});
     CHECK(resolver_configuration({"192.0.2.2", "192.0.2.1:53", "192.0.2.2:53"}).nameservers ==
           Texts{"192.0.2.2:53", "192.0.2.1:53"});
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Lookups of one fully qualified name: what each kind of answer gives.
-#include <tuple>
 #include <cerrno>
+#include <tuple>
 
 #include "resolver_support.hpp"
 
@@ -272,8 +272,7 @@ TEST_CASE("a preferred family that is silent gets the grace, and is a timeout") 
     const auto result = look_up(loop, std::move(options));
     CHECK(error_in(result.outcomes.a) == timeout);
     CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
-    CHECK(result.queried ==
-          std::vector<Queried>{{"app.example", server.nameserver(), timeout}});
+    CHECK(result.queried == std::vector<Queried>{{"app.example", server.nameserver(), timeout}});
 }
 
 TEST_CASE("IP literals and localhost are answered without a query") {

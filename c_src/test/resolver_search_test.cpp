@@ -164,8 +164,7 @@ TEST_CASE("REFUSED for a name of the search list does not hide NXDOMAIN of the n
     for (const std::size_t ndots : {1, 2}) {
         CAPTURE(ndots);
         Loop loop;
-        const DnsServer server(loop,
-                               by_name("no.internal", zone({}), always(Rcode::refused)));
+        const DnsServer server(loop, by_name("no.internal", zone({}), always(Rcode::refused)));
         const auto result = look_up(loop, searching("no.internal", server, {{"corp"}, ndots}));
         CHECK(result.candidate == "no.internal");
         CHECK(error_in(result.outcomes.a) == nxdomain);
@@ -175,9 +174,9 @@ TEST_CASE("REFUSED for a name of the search list does not hide NXDOMAIN of the n
 
 TEST_CASE("REFUSED for a name of the search list hides no error of another one") {
     Loop loop;
-    const DnsServer server(
-        loop, by_name("web.one.example", always(Rcode::refused),
-                      by_name("web.two.example", always(Rcode::servfail), zone({}))));
+    const DnsServer server(loop,
+                           by_name("web.one.example", always(Rcode::refused),
+                                   by_name("web.two.example", always(Rcode::servfail), zone({}))));
     const auto result =
         look_up(loop, searching("web", server, {{"one.example", "two.example"}, 1}));
     CHECK(result.candidate == "web.two.example");
@@ -210,9 +209,9 @@ TEST_CASE("each query without addresses is told: its full name, its server and i
 
 TEST_CASE("of a name with addresses, errors alone are told; of the names before it, all") {
     Loop loop;
-    const DnsServer server(
-        loop, by_type(type_aaaa, by_name("web.net", always(Rcode::servfail), zone({})),
-                      zone({address_record("web.net", "10.1.0.1")})));
+    const DnsServer server(loop,
+                           by_type(type_aaaa, by_name("web.net", always(Rcode::servfail), zone({})),
+                                   zone({address_record("web.net", "10.1.0.1")})));
     const auto result = look_up(loop, searching("web", server, {{"corp", "net"}, 1}));
     CHECK(result.candidate == "web.net");
     CHECK(result.queried == std::vector<Queried>{{"web.corp", server.nameserver(), nxdomain},
@@ -221,9 +220,8 @@ TEST_CASE("of a name with addresses, errors alone are told; of the names before 
 
 TEST_CASE("of very many queries without addresses, the first ones are told") {
     Loop loop;
-    const DnsServer servers[]{{loop, always(Rcode::servfail)},
-                              {loop, always(Rcode::servfail)},
-                              {loop, zone({})}};
+    const DnsServer servers[]{
+        {loop, always(Rcode::servfail)}, {loop, always(Rcode::servfail)}, {loop, zone({})}};
     std::vector<std::string> domains;
     for (int i = 0; i < 32; ++i) {
         domains.push_back("d" + std::to_string(i));

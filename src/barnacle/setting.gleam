@@ -19,13 +19,14 @@ pub type Disconnect {
 
 /// Addresses of which family name nodes, where a host name has both.
 pub type Families {
-  /// Where this node's name ends with an address: the family of that. Else both.
+  /// If this node's name ends with an address, the family of that address. The other family counts
+  /// only for a name that has none of it, and is not waited for. Otherwise both.
   Own
   /// IPv4 and IPv6: a host with both is named twice.
   Both
-  /// IPv4 only.
+  /// IPv4 only. AAAA is not queried.
   Inet
-  /// IPv6 only.
+  /// IPv6 only. A is not queried.
   Inet6
 }
 
