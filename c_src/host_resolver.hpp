@@ -39,9 +39,9 @@ using HostOutcome = std::variant<Addresses, LookupError>;
 //     {posix, EAFNOSUPPORT}, a name that check_host_name() rejects qfmterror.
 //  3. At the deadline every host that has no outcome yet, asked for or not, has the error
 //  `timeout`.
-//  4. `on_addresses` is called when a name has failed, or has no addresses `unresolved_after_ms` after
-//     the construction, with none, and when a name has more than one, with those: only to be noted,
-//     so it must not end this object. It comes before the outcome, at most once without addresses.
+//  4. `on_addresses` is called with more than one address of a name, and without an address when a
+//     name has failed or has none `unresolved_after_ms` after the construction. That is before the
+//     outcome, and at most once without an address. The HostResolver must not be destroyed in it.
 //  5. `on_outcome` is called once for each host, by the loop, never from within resolve(). The
 //     HostResolver may be destroyed in it, and at any other time: that ends all lookups.
 class HostResolver {

@@ -225,12 +225,6 @@ probes() ->
                     "name servers do not answer as they should: what `Why` says above; "
                     "`{posix, eafnosupport}` is an IPv6 address without `-proto_dist inet6_tcp`"
                 >>},
-            {{at_address, 'Address', 'Why', 'Others'},
-                <<"the address that a connection attempt uses does not work">>,
-                <<
-                    "OTP connects to `Address`, the first one of the host's name, and `Others` work: "
-                    "remove the address from DNS or the hosts file, or repair it; `Why` is as here"
-                >>},
             {host_silent, <<"its host does not answer">>,
                 <<
                     "a dead host, or a firewall before it; a larger `probe_timeout` only if it is "
@@ -274,6 +268,12 @@ dials() ->
     [
         connect(Why, <<"FailedToConnect">>, Phrase, Fix)
      || {Why, Phrase, Fix} <- [
+            {{at_address, 'Address', 'Why', 'Others'},
+                <<"the address that a connection attempt uses does not work">>,
+                <<
+                    "the host's name has several addresses: OTP connects to `Address` alone, and "
+                    "of `Others` one works; remove or repair that address"
+                >>},
             {handshake_failed, <<"it refused the handshake">>,
                 <<
                     "most likely the two nodes have different cookies (`-setcookie`); else its "

@@ -192,11 +192,11 @@ Why a node cannot be dialled, or would be dialled in vain:
 timeout: for all targets together, in ms. node_timeout: for each target, once its host is resolved
 and its turn has come, in ms (all of timeout). epmd_port: of every EPMD (as port of epmd_options/0).
 port: the distribution port of all nodes, where no EPMD is asked for it; 0 asks (0). family: what
-the distribution speaks (inet), any for both; with inet6 an IPv4 address is taken in its mapped form.
-source: the address from which distribution ports are connected to, <<>> for any (<<>>). depth: how far to go:
-lookup, does the host resolve; epmd, and does its EPMD know the node; port, and does the node accept
-connections (port). nameservers: as in dns_options/0. concurrency: nodes at one time (256).
-max_names: that not_registered tells (16).
+the distribution speaks (inet), any for both; with inet6 an IPv4 address is taken in its mapped
+form. source: the address from which distribution ports are connected to, <<>> for any (<<>>).
+depth: how far to go: lookup, does the host resolve; epmd, and does its EPMD know the node; port,
+and does the node accept connections (port). nameservers: as in dns_options/0. concurrency: nodes at
+one time (256). max_names: that not_registered tells (16).
 """).
 -type probe_options() :: #{
     timeout := 1..86400000,

@@ -80,7 +80,7 @@ outcomes as they become final. deadline_ms: a monotonic time.
     outcomes = #{} :: #{key() => outcome()}
 }).
 
-?DOC("Runs an operation and gives the outcome of every key. Hosts that are IP addresses are not looked up.").
+?DOC("Runs an operation and gives the outcome of every key. IP addresses need no lookup.").
 -spec run(operation()) -> #{key() => outcome()}.
 run(#{keys := Keys, core := Core, on_outcomes := OnOutcomes} = Operation) ->
     case maps:filter(fun(Host, _) -> barnacle_address:parse(Host) =:= error end, Keys) of
@@ -228,7 +228,8 @@ answered(Host, {ok, Address}, #names{hosts = Hosts} = Names) when is_map_key(Hos
 answered(Host, _Result, Names) ->
     update(Host, fun(H) -> H#host{lookup = failed} end, Names).
 
-again(Host, Keys, Address, #names{operation = #{again := Again, deadline_ms := DeadlineMs}} = Names) ->
+again(Host, Keys, Address, #names{operation = Operation} = Names) ->
+    #{again := Again, deadline_ms := DeadlineMs} = Operation,
     LeftMs = max(0, DeadlineMs - now_ms()),
     TimeoutMs = max(1, LeftMs - min(?HEARD_MS, LeftMs div 10)),
     Run = fun() -> {again, Host, Again(Keys, Address, TimeoutMs)} end,
@@ -343,7 +344,10 @@ over(#names{hosts = Hosts, children = Children} = Names) ->
         end,
         Children
     ),
-    Left = [{Key, maps:get(Key, Core)} || #host{keys = Keys, core = Core} <- maps:values(Hosts), Key <- Keys],
+    Left = [
+        {Key, maps:get(Key, Core)}
+     || #host{keys = Keys, core = Core} <- maps:values(Hosts), Key <- Keys
+    ],
     #names{outcomes = Outcomes} = final(Left, unwatched(Names)),
     Outcomes.
 

@@ -92,7 +92,7 @@ detail({invalid_node_name, What}) -> [": ", misnomer(What)];
 detail({unusable_address, What}) -> [": ", misuse(What)];
 detail({lookup_failed, Why}) -> [": ", reason(Why)];
 detail({at_address, Address, Why, Others}) ->
-    [" (", Address, ": ", reason(Why), "; of the same host ", names(Others), " works)"];
+    [" (", Address, ": ", reason(Why), "; of ", names(Others), " one works)"];
 detail({posix, Errno}) -> [" (", term(Errno), $)];
 detail({native_library, Text}) -> [" (", term(Text), $)];
 detail({too_many_processes, Max}) -> [" (", term(Max), " at most)"];

@@ -1,8 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_otp_names_SUITE).
 
-%% Host names that OTP resolves and neither the hosts file nor DNS knows, and names with more than one
-%% address: what OTP connects, barnacle connects.
+%% Host names that OTP resolves and neither the hosts file nor DNS knows, and names with several
+%% addresses: what OTP connects, barnacle connects.
 
 -include_lib("stdlib/include/assert.hrl").
 

@@ -1,7 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bed_etc).
 
-%% A node with an /etc/resolv.conf and other such files of its own, in a private mount namespace. Takes root's rights.
+%% A node with an /etc/resolv.conf and other such files of its own, in a private mount namespace.
+%% Takes root's rights.
 
 -export([exec/1, exec_with/1, missing/0]).
 
@@ -17,8 +18,8 @@ exec(ResolvConf) ->
 exec_with(Files) ->
     Script =
         "while [ \"$1\" != -- ]; do file=$(mktemp) && printf %s \"$2\" >\"$file\" &&"
-        " chmod 644 \"$file\" && mount --bind \"$file\" \"$1\" && rm \"$file\" && shift 2 || exit 1;"
-        " done; shift && exec \"$@\"",
+        " chmod 644 \"$file\" && mount --bind \"$file\" \"$1\" && rm \"$file\" && shift 2"
+        " || exit 1; done; shift && exec \"$@\"",
     Args = lists:append([[Path, binary_to_list(iolist_to_binary(Text))] || {Path, Text} <- Files]),
     {bed_os:find("unshare"),
         ["--mount", "sh", "-c", Script, "sh"] ++ Args ++ ["--", bed_os:find("erl")]}.

@@ -1,9 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bed_nss).
 
-%% A source of host names that only the system's resolver knows, as mDNS is one: a module of NSS, for
-%% a node with an /etc/nsswitch.conf of its own. known.nss.test has an address. A name that begins
-%% with slow has none, after three seconds; how many such queries run is in a file.
+%% A source of host names that only the system's resolver knows, as mDNS is one: a module of NSS,
+%% for a node with an /etc/nsswitch.conf of its own. known.nss.test has an address. A name that
+%% begins with slow has none, after three seconds; how many such queries run is in a file.
 
 -export([missing/0, new/1, exec/2, env/1, most/1]).
 
@@ -25,8 +25,8 @@
     "    int fd = open(getenv(\"BED_NSS_FILE\"), O_WRONLY | O_APPEND | O_CREAT, 0600);\n"
     "    if (fd >= 0) { if (write(fd, line, 2) < 0) _exit(1); close(fd); }\n"
     "}\n"
-    "enum nss_status _nss_bed_gethostbyname2_r(const char* name, int family, struct hostent* host,\n"
-    "    char* buffer, size_t size, int* error, int* host_error) {\n"
+    "enum nss_status _nss_bed_gethostbyname2_r(const char* name, int family,\n"
+    "    struct hostent* host, char* buffer, size_t size, int* error, int* host_error) {\n"
     "    *error = ENOENT;\n"
     "    *host_error = HOST_NOT_FOUND;\n"
     "    if (strncmp(name, \"slow\", 4) == 0) {\n"
@@ -35,7 +35,9 @@
     "    }\n"
     "    if (strcmp(name, \"known.nss.test\") != 0 || family != AF_INET)\n"
     "        return NSS_STATUS_NOTFOUND;\n"
-    "    struct layout { char* aliases[1]; char* addresses[2]; struct in_addr address; char name[32]; };\n"
+    "    struct layout {\n"
+    "        char* aliases[1]; char* addresses[2]; struct in_addr address; char name[32];\n"
+    "    };\n"
     "    struct layout* out = (struct layout*)(((size_t)buffer + 15) & ~(size_t)15);\n"
     "    if (size < sizeof *out + 16) { *error = ERANGE; return NSS_STATUS_TRYAGAIN; }\n"
     "    memset(out, 0, sizeof *out);\n"
@@ -46,8 +48,8 @@
     "    *error = 0; *host_error = 0;\n"
     "    return NSS_STATUS_SUCCESS;\n"
     "}\n"
-    "enum nss_status _nss_bed_gethostbyname_r(const char* name, struct hostent* host, char* buffer,\n"
-    "    size_t size, int* error, int* host_error) {\n"
+    "enum nss_status _nss_bed_gethostbyname_r(const char* name, struct hostent* host,\n"
+    "    char* buffer, size_t size, int* error, int* host_error) {\n"
     "    return _nss_bed_gethostbyname2_r(name, AF_INET, host, buffer, size, error, host_error);\n"
     "}\n"
 >>).

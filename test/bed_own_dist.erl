@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bed_own_dist).
 
-%% A distribution protocol of a user's own (erl -proto_dist bed_own): OTP's for IPv6, by another name.
+%% A distribution protocol of a user's own (erl -proto_dist bed_own): OTP's for IPv6, renamed.
 
 -export([listen/1, listen/2, accept/1, accept_connection/5, setup/5, close/1, select/1, address/0]).
 -export([is_node_name/1]).

@@ -211,6 +211,62 @@ TEST_CASE("probe: in parts as the outcomes become known, then all in the order o
     CHECK(operation->part().empty());
 }
 
+TEST_CASE("names without an address and with several are in a part, even of the last step") {
+    Loop servers;
+    DnsServer server(servers, [](const DnsRequest& request) {
+        if (request.name == "silent.example") {
+            return silence(request);
+        }
+        return zone({address_record("two.example", "127.0.0.2"),
+                     address_record("two.example", "127.0.0.3"),
+                     address_record("single.example", "127.0.0.2")})(request);
+    });
+    const auto hosts_of = [&](RequestMap request) {
+        const auto operation =
+            Operation::open(request.with("timeout_ms", integer(600))
+                                .with("nameservers", binaries({server.nameserver()}))
+                                .bytes());
+        std::string parts;
+        drive(*operation, servers, [&] {
+            parts += text(operation->part());
+            return false;
+        });
+        return parts;
+    };
+    const auto none = [](const std::string& host) {
+        Encoder encoder;
+        encoder.tuple(2).binary(host).list(std::vector<int>{}, [](int) {});
+        return text(bare(std::move(encoder)));
+    };
+    Encoder encoder;
+    encoder.tuple(2).binary("two.example.").list(std::vector{2, 3}, [&](int last) {
+        encoder.tuple(4).integer(127).integer(0).integer(0).integer(last);
+    });
+    const std::string several = text(bare(std::move(encoder)));
+    const auto count = [](const std::string& parts, const std::string& bytes) {
+        int found = 0;
+        for (std::size_t at = parts.find(bytes); at != std::string::npos;
+             at = parts.find(bytes, at + 1)) {
+            ++found;
+        }
+        return found;
+    };
+    const std::string probed = hosts_of(probe_request()
+                                            .with("targets", targets({{"a", "silent.example."},
+                                                                      {"a", "none.example."},
+                                                                      {"a", "two.example."},
+                                                                      {"a", "single.example."},
+                                                                      {"b", "none.example."}}))
+                                            .with("depth", atom("lookup")));
+    CHECK(count(probed, several) == 1);
+    CHECK(count(probed, none("none.example.")) == 1);
+    CHECK(count(probed, none("silent.example.")) == 1);
+    CHECK(probed.find("single.example") == std::string::npos);
+    // Nothing else is to be waited for: the part comes before the reply all the same.
+    CHECK(count(hosts_of(epmd_names_request().with("hosts", binaries({"none.example."}))),
+                none("none.example.")) == 1);
+}
+
 TEST_CASE("an operation keeps its own deadline") {
     Loop servers;
     DnsServer server(servers, silence);
