@@ -2,6 +2,7 @@
 #include "resolver_configuration.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "nameserver.hpp"
@@ -22,6 +23,20 @@ void keep_first_of_equals(std::vector<std::string>& texts) {
     texts.erase(end, texts.end());
 }
 
+// The unspecified address as a name server means this host. Responses come from the loopback
+// address, and c-ares drops those that do not come from the address that it has.
+std::string without_unspecified(const std::string& text) {
+    constexpr std::string_view any_ipv4 = "0.0.0.0:";
+    constexpr std::string_view any_ipv6 = "[::]:";
+    if (text.starts_with(any_ipv4)) {
+        return "127.0.0.1:" + text.substr(any_ipv4.size());
+    }
+    if (text.starts_with(any_ipv6)) {
+        return "[::1]:" + text.substr(any_ipv6.size());
+    }
+    return text;
+}
+
 }  // namespace
 
 ResolverConfiguration resolver_configuration(const std::vector<std::string>& nameservers,
@@ -40,6 +55,8 @@ ResolverConfiguration resolver_configuration(const std::vector<std::string>& nam
     if (configuration.nameservers.empty()) {
         configuration.nameservers = system_nameservers(resolv_conf_path);
     }
+    std::ranges::transform(configuration.nameservers, configuration.nameservers.begin(),
+                           without_unspecified);
     keep_first_of_equals(configuration.nameservers);
     return configuration;
 }

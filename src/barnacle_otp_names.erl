@@ -76,6 +76,7 @@ outcomes as they become final. deadline_ms: a monotonic time.
     late = [] :: [{integer(), binary()}],
     children = #{} :: #{reference() => pid()},
     core = running :: running | done,
+    count :: non_neg_integer(),
     outcomes = #{} :: #{key() => outcome()}
 }).
 
@@ -89,7 +90,7 @@ run(#{keys := Keys, core := Core, on_outcomes := OnOutcomes} = Operation) ->
             with_names(Named, Operation)
     end.
 
-with_names(Named, #{core := Core} = Operation) ->
+with_names(Named, #{keys := All, core := Core} = Operation) ->
     Ref = alias([explicit_unalias]),
     Run = fun() ->
         OnPart = fun(Outcomes) -> Ref ! {Ref, {part, Outcomes}} end,
@@ -99,6 +100,7 @@ with_names(Named, #{core := Core} = Operation) ->
     Names = #names{
         operation = Operation,
         ref = Ref,
+        count = lists:sum([length(Own) || Own <- maps:values(All)]),
         hosts = maps:map(fun(_, Keys) -> #host{keys = Keys} end, Named),
         host_of = maps:from_list([{Key, Host} || {Host, Keys} <- maps:to_list(Named), Key <- Keys])
     },
@@ -139,7 +141,9 @@ loop(#names{ref = Ref, children = Children, watched = Watched} = Names) ->
             end
     end.
 
-%% The core keeps its own time limit, and has an outcome for each key by then.
+%% The core keeps its own time limit, and has an outcome for each key by then. It may still wait for
+%% a name server although OTP has resolved every name.
+is_over(#names{outcomes = Outcomes, count = Count}) when map_size(Outcomes) =:= Count -> true;
 is_over(#names{core = running}) -> false;
 is_over(#names{hosts = Hosts}) when map_size(Hosts) =:= 0 -> true;
 is_over(#names{operation = #{deadline_ms := DeadlineMs}}) -> now_ms() >= DeadlineMs.
