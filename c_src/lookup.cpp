@@ -72,15 +72,15 @@ void Lookup::ask_next_candidate() {
     const std::size_t position = candidates_.size();
     const std::uint64_t now_ms = loop_.now_ms();
     const std::uint64_t left_ms = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 0;
-    const CandidateOptions options{.name = names_[position],
-                                   .families = options_.families,
-                                   .nameservers = options_.configuration.nameservers,
-                                   .grace_ms = options_.grace_ms,
-                                   .max_addresses = options_.max_addresses,
-                                   .over_tcp = options_.configuration.over_tcp,
-                                   .with_edns = std::ranges::find(options_.truncated,
-                                                                  names_[position]) !=
-                                                options_.truncated.end()};
+    const CandidateOptions options{
+        .name = names_[position],
+        .families = options_.families,
+        .nameservers = options_.configuration.nameservers,
+        .grace_ms = options_.grace_ms,
+        .max_addresses = options_.max_addresses,
+        .over_tcp = options_.configuration.over_tcp,
+        .with_edns =
+            std::ranges::find(options_.truncated, names_[position]) != options_.truncated.end()};
     candidates_.push_back(std::make_unique<Candidate>(
         loop_, options, [this, position] { on_candidate_done(*candidates_[position]); }));
     if (candidates_.size() < names_.size()) {
