@@ -75,9 +75,9 @@ class Reader {
     // towards the front. So no name is read for ever.
     void name(std::string& labels) {
         labels.clear();
-        std::size_t from = at_;      // where the labels are that are being read
-        std::size_t behind = 0;      // the first pointer, where the reader goes on
-        std::size_t limit = from;    // pointers lead to a place before it
+        std::size_t from = at_;    // where the labels are that are being read
+        std::size_t behind = 0;    // the first pointer, where the reader goes on
+        std::size_t limit = from;  // pointers lead to a place before it
         while (const unsigned length = byte(from)) {
             if ((length & pointer_bits) == pointer_bits) {
                 const std::size_t target = ((length & ~pointer_bits) << 8U) | byte(from + 1);

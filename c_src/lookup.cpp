@@ -93,15 +93,15 @@ void Lookup::ask_next_candidate() {
     const std::uint64_t now_ms = loop_.now_ms();
     const std::uint64_t left_ms = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 0;
     const ResolverConfiguration& configuration = options_.configuration;
-    const CandidateOptions options{.name = names_[position],
-                                   .families = queried_families(options_),
-                                   .nameservers = configuration.nameservers,
-                                   .grace_ms = options_.grace_ms,
-                                   .max_addresses = options_.max_addresses,
-                                   .over_tcp = configuration.over_tcp,
-                                   .with_edns = std::ranges::find(options_.truncated,
-                                                                  names_[position]) !=
-                                                options_.truncated.end()};
+    const CandidateOptions options{
+        .name = names_[position],
+        .families = queried_families(options_),
+        .nameservers = configuration.nameservers,
+        .grace_ms = options_.grace_ms,
+        .max_addresses = options_.max_addresses,
+        .over_tcp = configuration.over_tcp,
+        .with_edns =
+            std::ranges::find(options_.truncated, names_[position]) != options_.truncated.end()};
     candidates_.push_back(std::make_unique<Candidate>(
         loop_, options, [this, position] { on_candidate_done(*candidates_[position]); }));
     if (candidates_.size() < names_.size()) {

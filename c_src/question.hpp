@@ -48,7 +48,8 @@ struct ServerOutcome {
 //     else the first one of any kind.
 //  4. `on_outcome` is called once, by the loop, never from within start(). The Question may be
 //     destroyed in it, and at any other time: that ends it. It has no deadline.
-//  5. A server whose response is truncated, or with_edns any server, also gets a query with EDNS. If
+//  5. A server whose response is truncated, or with_edns any server, also gets a query with EDNS.
+//  If
 //     that brings addresses, they are the outcome. Nothing else of it counts: the query without
 //     EDNS decides. If all servers have failed, it is waited for 250 ms more at most.
 class Question {

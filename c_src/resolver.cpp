@@ -246,8 +246,8 @@ struct QuerySockets {
         Query& self = of(query);
         self.loop_.guard([&] {
             if (count > 0) {
-                self.observer_.sent(fd, {static_cast<const std::uint8_t*>(parts->iov_base),
-                                         parts->iov_len});
+                self.observer_.sent(
+                    fd, {static_cast<const std::uint8_t*>(parts->iov_base), parts->iov_len});
             }
         });
         return send_for_query(fd, parts, static_cast<std::size_t>(count));

@@ -41,7 +41,8 @@ void ResponseObserver::read(std::span<const std::uint8_t> message, bool is_datag
         return;
     }
     if (is_datagram) {
-        was_truncated_ = was_truncated_ || response->truncated || message.size() > max_plain_udp_bytes;
+        was_truncated_ =
+            was_truncated_ || response->truncated || message.size() > max_plain_udp_bytes;
     } else if (response->truncated) {
         response->doubts.add(Doubt::truncated);
     }

@@ -102,9 +102,9 @@ timeout: that server did not respond.
 ?DOC("""
 timeout: for the whole lookup, in ms. grace: how long the second family may take once the first has
 addresses, in ms (1000). nameservers: <<"10.0.0.2">>, <<"10.0.0.2:53">> or <<"[::1]:53">> (those of
-the system); one with a zone is fe80::1%eth0 or [fe80::1%eth0]:53. max_addresses: an
-answer with more is {error, {posix, emsgsize}} (4096). truncated: the names that an earlier result
-had there ([]).
+the system); an address of fe80::/10 may have a zone, as in fe80::1%eth0. max_addresses: an answer
+with more is {error, {posix, emsgsize}} (4096). truncated: the names that an earlier result had
+there ([]).
 
 families: which families are queried (both). inet and inet6 query one family alone. prefer_inet and
 prefer_inet6 query both; if that family has addresses, the other one is not waited for.

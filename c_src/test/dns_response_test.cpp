@@ -193,8 +193,8 @@ TEST_CASE("datagrams count by their id, messages over a stream in any pieces") {
         other.stream_opened(stream);
         for (std::size_t at = 0; at < framed.size(); at += piece) {
             CHECK_FALSE(other.latest().has_value());
-            other.received(stream, std::span{framed}.subspan(
-                                       at, std::min(piece, framed.size() - at)));
+            other.received(stream,
+                           std::span{framed}.subspan(at, std::min(piece, framed.size() - at)));
         }
         CHECK(other.latest().value_or(DnsResponse{}).doubts == Doubts{Doubt::truncated});
         CHECK_FALSE(other.was_truncated());

@@ -109,12 +109,32 @@ TEST_CASE("the name servers of resolv.conf keep their order, ports and zones") {
 }
 
 TEST_CASE("what is no name server is quoted, with how to write one") {
-    for (const auto* const text :
-         {"", "ns.example", "10.0.0.2:", "10.0.0.2:0", "10.0.0.2:65536", "10.0.0.2:-1",
-          "10.0.0.2:53x", "10.0.0.2: 53", "10.0.0", "[10.0.0.2]:53", "[::1", "[::1]53", "[]:53",
-          "[", "10.0.0.2,10.0.0.3", "10.0.0.2:53,1.1.1.1", "fe80::53%", "fe80::53%eth 0",
-          "fe80::53%eth0%eth1", "fe80::53%an-interface-too-long", "[fe80::53]%eth0", "fd00::1%eth0",
-          "fec0::1%eth0", "10.0.0.2%eth0", "10.0.0.2%eth0:53", "%eth0"}) {
+    for (const auto* const text : {"",
+                                   "ns.example",
+                                   "10.0.0.2:",
+                                   "10.0.0.2:0",
+                                   "10.0.0.2:65536",
+                                   "10.0.0.2:-1",
+                                   "10.0.0.2:53x",
+                                   "10.0.0.2: 53",
+                                   "10.0.0",
+                                   "[10.0.0.2]:53",
+                                   "[::1",
+                                   "[::1]53",
+                                   "[]:53",
+                                   "[",
+                                   "10.0.0.2,10.0.0.3",
+                                   "10.0.0.2:53,1.1.1.1",
+                                   "fe80::53%",
+                                   "fe80::53%eth 0",
+                                   "fe80::53%eth0%eth1",
+                                   "fe80::53%an-interface-too-long",
+                                   "[fe80::53]%eth0",
+                                   "fd00::1%eth0",
+                                   "fec0::1%eth0",
+                                   "10.0.0.2%eth0",
+                                   "10.0.0.2%eth0:53",
+                                   "%eth0"}) {
         CAPTURE(text);
         const auto error = check_nameserver(text);
         CHECK(says(error, quoted(text)));

@@ -83,11 +83,11 @@ TEST_CASE("dns: a reply has the doubts, and the names whose responses are long")
         if (!request.tcp) {
             return {{encode_reply(request, {.truncated = true})}};
         }
-        return {{encode_reply(request, {},
-                              {cname_record(request.name, "one.example"),
-                               cname_record(request.name, "two.example"),
-                               address_record("two.example", "10.0.0.1"),
-                               address_record("two.example", "fd00::1")})}};
+        return {{encode_reply(
+            request, {},
+            {cname_record(request.name, "one.example"), cname_record(request.name, "two.example"),
+             address_record("two.example", "10.0.0.1"),
+             address_record("two.example", "fd00::1")})}};
     });
     const auto operation = Operation::open(dns_request()
                                                .with("name", binary("service.example."))

@@ -192,10 +192,9 @@ TEST_CASE("referrals from all servers are an error, never no data") {
 }
 
 TEST_CASE("no data from a server without recursion is no data") {
-    const auto result =
-        look_up_with([](const DnsRequest& request) -> std::vector<DnsReply> {
-            return {{without_recursion(with_authority(encode_reply(request, {}), type_soa))}};
-        });
+    const auto result = look_up_with([](const DnsRequest& request) -> std::vector<DnsReply> {
+        return {{without_recursion(with_authority(encode_reply(request, {}), type_soa))}};
+    });
     CHECK(is_no_data(result.outcomes.a));
     CHECK(is_no_data(result.outcomes.aaaa));
 }

@@ -36,10 +36,9 @@ LookupOptions of_long_name(const DnsServer& server) {
 }
 
 std::size_t count(const DnsServer& server, bool edns, bool tcp) {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(server.requests(), [=](const DnsRequest& request) {
-            return request.edns == edns && request.tcp == tcp;
-        }));
+    return static_cast<std::size_t>(std::ranges::count_if(
+        server.requests(),
+        [=](const DnsRequest& request) { return request.edns == edns && request.tcp == tcp; }));
 }
 
 bool is_whole(const LookupResult& result) {
@@ -78,10 +77,11 @@ TEST_CASE("a name whose response was truncated has EDNS beside the plain query, 
     for (int i = 1; i <= 60; ++i) {
         records.push_back(address_record("app.example", "10.0.0." + std::to_string(i)));
     }
-    const DnsServer server(loop,
-                           by_transport(silence, by_edns(zone(records), late(truncated, 200))));
+    const DnsScript long_a = by_transport(silence, by_edns(zone(records), late(truncated, 200)));
+    const DnsServer server(loop, by_type(type_aaaa, always(Rcode::noerror), long_a));
     const auto result = look_up(loop, of_long_name(server));
     CHECK(texts(result.outcomes.a).size() == 60);
+    CHECK(is_no_data(result.outcomes.aaaa));
     CHECK(result.truncated == std::vector<std::string>{"app.example"});
     CHECK(result.doubts == Doubts{});
     CHECK(count(server, true, false) == 2);
@@ -141,8 +141,7 @@ TEST_CASE("EDNS that is dropped, or answered with an error, fails no lookup") {
 
 TEST_CASE("with the plain query failed, EDNS is waited for, but not for ever") {
     Loop loop;
-    const DnsServer late_edns(loop,
-                              by_edns(late(both_families(), 30), always(Rcode::servfail)));
+    const DnsServer late_edns(loop, by_edns(late(both_families(), 30), always(Rcode::servfail)));
     CHECK(is_whole(look_up(loop, of_long_name(late_edns))));
     const DnsServer no_edns(loop, by_edns(silence, always(Rcode::servfail)));
     const auto result = look_up(loop, of_long_name(no_edns));
@@ -153,9 +152,9 @@ TEST_CASE("with the plain query failed, EDNS is waited for, but not for ever") {
 TEST_CASE("a response that is truncated with EDNS too is not taken in part") {
     Loop loop;
     const DnsScript part = [](const DnsRequest& request) -> std::vector<DnsReply> {
-        return {{encode_reply(request, {.truncated = true},
-                              {address_record("app.example",
-                                              request.type == type_a ? "10.0.0.9" : "fd00::9")})}};
+        return {{encode_reply(
+            request, {.truncated = true},
+            {address_record("app.example", request.type == type_a ? "10.0.0.9" : "fd00::9")})}};
     };
     const DnsServer server(loop, by_transport(late(both_families(), 50), part));
     const auto result = look_up(loop, of_long_name(server));
@@ -182,8 +181,8 @@ TEST_CASE("a lookup of a long name may be destroyed at any moment") {
         const DnsServer server(loop, long_responses(both_families()));
         int results = 0;
         {
-            auto options = steps % 2 == 0 ? of_long_name(server)
-                                          : options_for(host, {server.nameserver()});
+            auto options =
+                steps % 2 == 0 ? of_long_name(server) : options_for(host, {server.nameserver()});
             Lookup lookup(loop, std::move(options), [&results](const LookupResult&) { ++results; });
             lookup.start();
             for (int step = 0; step < steps / 2 && results == 0; ++step) {

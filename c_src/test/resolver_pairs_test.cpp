@@ -39,8 +39,7 @@ class Box {
 TEST_CASE("the second of two queries that is dropped is repeated within the grace") {
     Loop loop;
     Box box(loop);
-    const DnsServer server(loop,
-                           [&](const DnsRequest& request) { return box(request); });
+    const DnsServer server(loop, [&](const DnsRequest& request) { return box(request); });
     auto options = options_for(host, {server.nameserver()});
     options.grace_ms = 1000;  // less than the first repetition would take
     const auto result = look_up(loop, std::move(options));
@@ -70,8 +69,7 @@ TEST_CASE("a box that drops the second of two queries, again and again, loses no
     const DnsServer first(loop, [&](const DnsRequest& request) {
         return lost++ < 2 ? std::vector<DnsReply>{} : box(request);
     });
-    const DnsServer second(loop,
-                           [&](const DnsRequest& request) { return box(request); });
+    const DnsServer second(loop, [&](const DnsRequest& request) { return box(request); });
     auto options = options_for(host, {first.nameserver(), second.nameserver()});
     options.grace_ms = 1000;
     const auto result = look_up(loop, std::move(options));
