@@ -33,7 +33,6 @@ What one name or one host came to is in the results.
 
 -export_type([
     error/0,
-    queried/0,
     errno/0,
     lookup_error/0,
     epmd_error/0,
