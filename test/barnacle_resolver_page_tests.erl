@@ -76,10 +76,11 @@ word(Subject) ->
     Word.
 
 tests(Claim) ->
-    {match, Tests} = re:run(Claim, "`((?:doctest|\\w+_SUITE): ?[^`]+)`", [
-        global, {capture, all_but_first, list}
-    ]),
-    [Test || [Test] <- Tests].
+    Options = [global, {capture, all_but_first, list}],
+    case re:run(Claim, "`((?:doctest|\\w+_SUITE): ?[^`]+)`", Options) of
+        {match, Tests} -> [Test || [Test] <- Tests];
+        nomatch -> []
+    end.
 
 is_there("doctest: " ++ Title) ->
     Case = ["TEST_CASE(\"", Title, "\")"],
