@@ -345,7 +345,9 @@ dials() ->
                     "uses TLS; its log may say which. The probe could not look at this node"
                 >>},
             {failed_to_connect, <<"the connect failed">>,
-                <<"without `probe` nothing more is known: the node is down, or turned it away">>}
+                <<"without `probe` nothing more is known: the node is down, or turned it away">>},
+            {this_node, <<"this node by another name">>,
+                <<"nothing: only `status` tells it, until the next refresh; it is no error">>}
         ]
     ].
 
@@ -416,8 +418,6 @@ refusals() ->
             >>},
         {{unusable_address, 'Why'}, <<"no host has its address">>,
             <<"correct the source: it gives an address that no host can have">>},
-        {this_node, <<"this node by another name">>,
-            <<"nothing: barnacle does not connect to it, and the next refresh counts it no more">>},
         {atom_limit, <<"no more atoms for new names (max_new_atoms)">>,
             <<"see where so many names come from; then raise `max_new_atoms`">>}
     ]).

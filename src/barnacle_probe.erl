@@ -157,21 +157,36 @@ depth(#{probe := true}) ->
         {true, elsewhere} -> epmd
     end.
 
-%% As net_kernel reads it: a flag that is given twice counts as not given.
+%% As net_kernel reads it. A flag that is given twice counts as not given in OTP 25, and OTP 27 takes
+%% the first. Which of the two it was can be seen.
 carrier() ->
     case init:get_argument(proto_dist) of
         {ok, [[Carrier | _]]} -> Carrier;
+        {ok, [[First | _], _ | _]} -> used(First, barnacle_own:listeners());
         _ -> "inet_tcp"
+    end.
+
+used(First, [{Address, _} | _]) ->
+    IsInet6 = barnacle_address:family(Address) =:= inet6,
+    IsTls = whereis(ssl_dist_sup) =/= undefined,
+    case {lists:prefix("inet6_", First), lists:suffix("_tls", First)} of
+        {IsInet6, IsTls} -> First;
+        _ -> "inet_tcp"
+    end;
+used(First, []) ->
+    case list_to_integer(erlang:system_info(otp_release)) >= 27 of
+        true -> First;
+        false -> "inet_tcp"
     end.
 
 ?DOC("Whether OTP uses the flag -proto_dist; if it ignores it, what was given and what OTP uses.").
 -spec proto_dist() -> ok | {ignored, Given :: [string(), ...], Used :: string()}.
 proto_dist() ->
     case init:get_argument(proto_dist) of
-        {ok, [_, _ | _] = Given} ->
-            case lists:usort(lists:append(Given)) of
-                ["inet_tcp"] -> ok;
-                _ -> {ignored, lists:append(Given), carrier()}
+        {ok, [[First | _], _ | _] = Given} ->
+            case carrier() of
+                First -> ok;
+                Used -> {ignored, lists:append(Given), Used}
             end;
         _ ->
             ok

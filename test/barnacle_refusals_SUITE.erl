@@ -22,8 +22,25 @@ all() ->
         cookie_beyond_the_probe
     ].
 
-%% OTP takes a flag that is given twice for one that is not given.
+%% OTP 25 takes a flag that is given twice for one that is not given, OTP 27 takes the first.
 proto_dist_given_twice(_Config) ->
+    case list_to_integer(erlang:system_info(otp_release)) of
+        Release when Release < 26 -> ignored();
+        Release when Release > 26 -> first_taken();
+        _ -> {skip, "not known of this OTP"}
+    end.
+
+first_taken() ->
+    Epmd = bed_epmd:start_link(),
+    Common = #{host => {0, 0, 0, 0, 0, 0, 0, 1}, epmd_port => bed_epmd:port(Epmd)},
+    Flag = ["-proto_dist", "inet6_tcp"],
+    {ok, Right} = bed_node:start_link(Common#{name => "right", args => Flag}),
+    {ok, Node} = bed_node:start_link(Common#{name => "twice", args => Flag ++ Flag}),
+    ok = bed_story:members([Node], #{strategy => {epmd, [bed_node:name(Right)]}}),
+    ok = bed_story:linked({Node, [Right]}),
+    ?assertEqual([], maps:get(hints, bed_story:status(Node))).
+
+ignored() ->
     Epmd = bed_epmd:start_link(),
     Common = #{host => {0, 0, 0, 0, 0, 0, 0, 1}, epmd_port => bed_epmd:port(Epmd)},
     Flag = ["-proto_dist", "inet6_tcp"],
