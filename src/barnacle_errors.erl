@@ -447,7 +447,7 @@ status(Error, Why, Phrase, Fix) ->
     #{
         place => status,
         error => Error,
-        gleam => <<"text in Status">>,
+        gleam => <<"a value in Status">>,
         says => {Why, Phrase},
         fix => Fix
     }.
