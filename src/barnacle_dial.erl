@@ -48,7 +48,8 @@ the VM has no room for a dial.
 
 %% dials: those that wait for a place, by rank, each with the reason should it fail. unseen: those
 %% whose probe has no verdict yet. ref: of the prober's messages, its monitor too once there is one.
-%% stalls: see barnacle_attempts:limit/2. moved_ms: when a dial ended last, or the last stall did.
+%% stalls: see barnacle_attempts:limit/2. moved_ms: when a dial ended last, or the last stall did;
+%% connected, how many nodes were connected then.
 -record(dials, {
     dials = gb_sets:empty() :: gb_sets:set({barnacle_attempts:rank(), dial()}),
     running = #{} :: #{reference() => {pid(), dial()}},
@@ -57,6 +58,7 @@ the VM has no room for a dial.
     ref :: reference(),
     stalls = 0 :: non_neg_integer(),
     moved_ms :: integer(),
+    connected :: non_neg_integer(),
     failed = [] :: [dial()]
 }).
 
@@ -68,7 +70,8 @@ the VM has no room for a dial.
 %% How long before the deadline the probe says what it knows, a tenth of the time at most.
 -define(HEARD_MS, 100).
 
-%% Without the end of a dial for so long, one more may run.
+%% For so long no dial ended and no connection came or went, whichever node made it: one more may
+%% run. Where machines are busy, dials are slow, but connections come all the time.
 -define(STALL_MS, 1000).
 
 -type dial() :: {node(), reason()}.
@@ -85,7 +88,7 @@ cluster, the number of nodes, connected or not, that are to form one cluster.
 all(#{at_once := AtOnce, probed := Probed}, Options) ->
     Dials = lists:foldl(
         fun(Node, Acc) -> queued({Node, failed_to_connect}, Acc) end,
-        #dials{ref = make_ref(), moved_ms = now_ms()},
+        #dials{ref = make_ref(), moved_ms = now_ms(), connected = connected()},
         AtOnce
     ),
     loop(start_probe(ranked(Probed), Dials, Options), Options).
@@ -139,8 +142,14 @@ stalls_in_ms(#dials{dials = Queue, moved_ms = MovedMs} = Dials, #{max := Max} = 
         false -> infinity
     end.
 
-stalled(#dials{stalls = Stalls} = Dials) ->
-    Dials#dials{stalls = Stalls + 1, moved_ms = now_ms()}.
+stalled(#dials{stalls = Stalls, connected = Before} = Dials) ->
+    case connected() of
+        Before -> Dials#dials{stalls = Stalls + 1, moved_ms = now_ms()};
+        Now -> Dials#dials{connected = Now, moved_ms = now_ms()}
+    end.
+
+connected() ->
+    length(erlang:nodes(connected)).
 
 limit(#dials{stalls = Stalls}, #{max := Max, cluster := Count}) ->
     barnacle_attempts:limit(Max, #{nodes => Count, stalls => Stalls}).
