@@ -52,7 +52,8 @@ room for a dial; this_node, it is this node by another name (barnacle_own).
 
 %% dials: those that wait for a place, by rank, each with the reason should it fail. unseen: those
 %% whose probe has no verdict yet. ref: of the prober's messages, its monitor too once there is one.
-%% stalls: see barnacle_attempts:limit/2. moved_ms: when a dial ended last, or the last stall did.
+%% stalls: see barnacle_attempts:limit/2. moved_ms: when a dial ended last, or the last stall did;
+%% connected, how many nodes were connected then.
 -record(dials, {
     dials = gb_sets:empty() :: gb_sets:set({barnacle_attempts:rank(), dial()}),
     running = #{} :: #{reference() => {pid(), dial()}},
@@ -62,6 +63,7 @@ room for a dial; this_node, it is this node by another name (barnacle_own).
     unprobed = failed_to_connect :: failed_to_connect | failed_unprobed,
     stalls = 0 :: non_neg_integer(),
     moved_ms :: integer(),
+    connected :: non_neg_integer(),
     failed = [] :: [dial()]
 }).
 
@@ -73,7 +75,8 @@ room for a dial; this_node, it is this node by another name (barnacle_own).
 %% How long before the deadline the probe says what it knows, a tenth of the time at most.
 -define(HEARD_MS, 100).
 
-%% Without the end of a dial for so long, one more may run.
+%% For so long no dial ended and no connection came or went, whichever node made it: one more may
+%% run. Where machines are busy, dials are slow, but connections come all the time.
 -define(STALL_MS, 1000).
 
 -type dial() :: {node(), reason()}.
@@ -92,7 +95,9 @@ all(#{at_once := AtOnce, probed := Probed}, Options) ->
     Unprobed = maps:get(unprobed, Options, failed_to_connect),
     Dials = lists:foldl(
         fun(Node, Acc) -> queued({Node, Unprobed}, Acc) end,
-        #dials{unprobed = Unprobed, ref = make_ref(), moved_ms = now_ms()},
+        #dials{
+            unprobed = Unprobed, ref = make_ref(), moved_ms = now_ms(), connected = connected()
+        },
         AtOnce
     ),
     loop(start_probe(ranked(Probed), Dials, Options), Options).
@@ -146,8 +151,14 @@ stalls_in_ms(#dials{dials = Queue, moved_ms = MovedMs} = Dials, #{max := Max} = 
         false -> infinity
     end.
 
-stalled(#dials{stalls = Stalls} = Dials) ->
-    Dials#dials{stalls = Stalls + 1, moved_ms = now_ms()}.
+stalled(#dials{stalls = Stalls, connected = Before} = Dials) ->
+    case connected() of
+        Before -> Dials#dials{stalls = Stalls + 1, moved_ms = now_ms()};
+        Now -> Dials#dials{connected = Now, moved_ms = now_ms()}
+    end.
+
+connected() ->
+    length(erlang:nodes(connected)).
 
 limit(#dials{stalls = Stalls}, #{max := Max, cluster := Count}) ->
     barnacle_attempts:limit(Max, #{nodes => Count, stalls => Stalls}).
