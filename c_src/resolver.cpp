@@ -302,15 +302,14 @@ void use_query_sockets(ares_channeldata* channel, Query& query) {
 
 #endif
 
-// The name server as the c-ares in use takes it. Before 1.24 it refuses a zone, from then on it
-// passes over an address of a link without one.
+// The name server as the c-ares in use takes it. Before 1.24 it refuses a zone; from then on it
+// passes over an address of a link without one, and has the zone behind the port.
 std::string server_for_cares(Nameserver nameserver) {
     int version = 0;
     ares_version(&version);
-    if (version < 0x011800) {
-        nameserver.zone.clear();
-    }
-    return to_text(nameserver);
+    const std::string zone = std::exchange(nameserver.zone, {});
+    const bool takes_zone = version >= 0x011800 && !zone.empty();
+    return to_text(nameserver) + (takes_zone ? '%' + zone : "");
 }
 
 // The number of a zone, which is the name of an interface or its number; 0 if there is none.
@@ -360,7 +359,10 @@ Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome, OnTruncated
         scope_id_ = zone_.empty() ? 0 : scope_id(zone_);
         server = server_for_cares(*std::move(nameserver));
     }
-    check(ares_set_servers_ports_csv(channel_.get(), server.c_str()), "ares_set_servers_ports_csv");
+    if (zone_.empty() || scope_id_ != 0) {  // else send() says that there is no such zone
+        check(ares_set_servers_ports_csv(channel_.get(), server.c_str()),
+              "ares_set_servers_ports_csv");
+    }
     // The trailing dot keeps c-ares from completing the name.
     if (!options_.name.ends_with('.')) {
         options_.name += '.';

@@ -44,12 +44,16 @@ inline Bytes with_rcode(Bytes reply, unsigned rcode) {
     return reply;
 }
 
-// One more record behind the others, in the section of authority. Its data is nobody's business.
+// One more record behind the others, of type NS or SOA, in the section of authority.
 inline Bytes with_authority(Bytes reply, std::uint16_t type) {
+    // A server named "a"; or the root for both names of an SOA record, and five numbers.
+    const Bytes data = type == type_ns ? Bytes{1, 'a', 0} : Bytes(22, 0);
     ++reply.at(9);
-    for (const int byte : {0, 0, static_cast<int>(type), 0, 1, 0, 0, 0, 60, 0, 3, 1, 97, 0}) {
+    const auto size = static_cast<int>(data.size());
+    for (const int byte : {0, 0, static_cast<int>(type), 0, 1, 0, 0, 0, 60, 0, size}) {
         reply.push_back(static_cast<std::uint8_t>(byte));
     }
+    reply.insert(reply.end(), data.begin(), data.end());
     return reply;
 }
 
