@@ -84,6 +84,9 @@ list(Nodes, NowMs, #links{up = Up} = Links) ->
 changed(Node, {Now, Why}, NowMs, #links{waiting = Waiting, rate = Rate} = Links) ->
     Change =
         case Waiting of
+            #{Node := #change{count = Count} = Before} when Now =:= up ->
+                %% Why it was lost stays known.
+                Before#change{now = Now, at_ms = NowMs, count = Count + 1};
             #{Node := #change{count = Count} = Before} ->
                 Before#change{now = Now, why = Why, at_ms = NowMs, count = Count + 1};
             #{} ->
@@ -135,7 +138,7 @@ line({What, Changes}, Linked, NowMs) ->
         ])
     },
     case What of
-        _ when What =:= left; What =:= gone_again ->
+        _ when What =:= left; What =:= back; What =:= gone_again ->
             {What, Report#{
                 reasons => maps:from_list([{Node, Why} || {Node, #change{why = Why}} <- Changes])
             }};

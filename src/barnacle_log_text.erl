@@ -20,8 +20,8 @@ text(left, Report) ->
     ["connection lost: ", lost(Report), connected(Report)];
 text(left_on_purpose, #{nodes := Nodes} = Report) ->
     ["left on purpose: ", at(Nodes, Report), connected(Report)];
-text(back, #{nodes := Nodes} = Report) ->
-    ["lost and connected again: ", at(Nodes, Report), connected(Report)];
+text(back, Report) ->
+    ["lost and connected again: ", lost(Report), connected(Report)];
 text(gone_again, Report) ->
     ["connected and lost again: ", lost(Report), connected(Report)];
 text(asked, #{nodes := Nodes}) ->

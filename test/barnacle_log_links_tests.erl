@@ -29,6 +29,14 @@ left_on_purpose_test() ->
         history([{5, {down, a@h, left}}], [a@h, b@h])
     ).
 
+%% Linked again before there was a line, by global: that it left on purpose stays known.
+left_on_purpose_and_connected_again_test() ->
+    Events = [{0, {down, b@h, left}}, {100, {down, a@h, left}}, {200, {up, a@h}}],
+    ?assertMatch(
+        {1000, [{back, #{nodes := [a@h], reasons := #{a@h := left}, changes := #{a@h := 2}}}]},
+        lists:last(history(Events, [a@h, b@h]))
+    ).
+
 %% Fifty at once are two lines: the first at once, the others a second later with their time.
 many_at_once_test() ->
     Nodes = [list_to_atom("n" ++ integer_to_list(N) ++ "@h") || N <- lists:seq(1, 50)],

@@ -178,9 +178,13 @@ texts_test_() ->
                 },
                 "connection lost: b@h (the link was closed); a@h (the node fell silent "
                 "(net_ticktime)); c@h (this node left on purpose); no nodes connected"},
-            {back, #{nodes => [a@h], linked => 1, changes => #{a@h => 4}, at => #{}},
-                "lost and connected again: a@h (4 changes of a@h since the last line); "
-                "1 node connected"},
+            {back,
+                #{
+                    nodes => [a@h], linked => 1, changes => #{a@h => 4}, at => #{},
+                    reasons => #{a@h => left}
+                },
+                "lost and connected again: a@h (it left on purpose) (4 changes of a@h since the last "
+                "line); 1 node connected"},
             {left_on_purpose, #{nodes => [a@h], linked => 1},
                 "left on purpose: a@h; 1 node connected"},
             {connect, #{detail => Failed, times => 3, ago_ms => 2000},
