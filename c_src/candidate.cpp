@@ -87,6 +87,16 @@ std::vector<Queried> Candidate::queried_now() const {
     return result;
 }
 
+Doubts Candidate::doubts() const {
+    Doubts result;
+    for (const Family* const family : {&a_, &aaaa_}) {
+        if (family->outcome && is_wanted(*family->outcome)) {
+            result.add(family->doubts);
+        }
+    }
+    return result;
+}
+
 bool Candidate::was_truncated() const {
     const auto question_was = [](const Family& family) {
         return family.question && family.question->was_truncated();
@@ -108,7 +118,7 @@ Candidate::Family* Candidate::preferred() {
 
 void Candidate::on_outcome(Family& family, Outcome outcome) {
     family.outcome = std::move(outcome);
-    doubts_.add(family.question->doubts());
+    family.doubts = family.question->doubts();
     Family& other = &family == &a_ ? aaaa_ : a_;
     if (&family == preferred() && family.has_addresses()) {
         other.outcome = NotWanted{};

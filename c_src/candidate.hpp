@@ -82,8 +82,8 @@ class Candidate {
     [[nodiscard]] FamilyOutcomes outcomes_now() const;
     [[nodiscard]] std::vector<Queried> queried_now() const;
 
-    // Why the addresses may not be all.
-    [[nodiscard]] Doubts doubts() const { return doubts_; }
+    // Why the addresses of the wanted families may not be all.
+    [[nodiscard]] Doubts doubts() const;
 
     // Whether a response had no room without EDNS.
     [[nodiscard]] bool was_truncated() const;
@@ -92,6 +92,7 @@ class Candidate {
     struct Family {
         std::optional<Question> question;
         std::optional<Outcome> outcome;
+        Doubts doubts{};
         std::vector<ServerOutcome> without_addresses{};  // once there is no question any more
 
         [[nodiscard]] bool has_addresses() const;
@@ -109,7 +110,6 @@ class Candidate {
     std::uint64_t grace_ms_;
     bool done_ = false;
     bool was_truncated_ = false;
-    Doubts doubts_;
     Family a_;
     Family aaaa_;
     Timer grace_;

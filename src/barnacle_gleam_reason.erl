@@ -20,6 +20,7 @@ becomes a text, so that no Gleam program ever meets a value that its types do no
     | {lookup_failed, term()}
     | {not_registered, [binary()]}
     | {posix, binary()}
+    | {at_address, binary(), reason(), [binary()]}
     | {invalid_node_name | unusable_address, binary()}
     | {too_many_processes, pos_integer()}
     | {other, binary()}.
@@ -28,6 +29,7 @@ becomes a text, so that no Gleam program ever meets a value that its types do no
     | {family_gone, inet | inet6}
     | {other_candidate, binary(), binary()}
     | {unusable, tuple()}
+    | {doubtful_response, binary()}
     | {host_failed, binary(), term()}
     | local_node_is_not_registered
     | {other_gap, binary()}.
@@ -52,6 +54,7 @@ becomes a text, so that no Gleam program ever meets a value that its types do no
     epmd_timeout,
     failed_to_connect,
     failed_to_disconnect,
+    failed_unprobed,
     handshake_failed,
     host_silent,
     host_unreachable,
@@ -92,6 +95,8 @@ from({posix, Errno}) when is_atom(Errno) ->
     {posix, atom_to_binary(Errno)};
 from({Kind, _} = Why) when Kind =:= invalid_node_name; Kind =:= unusable_address ->
     {Kind, unicode:characters_to_binary(barnacle_words:reason(Why))};
+from({at_address, Address, Why, Others}) when is_binary(Address) ->
+    {at_address, Address, from(Why), Others};
 from({too_many_processes, Max} = Why) when is_integer(Max) ->
     Why;
 from(Why) ->
@@ -110,6 +115,8 @@ gap({Family, Why}) when Family =:= inet; Family =:= inet6 ->
     {family_failed, Family, barnacle_gleam_strategy:from_lookup_error(Why)};
 gap({Now, instead_of, Before}) when is_binary(Now), is_binary(Before) ->
     {other_candidate, Now, Before};
+gap({response, Doubt}) when is_atom(Doubt) ->
+    {doubtful_response, atom_to_binary(Doubt)};
 gap({unusable, Address}) when is_tuple(Address) ->
     {unusable, barnacle_gleam_strategy:from_address(Address)};
 gap({Host, Why}) when is_binary(Host) ->

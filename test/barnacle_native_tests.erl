@@ -188,7 +188,9 @@ dns_silent_name_server_test() ->
             candidate => <<"host.example">>,
             a => {error, timeout},
             aaaa => {error, timeout},
-            queried => [{<<"host.example">>, Server, timeout}]
+            queried => [{<<"host.example">>, Server, timeout}],
+            doubts => [],
+            truncated => []
         }},
         barnacle_native:dns(<<"host.example.">>, #{timeout => ?SHORT_MS, nameservers => [Server]})
     ),

@@ -26,6 +26,8 @@ pub type Reason {
   FailedToConnect
   /// The node is still connected.
   FailedToDisconnect
+  /// The connection attempt failed, and the probe could not look that far.
+  FailedUnprobed
   /// The node refused the handshake: another cookie, for example.
   HandshakeFailed
   /// The host is dead, or behind a firewall.
@@ -62,6 +64,9 @@ pub type Reason {
   LookupFailed(dns.LookupError)
   /// The host's EPMD knows these nodes only.
   NotRegistered(List(String))
+  /// The host's name has several addresses. A connection attempt uses this one, and fails for this
+  /// reason. Of the other addresses, one works.
+  AtAddress(String, Reason, List(String))
   /// OTP would refuse the name. The text says what is wrong with it.
   InvalidNodeName(String)
   /// No host can have the address in the name. The text says why.
@@ -94,6 +99,9 @@ pub type Gap {
   OtherCandidate(String, String)
   /// The addresses contain one that no host can have.
   Unusable(dns.IpAddress)
+  /// A response may not have all addresses: `several_cnames`, `foreign_owner`, `garbled` or
+  /// `truncated`.
+  DoubtfulResponse(String)
   /// This host's EPMD gave no names.
   HostFailed(String, hosts.HostError)
   /// This host's EPMD was started again and does not know this node yet.

@@ -286,6 +286,7 @@ pub fn reason(reason: reason.Reason) -> String {
     reason.EpmdTimeout -> "EpmdTimeout"
     reason.FailedToConnect -> "FailedToConnect"
     reason.FailedToDisconnect -> "FailedToDisconnect"
+    reason.FailedUnprobed -> "FailedUnprobed"
     reason.HandshakeFailed -> "HandshakeFailed"
     reason.HostSilent -> "HostSilent"
     reason.HostUnreachable -> "HostUnreachable"
@@ -304,6 +305,7 @@ pub fn reason(reason: reason.Reason) -> String {
     reason.ShortName -> "ShortName"
     reason.Timeout -> "Timeout"
     reason.UnusableAddress(_) -> "UnusableAddress"
+    reason.AtAddress(_, _, _) -> "AtAddress"
     reason.LookupFailed(error) -> lookup_error(error)
     reason.NotRegistered(_) -> "NotRegistered"
     reason.Posix(name) -> name
@@ -335,6 +337,7 @@ fn gap_name(gap: reason.Gap) -> String {
     reason.OtherCandidate(now, _) -> now
     reason.Unusable(dns.IpV4(_, _, _, _)) -> "Unusable4"
     reason.Unusable(dns.IpV6(_, _, _, _, _, _, _, _)) -> "Unusable6"
+    reason.DoubtfulResponse(doubt) -> doubt
     reason.HostFailed(_, error) -> host_error(error)
     reason.LocalNodeIsNotRegistered -> "LocalNodeIsNotRegistered"
     reason.OtherGap(text) -> text
