@@ -70,6 +70,7 @@ becomes a text, so that no Gleam program ever meets a value that its types do no
     port_silent,
     send_net_tick_failed,
     short_name,
+    this_node,
     timeout
 ]).
 

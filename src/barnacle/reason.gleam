@@ -58,6 +58,8 @@ pub type Reason {
   SendNetTickFailed
   /// The node has a short name, and this node a long one.
   ShortName
+  /// The name is another name of this node, so no connection is attempted.
+  ThisNode
   /// The attempt did not end within the time limit.
   Timeout
   /// It is not known whether the host's name exists.

@@ -303,6 +303,7 @@ pub fn reason(reason: reason.Reason) -> String {
     reason.PortSilent -> "PortSilent"
     reason.SendNetTickFailed -> "SendNetTickFailed"
     reason.ShortName -> "ShortName"
+    reason.ThisNode -> "ThisNode"
     reason.Timeout -> "Timeout"
     reason.UnusableAddress(_) -> "UnusableAddress"
     reason.AtAddress(_, _, _) -> "AtAddress"
