@@ -11,7 +11,7 @@
 -type formed() :: #{ms := float() | never, lost := [{Reason :: term(), pos_integer()}]}.
 
 -define(SIZES, [60, 120, 200]).
--define(LIMIT_MS, 90000).
+-define(LIMIT_MS, 120000).
 %% A poll interval: what barnacle does once all nodes are connected counts too.
 -define(AFTERWARDS_MS, 5000).
 
