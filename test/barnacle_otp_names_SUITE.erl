@@ -160,20 +160,19 @@ protocol_of_ones_own(_) ->
     case bed_etc:missing() of
         none ->
             Epmd = bed_epmd:start_link(),
-            Exec = bed_etc:exec_with([{"/etc/hosts", "::1 six.test\n"}]),
+            Exec = bed_etc:exec_with([{"/etc/hosts", "::1 six.test seven.test\n"}]),
             %% The system's resolver would give 127.0.0.1 for ::1 of the hosts file.
             Inetrc = filename:join(bed_os:temp_dir_link(), "inetrc"),
             ok = file:write_file(Inetrc, "{lookup, [file]}.\n"),
             [First, Second] = bed_nodes:start_link(
                 #{
-                    host => "six.test",
                     address => ?LOOPBACK6,
                     epmd_port => bed_epmd:port(Epmd),
                     args => ["-proto_dist", "bed_own"],
                     env => [{"ERL_INETRC", Inetrc}],
                     exec => Exec
                 },
-                [#{name => "one"}, #{name => "two"}]
+                [#{name => "one", host => "six.test"}, #{name => "two", host => "seven.test"}]
             ),
             ok = is_connected(First, Second);
         Why ->
