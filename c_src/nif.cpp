@@ -23,7 +23,7 @@ namespace barnacle {
 namespace {
 
 // What barnacle_nif.erl hands over at load; another number when the two no longer fit each other.
-constexpr int abi_number = 2;
+constexpr int abi_number = 3;
 
 // Why a load fails. barnacle_nif.erl has words for them.
 constexpr int load_wrong_abi = 1;

@@ -24,7 +24,7 @@ Loading this module never fails. Why the library could not be loaded is in the p
 -nifs([open/2, step/1, close/1, diff/3, info/0]).
 
 %% As in c_src/nif.cpp: what the library must be built for, and why its load function refuses.
--define(ABI, 2).
+-define(ABI, 3).
 -define(LOAD_REFUSALS, #{
     1 => <<"was built for another version of barnacle">>,
     2 => <<"found no memory">>,

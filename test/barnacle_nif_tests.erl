@@ -115,7 +115,7 @@ badarg_test() ->
 
 info_test() ->
     ?assertMatch(
-        #{operations := Operations, abi := 2, cares := Cares, libuv := Libuv} when
+        #{operations := Operations, abi := 3, cares := Cares, libuv := Libuv} when
             is_integer(Operations) andalso is_binary(Cares) andalso is_binary(Libuv),
         barnacle_nif:info()
     ).
