@@ -178,7 +178,8 @@ refusal_hides_no_nxdomain(_Config) ->
                         {"does-not-exist.internal", {error, nxdomain}, {error, nxdomain}},
                         dns(Node, "does-not-exist.internal", Where)
                     ),
-                    {{error, nxdomain}, Queried} = query(Node, "does-not-exist.internal", Where),
+                    {{error, nxdomain}, #{queried := Queried}} =
+                        query(Node, "does-not-exist.internal", Where),
                     ?assertEqual(
                         [
                             {<<"does-not-exist.internal">>, Where, nxdomain},

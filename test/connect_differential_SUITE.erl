@@ -55,6 +55,7 @@ is_ct(Name) ->
 init_per_suite(Config) ->
     case bed_island:missing() of
         none ->
+            ok = filelib:ensure_dir(file("rows")),
             _ = file:delete(file("rows")),
             Self = self(),
             {Pid, Monitor} = spawn_monitor(fun() -> world(Self) end),

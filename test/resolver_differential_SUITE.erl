@@ -72,6 +72,7 @@ is_ct(Name) ->
 
 init_per_suite(Config) ->
     File = file("rows"),
+    ok = filelib:ensure_dir(File),
     _ = file:delete(File),
     case bed_middle_box:missing() of
         none -> [{vm, vm("")} | Config];
