@@ -172,7 +172,9 @@ misnomer(no_host) -> "there is nothing after the @";
 misnomer(too_long) -> "it has more than 255 bytes";
 misnomer(zone) -> "its address has a zone, with which OTP connects to no node";
 misnomer({basename, Char}) -> ["its part before the @ has ", character(Char)];
-misnomer({host, Char}) -> ["its host has ", character(Char)].
+misnomer({host, Char}) -> ["its host has ", character(Char)];
+%% A transport of the user's own gives any reason.
+misnomer(Other) -> term(Other).
 
 character($\s) -> "a blank";
 character($@) -> "another @";
@@ -182,7 +184,8 @@ character(Char) -> ["the character ", printable(unicode:characters_to_binary([Ch
 misuse(unspecified) -> "it is the unspecified address";
 misuse(broadcast) -> "it is the broadcast address";
 misuse(multicast) -> "it is a multicast address";
-misuse(link_local) -> "it is a link-local address, and a node name has no zone".
+misuse(link_local) -> "it is a link-local address, and a node name has no zone";
+misuse(Other) -> term(Other).
 
 ?DOC("""
 Who failed and why, one phrase for each reason: timed out: a@h, b@h; paused: c@h. Of very many

@@ -77,6 +77,7 @@ huge_reasons_make_a_short_page_test_() ->
             }},
             #{missing => #{<<"a@h">> => 1}, departed => #{<<"a@h">> => {stays, Why}}},
             #{refused => [{Long, {invalid_node_name, too_long}}]},
+            #{refused => [{<<"a@h">>, {invalid_node_name, Why}}, {<<"b@h">>, {unusable_address, Why}}]},
             #{filtered => [Long]}
         ]
     ].

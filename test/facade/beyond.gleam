@@ -203,13 +203,15 @@ fn outcome(outcome: status.Outcome) -> String {
   }
 }
 
-pub fn status_listener(s: status.Status(a)) -> String {
+pub fn status_listener(
+  s: status.Status(a),
+) -> Result(String, option.Option(atom.Atom)) {
   case s.listener {
-    option.None -> "None"
-    option.Some(status.Receiving) -> "Receiving"
-    option.Some(status.NoListener(process)) -> process
-    option.Some(status.ListenerNotConnected(node)) -> atom.to_string(node)
-    option.Some(status.ListenerCrashed(text)) -> text
+    option.None -> Error(option.None)
+    option.Some(status.ListenerNotConnected(node)) -> Error(option.Some(node))
+    option.Some(status.Receiving) -> Ok("Receiving")
+    option.Some(status.NoListener(process)) -> Ok(process)
+    option.Some(status.ListenerCrashed(text)) -> Ok(text)
   }
 }
 

@@ -172,6 +172,9 @@ example({lookup_failed, _}) -> {lookup_failed, servfail};
 example({not_registered, _}) -> {not_registered, [<<"a">>]};
 example({posix, _}) -> {posix, emfile};
 example({too_many_processes, _}) -> {too_many_processes, 1024};
+example({invalid_node_name, _}) -> {invalid_node_name, no_at};
+example({unusable_address, _}) -> {unusable_address, multicast};
+example({at_address, _, _, _}) -> {at_address, <<"10.0.0.2">>, port_refused, [<<"10.0.0.3">>]};
 example(Why) -> Why.
 
 every_gap_has_its_constructor(_) ->
@@ -374,12 +377,12 @@ status_has_its_fields(_) ->
     Listener = fun(State) ->
         facade@beyond:status_listener(barnacle_gleam_status:from(Map#{listener := State}))
     end,
-    ?assertEqual(<<"a_listener">>, Listener({no_process, a_listener})),
-    ?assertEqual(list_to_binary(pid_to_list(self())), Listener({no_process, self()})),
-    ?assertEqual(<<"l@h">>, Listener({not_connected, l@h})),
-    ?assertEqual(<<"m:notify/2 ended with error why">>, Listener({failed, m, error, why})),
-    ?assertEqual(<<"Receiving">>, Listener(ok)),
-    ?assertEqual(<<"None">>, Listener(none)),
+    ?assertEqual({ok, <<"a_listener">>}, Listener({no_process, a_listener})),
+    ?assertEqual({ok, list_to_binary(pid_to_list(self()))}, Listener({no_process, self()})),
+    ?assertEqual({ok, <<"m:notify/2 ended with error why">>}, Listener({failed, m, error, why})),
+    ?assertEqual({ok, <<"Receiving">>}, Listener(ok)),
+    ?assertEqual({error, {some, l@h}}, Listener({not_connected, l@h})),
+    ?assertEqual({error, none}, Listener(none)),
     {Incomplete, Complete, {some, Error}} = facade@beyond:status_history(Status),
     ?assertEqual({some, {partial, [{family_failed, inet, timeout}]}}, Incomplete),
     ?assertEqual({some, {[c@h, e@h], 5}}, Complete),
@@ -399,7 +402,7 @@ status_tells_what_happened(_) ->
     answer({error, why}),
     _ = next(Listener),
     After = barnacle:status(Subject),
-    ?assertEqual({<<"Receiving">>, []}, {
+    ?assertEqual({{ok, <<"Receiving">>}, []}, {
         facade@beyond:status_listener(After), facade@beyond:status_queried(After)
     }),
     ?assertMatch({1, 1, 0, {some, _}}, facade@beyond:status_numbers(After)),
