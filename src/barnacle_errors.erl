@@ -438,7 +438,35 @@ losses() ->
 partial() ->
     Why = local_node_is_not_registered,
     Phrase = <<"this host's EPMD does not know this node">>,
-    [status(Why, Why, Phrase, <<"it passes where EPMD was started anew: see `epmd -names`">>)].
+    [status(Why, Why, Phrase, <<"it passes where EPMD was started anew: see `epmd -names`">>)] ++
+        doubts().
+
+%% Why a response may not have all addresses: barnacle_native:doubt/0.
+doubts() ->
+    [
+        status(
+            {response, Doubt},
+            {response, Doubt},
+            <<"a response may not be whole: ", Phrase/binary>>,
+            Fix
+        )
+     || {Doubt, Phrase, Fix} <- [
+            {several_cnames, <<"several CNAME records for one name">>,
+                <<"correct the zone: a name has one CNAME record at most">>},
+            {foreign_owner, <<"a record of another name">>,
+                <<
+                    "see what changes responses between this host and the name server, or ask "
+                    "another one with `nameservers`"
+                >>},
+            {garbled, <<"its sections contradict its header">>,
+                <<
+                    "see what changes responses between this host and the name server, or ask "
+                    "another one with `nameservers`"
+                >>},
+            {truncated, <<"it is truncated over TCP too">>,
+                <<"ask another name server with `nameservers`, or give the name fewer records">>}
+        ]
+    ].
 
 of_names(Rows) ->
     [status({'Name', Why}, Why, Phrase, Fix) || {Why, Phrase, Fix} <- Rows].

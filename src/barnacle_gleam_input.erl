@@ -29,8 +29,7 @@ problems(#{strategy := Strategy} = Builder) ->
     [to_problem(Problem) || Problem <- Own ++ Others].
 
 own({epmd, Nodes}) ->
-    {ok, Text} = barnacle_errors:fix(invalid_node_name),
-    [{nodes, Node, Text} || Node <- not_nodes(Nodes)];
+    [{nodes, Node, refusal(Why)} || {Node, Why} <- not_nodes(Nodes)];
 own(Strategy) ->
     case table(Strategy) of
         none -> [];
@@ -38,7 +37,14 @@ own(Strategy) ->
     end.
 
 not_nodes(Nodes) ->
-    [Node || Node <- Nodes, barnacle_names:check(barnacle_names:to_binary(Node)) =/= ok].
+    [
+        {Node, Why}
+     || Node <- Nodes, {error, Why} <- [barnacle_names:check(barnacle_names:to_binary(Node))]
+    ].
+
+refusal(Why) ->
+    {ok, Fix} = barnacle_errors:fix(Why),
+    unicode:characters_to_binary([barnacle_words:reason(Why), "; ", Fix]).
 
 ?DOC("""
 The options that run_once takes from a builder, or its result if it cannot discover with them. Exits
@@ -57,7 +63,7 @@ once(#{strategy := {Kind, _} = Strategy} = Builder) when Kind =:= dns; Kind =:= 
 once(#{strategy := {epmd, Nodes}} = Builder) ->
     case not_nodes(Nodes) of
         [] -> of_nothing(Builder);
-        Wrong -> {error, {connect_error, [{Node, failed_to_connect} || Node <- Wrong]}}
+        Wrong -> {error, {connect_error, [{Node, failed_to_connect} || {Node, _} <- Wrong]}}
     end;
 once(#{strategy := local_epmd} = Builder) ->
     of_nothing(Builder);

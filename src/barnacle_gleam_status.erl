@@ -17,6 +17,13 @@
 -type last_error() ::
     {last_error, barnacle_gleam_reason:round_error(), Age :: non_neg_integer(),
         For :: non_neg_integer(), Rounds :: pos_integer(), Lasting :: boolean()}.
+-type query() ::
+    {query, Name :: binary(), Nameserver :: binary(), Outcome :: no_data | {query_failed, term()}}.
+-type listener() ::
+    receiving
+    | {no_listener, binary()}
+    | {listener_not_connected, node()}
+    | {listener_crashed, binary()}.
 -type status() ::
     {status, Node :: node(), Alive :: boolean(), Name :: option(binary()), Strategy :: binary(),
         Disconnect :: barnacle_plan:mode(), State :: barnacle_status:mode(),
@@ -24,10 +31,10 @@
         Rounds :: non_neg_integer(), FailedRounds :: non_neg_integer(),
         CrashedRounds :: non_neg_integer(), Joined :: non_neg_integer(),
         Lost :: non_neg_integer(), Incomplete :: option(barnacle_gleam_reason:incomplete()),
-        LastComplete :: option({[node()], non_neg_integer()}),
+        Queried :: [query()], LastComplete :: option({[node()], non_neg_integer()}),
         LastError :: option(last_error()), Suspect :: boolean(), Filtered :: [binary()],
-        Refused :: [{binary(), barnacle_gleam_reason:reason()}], Hints :: [binary()],
-        Wanted :: [{node(), peer()}], Missing :: [{node(), non_neg_integer()}],
+        Refused :: [{binary(), barnacle_gleam_reason:reason()}], OwnNames :: [binary()],
+        Hints :: [binary()], Listener :: option(listener()), Wanted :: [{node(), peer()}], Missing :: [{node(), non_neg_integer()}],
         Departed :: [{node(), barnacle_gleam_reason:departure()}], Left :: [node()],
         Others :: [node()]}.
 
@@ -50,12 +57,15 @@ from(Status) ->
         lost := Lost,
         answer := Answer,
         why := Why,
+        queried := Queried,
         last_complete := LastComplete,
         last_error := LastError,
         suspect := Suspect,
         filtered := Filtered,
         refused := Refused,
+        own_names := OwnNames,
         hints := Hints,
+        listener := Listener,
         wanted := Wanted,
         missing := Missing,
         departed := Departed,
@@ -65,9 +75,10 @@ from(Status) ->
     {status, Node, Alive, option(undefined, Name, fun atom_to_binary/1), atom_to_binary(Strategy),
         Disconnect, State, Round =:= running, option(none, NextPollIn, fun same/1), Rounds,
         FailedRounds, CrashedRounds, Joined, Lost, incomplete(Answer, Why),
-        option(none, LastComplete, fun complete/1), option(none, LastError, fun error/1), Suspect,
+        [query(Query) || Query <- Queried], option(none, LastComplete, fun complete/1), option(none, LastError, fun error/1), Suspect,
         Filtered, [{Refusal, barnacle_gleam_reason:from(Reason)} || {Refusal, Reason} <- Refused],
-        [unicode:characters_to_binary(barnacle_hints:text(Hint)) || Hint <- Hints],
+        OwnNames, [unicode:characters_to_binary(barnacle_hints:text(Hint)) || Hint <- Hints],
+        option(none, Listener, fun listener/1),
         sorted(Wanted, fun peer/1), sorted(Missing, fun same/1),
         sorted(Departed, fun barnacle_gleam_reason:departure/1), to_nodes(Left), to_nodes(Others)}.
 
@@ -97,6 +108,20 @@ incomplete(Answer, Why) when Answer =:= partial; Answer =:= error ->
     {some, barnacle_gleam_reason:incomplete(Answer, Why)};
 incomplete(_Answer, _Why) ->
     none.
+
+query({Name, Nameserver, no_data}) ->
+    {query, Name, Nameserver, no_data};
+query({Name, Nameserver, Why}) ->
+    {query, Name, Nameserver, {query_failed, barnacle_gleam_strategy:from_lookup_error(Why)}}.
+
+listener(ok) ->
+    receiving;
+listener({no_process, Process}) ->
+    {no_listener, unicode:characters_to_binary(barnacle_words:term(Process))};
+listener({not_connected, Node}) ->
+    {listener_not_connected, Node};
+listener({failed, _, _, _} = Failed) ->
+    {listener_crashed, unicode:characters_to_binary(barnacle_listener:text(Failed))}.
 
 error(#{reason := Reason, age := AgeMs, for := ForMs, rounds := Rounds, lasting := Lasting}) ->
     {last_error, barnacle_gleam_reason:round_error(Reason), AgeMs, ForMs, Rounds, Lasting}.

@@ -202,8 +202,11 @@ discovery_fixes(#{}) ->
     [].
 
 %% Of several sources, or address families, each has its own reason.
-reasons(Why) when length(Why) >= 0 -> lists:usort([Reason || {_Source, Reason} <- Why]);
+reasons(Why) when length(Why) >= 0 -> lists:usort([reason_of(Of) || {_, _} = Of <- Why]);
 reasons(Why) -> [Why].
+
+reason_of({response, _} = Reason) -> Reason;
+reason_of({_Source, Reason}) -> Reason.
 
 listener(#{listener := State}) when State =/= none, State =/= ok ->
     block("The listener receives nothing", [barnacle_listener:text(State)]);

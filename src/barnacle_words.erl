@@ -93,8 +93,9 @@ time(Ms) ->
 reason({bad_return, What}) ->
     bad_return(What);
 reason([_ | _] = Reasons) ->
-    case is_list_of_sources(Reasons) of
-        true -> reasons(Reasons);
+    {Sources, Others} = lists:partition(fun is_of_source/1, Reasons),
+    case lists:all(fun is_doubt/1, Others) of
+        true -> lists:join("; ", [reasons(Sources) || Sources =/= []] ++ [reason(R) || R <- Others]);
         false -> term(Reasons)
     end;
 reason(#{'__exception__' := true} = Exception) ->
@@ -109,10 +110,12 @@ reason(Reason) ->
     end.
 
 %% A host, or an address family, and why it gave nothing.
-is_list_of_sources([{Source, _} | Rest]) when is_binary(Source); Source =:= inet; Source =:= inet6 ->
-    is_list_of_sources(Rest);
-is_list_of_sources(Rest) ->
-    Rest =:= [].
+is_of_source({Source, _}) -> is_binary(Source) orelse Source =:= inet orelse Source =:= inet6;
+is_of_source(_) -> false.
+
+%% Why a response may not be whole: barnacle_native:doubt/0.
+is_doubt({response, _} = Reason) -> barnacle_errors:says(Reason) =/= error;
+is_doubt(_) -> false.
 
 %% What a phrase leaves open.
 detail({not_registered, Names}) -> [" (it knows ", names(Names), ")"];
@@ -169,7 +172,9 @@ misnomer(no_host) -> "there is nothing after the @";
 misnomer(too_long) -> "it has more than 255 bytes";
 misnomer(zone) -> "its address has a zone, with which OTP connects to no node";
 misnomer({basename, Char}) -> ["its part before the @ has ", character(Char)];
-misnomer({host, Char}) -> ["its host has ", character(Char)].
+misnomer({host, Char}) -> ["its host has ", character(Char)];
+%% A transport of the user's own gives any reason.
+misnomer(Other) -> term(Other).
 
 character($\s) -> "a blank";
 character($@) -> "another @";
@@ -179,7 +184,8 @@ character(Char) -> ["the character ", printable(unicode:characters_to_binary([Ch
 misuse(unspecified) -> "it is the unspecified address";
 misuse(broadcast) -> "it is the broadcast address";
 misuse(multicast) -> "it is a multicast address";
-misuse(link_local) -> "it is a link-local address, and a node name has no zone".
+misuse(link_local) -> "it is a link-local address, and a node name has no zone";
+misuse(Other) -> term(Other).
 
 ?DOC("""
 Who failed and why, one phrase for each reason: timed out: a@h, b@h; paused: c@h. Of very many

@@ -40,10 +40,11 @@ phrases_test_() ->
             union(barnacle_dial, reason) ++
             union(barnacle_native, probe_error) ++
             union(barnacle_names, refusal) ++
+            doubts() ++
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
                 {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile},
                 {too_many_processes, 1024}, {native_library, <<"no program">>}]
-    ] ++ [?_assertEqual(error, barnacle_errors:says(Why)) || Why <- [strange, {a, b}, []]].
+    ] ++ [?_assertEqual(error, barnacle_errors:says(Why)) || Why <- [strange, {a, b}, {response, strange}, []]].
 
 %% Every way in which discovery fails has a remedy, also where the reason is a value of Gleam.
 remedies_of_discovery_test_() ->
@@ -54,7 +55,7 @@ remedies_of_discovery_test_() ->
             [{Why, barnacle_gleam_strategy:from_host_error(Why)} || Why <- Hosts],
     [
         ?_assertMatch({_, {ok, <<_, _/binary>>}}, {Why, barnacle_errors:discovery_fix(Why)})
-     || {Why, _} <- Same
+     || Why <- [Why || {Why, _} <- Same] ++ doubts()
     ] ++
         [
             ?_assertEqual(
@@ -119,6 +120,9 @@ union(Module, Name) ->
         beam_lib:chunks(code:which(Module), [abstract_code]),
     [{type, _, union, Types}] = [Type || {attribute, _, type, {N, Type, _}} <- Forms, N =:= Name],
     [Atom || {atom, _, Atom} <- Types].
+
+doubts() ->
+    [{response, Doubt} || Doubt <- union(barnacle_native, doubt)].
 
 instance(bad_options) -> [{key, value, <<"text">>}];
 instance(already_started) -> self();

@@ -77,6 +77,7 @@ huge_reasons_make_a_short_page_test_() ->
             }},
             #{missing => #{<<"a@h">> => 1}, departed => #{<<"a@h">> => {stays, Why}}},
             #{refused => [{Long, {invalid_node_name, too_long}}]},
+            #{refused => [{<<"a@h">>, {invalid_node_name, Why}}, {<<"b@h">>, {unusable_address, Why}}]},
             #{filtered => [Long]}
         ]
     ].
@@ -91,6 +92,19 @@ what_it_does_test_() ->
             {#{alive => false, hints => [not_alive]}, "not alive"},
             {#{round => running}, "a round is running"},
             {#{answer => partial, why => timeout}, "now partial: timed out"},
+            {
+                #{answer => partial, why => [{response, several_cnames}]},
+                "now partial: a response may not be whole: several CNAME records for one name"
+            },
+            {
+                #{answer => partial, why => [{response, several_cnames}]},
+                "correct the zone: a name has one CNAME record at most"
+            },
+            {
+                #{answer => partial, why => [{inet6, servfail}, {response, garbled}]},
+                "the name server failed: inet6; a response may not be whole: its sections"
+            },
+            {#{answer => partial, why => [{response, strange}]}, "now partial: [{response,strange}]"},
             {#{answer => error, why => servfail}, "now fails: the name server failed"},
             {
                 #{

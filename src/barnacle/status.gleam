@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import barnacle/departure
+import barnacle/dns
 import barnacle/reason
 import barnacle/setting
 import gleam/erlang/atom
@@ -42,6 +43,8 @@ pub type Status(error) {
     lost: Int,
     /// Why the last discovery was not complete.
     incomplete: option.Option(reason.Incomplete(error)),
+    /// For `dns`: the queries of the last discovery that returned no addresses, if it was not complete.
+    queried: List(Query),
     /// The nodes that the last complete discovery returned, and its age.
     last_complete: option.Option(#(List(atom.Atom), Int)),
     /// The last error of a refresh.
@@ -52,8 +55,12 @@ pub type Status(error) {
     filtered: List(String),
     /// Names that were discovered and are not used, and why.
     refused: List(#(String, reason.Reason)),
+    /// Names that were discovered and that are this node by another name. They are counted nowhere.
+    own_names: List(String),
     /// What is wrong with this node, and what to do.
     hints: List(String),
+    /// Whether the listener receives messages. `None` without a listener.
+    listener: option.Option(Listener),
     /// Every node that should be connected.
     wanted: List(#(atom.Atom, Peer)),
     /// Nodes that complete discoveries omit now, and for how long.
@@ -65,6 +72,31 @@ pub type Status(error) {
     /// Connected nodes that are in none of these lists.
     others: List(atom.Atom),
   )
+}
+
+/// One query of DNS: the full name, the name server as `"10.0.0.2:53"`, and what came of it. A name of a
+/// search list is queried under several full names.
+pub type Query {
+  Query(name: String, nameserver: String, outcome: Outcome)
+}
+
+/// What came of a query that returned no addresses.
+pub type Outcome {
+  /// The name exists and has no addresses of this family.
+  NoData
+  /// `dns.Timeout`: this name server did not respond.
+  QueryFailed(dns.LookupError)
+}
+
+/// Whether the listener receives messages.
+pub type Listener {
+  Receiving
+  /// The process has ended, or none has the name: the process or the name, as a text.
+  NoListener(String)
+  /// The listener's node is not connected.
+  ListenerNotConnected(atom.Atom)
+  /// The listener's function crashed: a text for people.
+  ListenerCrashed(String)
 }
 
 /// What a barnacle does.

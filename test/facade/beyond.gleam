@@ -171,8 +171,48 @@ pub fn status_names(
 
 pub fn status_lists(
   s: status.Status(a),
-) -> #(List(String), List(#(String, reason.Reason)), List(String)) {
-  #(s.filtered, s.refused, s.hints)
+) -> #(
+  List(String),
+  List(#(String, reason.Reason)),
+  List(String),
+  List(String),
+) {
+  #(s.filtered, s.refused, s.own_names, s.hints)
+}
+
+pub fn status_queried(
+  s: status.Status(a),
+) -> List(#(String, String, String)) {
+  queries(s.queried)
+}
+
+fn queries(queried: List(status.Query)) -> List(#(String, String, String)) {
+  case queried {
+    [] -> []
+    [query, ..rest] -> [
+      #(query.name, query.nameserver, outcome(query.outcome)),
+      ..queries(rest)
+    ]
+  }
+}
+
+fn outcome(outcome: status.Outcome) -> String {
+  case outcome {
+    status.NoData -> "NoData"
+    status.QueryFailed(error) -> lookup_error(error)
+  }
+}
+
+pub fn status_listener(
+  s: status.Status(a),
+) -> Result(String, option.Option(atom.Atom)) {
+  case s.listener {
+    option.None -> Error(option.None)
+    option.Some(status.ListenerNotConnected(node)) -> Error(option.Some(node))
+    option.Some(status.Receiving) -> Ok("Receiving")
+    option.Some(status.NoListener(process)) -> Ok(process)
+    option.Some(status.ListenerCrashed(text)) -> Ok(text)
+  }
 }
 
 pub fn status_nodes(

@@ -172,6 +172,9 @@ example({lookup_failed, _}) -> {lookup_failed, servfail};
 example({not_registered, _}) -> {not_registered, [<<"a">>]};
 example({posix, _}) -> {posix, emfile};
 example({too_many_processes, _}) -> {too_many_processes, 1024};
+example({invalid_node_name, _}) -> {invalid_node_name, no_at};
+example({unusable_address, _}) -> {unusable_address, multicast};
+example({at_address, _, _, _}) -> {at_address, <<"10.0.0.2">>, port_refused, [<<"10.0.0.3">>]};
 example(Why) -> Why.
 
 every_gap_has_its_constructor(_) ->
@@ -188,6 +191,7 @@ every_gap_has_its_constructor(_) ->
             {partial, [{unusable, {0, 0, 0, 0}}], [<<"Unusable4">>]},
             {partial, [{unusable, {0, 0, 0, 0, 0, 0, 0, 0}}], [<<"Unusable6">>]},
             {partial, [{<<"h">>, bad_reply}], [<<"BadReply">>]},
+            {partial, [{response, garbled}], [<<"garbled">>]},
             {partial, local_node_is_not_registered, [<<"LocalNodeIsNotRegistered">>]},
             {partial, {new, 1}, [<<"{new,1}">>]}
         ]
@@ -298,7 +302,7 @@ every_host_error_has_its_constructor(_) ->
 %% Every field has a value of its own, so that two in each other's place show.
 status_has_its_fields(_) ->
     Of = fun(State, More) -> maps:merge(#{state => State, for => 7, attempts => 8}, More) end,
-    Status = barnacle_gleam_status:from(#{
+    Map = #{
         name => a_name,
         node => 'n@h',
         alive => true,
@@ -314,13 +318,19 @@ status_has_its_fields(_) ->
         lost => 10,
         answer => partial,
         why => [{inet, timeout}],
+        queried => [
+            {<<"app.corp">>, <<"10.0.0.2:53">>, timeout},
+            {<<"app">>, <<"[::1]:53">>, no_data}
+        ],
         last_complete => #{names => [<<"c@h">>, 'e@h'], age => 5},
         last_error =>
             #{reason => {why, 1}, age => 6, for => 11, rounds => 12, lasting => true},
         suspect => true,
         filtered => [<<"f@h">>],
         refused => [{<<"r">>, {invalid_node_name, no_at}}],
+        own_names => [<<"o@h">>],
         hints => [not_alive],
+        listener => {no_process, a_listener},
         wanted => #{
             <<"d@h">> => Of(backing_off, #{reason => {why, 2}, next_try_in => 13}),
             <<"c@h">> => Of(failing, #{reason => timeout}),
@@ -331,7 +341,8 @@ status_has_its_fields(_) ->
         departed => #{<<"h@h">> => asked},
         left => [<<"i@h">>],
         others => [<<"j@h">>]
-    }),
+    },
+    Status = barnacle_gleam_status:from(Map),
     ?assertEqual({1, 2, 3, {some, 4}}, facade@beyond:status_numbers(Status)),
     ?assertEqual({9, 10}, facade@beyond:status_links(Status)),
     ?assertEqual({true, false, true, never}, facade@beyond:status_flags(Status)),
@@ -352,10 +363,26 @@ status_has_its_fields(_) ->
         {[{g@h, 14}], [{h@h, asked}], [i@h], [j@h]},
         {Missing, Departed, Left, Others}
     ),
-    {Filtered, Refused, [Hint]} = facade@beyond:status_lists(Status),
+    {Filtered, Refused, OwnNames, [Hint]} = facade@beyond:status_lists(Status),
     NoAt = {invalid_node_name, <<"not a valid node name: it has no @">>},
-    ?assertEqual({[<<"f@h">>], [{<<"r">>, NoAt}]}, {Filtered, Refused}),
+    ?assertEqual({[<<"f@h">>], [{<<"r">>, NoAt}], [<<"o@h">>]}, {Filtered, Refused, OwnNames}),
     ?assertNotEqual(nomatch, string:find(Hint, <<"not alive">>)),
+    ?assertEqual(
+        [
+            {<<"app.corp">>, <<"10.0.0.2:53">>, <<"Timeout">>},
+            {<<"app">>, <<"[::1]:53">>, <<"NoData">>}
+        ],
+        facade@beyond:status_queried(Status)
+    ),
+    Listener = fun(State) ->
+        facade@beyond:status_listener(barnacle_gleam_status:from(Map#{listener := State}))
+    end,
+    ?assertEqual({ok, <<"a_listener">>}, Listener({no_process, a_listener})),
+    ?assertEqual({ok, list_to_binary(pid_to_list(self()))}, Listener({no_process, self()})),
+    ?assertEqual({ok, <<"m:notify/2 ended with error why">>}, Listener({failed, m, error, why})),
+    ?assertEqual({ok, <<"Receiving">>}, Listener(ok)),
+    ?assertEqual({error, {some, l@h}}, Listener({not_connected, l@h})),
+    ?assertEqual({error, none}, Listener(none)),
     {Incomplete, Complete, {some, Error}} = facade@beyond:status_history(Status),
     ?assertEqual({some, {partial, [{family_failed, inet, timeout}]}}, Incomplete),
     ?assertEqual({some, {[c@h, e@h], 5}}, Complete),
@@ -375,6 +402,9 @@ status_tells_what_happened(_) ->
     answer({error, why}),
     _ = next(Listener),
     After = barnacle:status(Subject),
+    ?assertEqual({{ok, <<"Receiving">>}, []}, {
+        facade@beyond:status_listener(After), facade@beyond:status_queried(After)
+    }),
     ?assertMatch({1, 1, 0, {some, _}}, facade@beyond:status_numbers(After)),
     {{some, Incomplete}, none, {some, Error}} = facade@beyond:status_history(After),
     ?assertEqual({discovery_failed, why}, Incomplete),
