@@ -87,8 +87,8 @@ of probed once the probe has nothing against it. deadline_ms is a time of the mo
 dial that has not ended by then is left alone (timeout), and what has not been dialled by then never
 is (not_dialled; not_probed while the probe has no verdict). Dials are net_kernel:connect_node/1,
 which waits for a connection that is being set up already. max is the most that may run at a time;
-cluster, the number of nodes, connected or not, that are to form one cluster. unprobed: the reason of
-an attempt that fails without a verdict of the probe.
+cluster, the number of nodes, connected or not, that are to form one cluster. unprobed: the reason
+of an attempt that fails without a verdict of the probe.
 """).
 -spec all(#{at_once := [node()], probed := [node()]}, options()) -> [{node(), reason()}].
 all(#{at_once := AtOnce, probed := Probed}, Options) ->

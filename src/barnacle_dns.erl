@@ -38,8 +38,8 @@ addresses may not be all.
 -type queried() :: [barnacle_native:queried()].
 
 ?DOC("""
-queried: the queries without addresses. truncated: the names whose responses are too long for a query
-without EDNS. Give them to the next lookup of the same name: its responses then need no TCP.
+queried: the queries without addresses. truncated: the names whose responses are too long for a
+query without EDNS. Give them to the next lookup of the same name: its responses then need no TCP.
 """).
 -type details() :: #{queried := queried(), truncated := [binary()]}.
 

@@ -105,9 +105,9 @@ start() ->
             gleam => <<"InitFailed(text)">>,
             fix =>
                 <<
-                    "the text says which: build the library (`make` in the directory of barnacle, in "
-                    "Gleam `gleam run -m barnacle/install`), or install the runtime packages of "
-                    "c-ares and libuv"
+                    "the text says which: build the library (`make` in the directory of "
+                    "barnacle, in Gleam `gleam run -m barnacle/install`), or install the runtime "
+                    "packages of c-ares and libuv"
                 >>
         },
         #{
@@ -185,7 +185,10 @@ hosts() ->
             <<"the host is dead, or a firewall stands before its EPMD">>),
         Host(econnrefused, <<"ConnectionFailed(\"econnrefused\")">>,
             <<"no EPMD listens there (econnrefused)">>,
-            <<"no EPMD runs on that host: start a node there, or correct `port` (`ERL_EPMD_PORT`)">>),
+            <<
+                "no EPMD runs on that host: start a node there, or correct `port` "
+                "(`ERL_EPMD_PORT`)"
+            >>),
         Host(bad_reply, <<"BadReply">>, <<"what answers is no EPMD">>,
             <<"another program has the EPMD's port: correct the host or the `port`">>),
         Host(too_long, <<"ReplyTooLong">>, <<"the EPMD's reply is too long">>,

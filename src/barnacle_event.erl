@@ -4,8 +4,9 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-Events of rounds and connections for telemetry (the library of that name on Hex, which is no dependency): where the
-host has it, each event of table/0 is handed to telemetry:execute/3; where not, nothing is done.
+Events of rounds and connections for telemetry (the library of that name on Hex, which is no
+dependency): where the host has it, each event of table/0 is handed to telemetry:execute/3; where
+not, nothing is done.
 
 Whether it is there is looked up once in the life of the VM. Handlers are the host's own code, so
 none of them runs in the server or in the worker of a round: a process for each round, which its
@@ -108,7 +109,8 @@ table() ->
     ].
 
 ?DOC("The metadata that all events of a round, or of a retry between rounds, have.").
--spec metadata(pid(), poll | refresh | retry | connection, barnacle_options:checked()) -> metadata().
+-spec metadata(pid(), poll | refresh | retry | connection, barnacle_options:checked()) ->
+    metadata().
 metadata(Owner, Trigger, #{strategy := Strategy} = Options) ->
     #{
         server => maps:get(name, Options, Owner),

@@ -34,7 +34,8 @@
         Queried :: [query()], LastComplete :: option({[node()], non_neg_integer()}),
         LastError :: option(last_error()), Suspect :: boolean(), Filtered :: [binary()],
         Refused :: [{binary(), barnacle_gleam_reason:reason()}], OwnNames :: [binary()],
-        Hints :: [binary()], Listener :: option(listener()), Wanted :: [{node(), peer()}], Missing :: [{node(), non_neg_integer()}],
+        Hints :: [binary()], Listener :: option(listener()), Wanted :: [{node(), peer()}],
+        Missing :: [{node(), non_neg_integer()}],
         Departed :: [{node(), barnacle_gleam_reason:departure()}], Left :: [node()],
         Others :: [node()]}.
 
@@ -75,7 +76,8 @@ from(Status) ->
     {status, Node, Alive, option(undefined, Name, fun atom_to_binary/1), atom_to_binary(Strategy),
         Disconnect, State, Round =:= running, option(none, NextPollIn, fun same/1), Rounds,
         FailedRounds, CrashedRounds, Joined, Lost, incomplete(Answer, Why),
-        [query(Query) || Query <- Queried], option(none, LastComplete, fun complete/1), option(none, LastError, fun error/1), Suspect,
+        [query(Query) || Query <- Queried], option(none, LastComplete, fun complete/1),
+        option(none, LastError, fun error/1), Suspect,
         Filtered, [{Refusal, barnacle_gleam_reason:from(Reason)} || {Refusal, Reason} <- Refused],
         OwnNames, [unicode:characters_to_binary(barnacle_hints:text(Hint)) || Hint <- Hints],
         option(none, Listener, fun listener/1),

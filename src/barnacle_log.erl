@@ -28,8 +28,8 @@ of them (barnacle_log_rate, barnacle_log_links); troubles that last are told aga
 
 -type line() :: {notice | warning | error, What :: atom(), Report :: map()}.
 
-%% by: whether events or the lists of rounds tell of connections. timer: of lines that wait. now: the
-%% troubles of the last round that came to an end.
+%% by: whether events or the lists of rounds tell of connections. timer: of lines that wait. now:
+%% the troubles of the last round that came to an end.
 -record(log, {
     name :: name(),
     level :: level(),
@@ -47,8 +47,8 @@ of them (barnacle_log_rate, barnacle_log_links); troubles that last are told aga
 -define(ENVIRONMENT, {?MODULE, environment}).
 
 ?DOC("""
-Nothing is logged yet. These nodes are connected already, and up/2 and down/3 tell of others; or only
-rounds do.
+Nothing is logged yet. These nodes are connected already, and up/2 and down/3 tell of others; or
+only rounds do.
 """).
 -spec new(name(), level(), [node()] | rounds) -> log().
 new(Name, Level, Connected) ->

@@ -21,8 +21,9 @@ net_kernel:monitor_nodes/2, or unknown.
 -type why() :: left | leaving | unknown | term().
 
 ?DOC("""
-linked: how many nodes are connected now. late_ms: of the nodes whose change is older than this line,
-how old it is. reasons: of lost nodes. changes: of nodes that changed more than once, how often.
+linked: how many nodes are connected now. late_ms: of the nodes whose change is older than this
+line, how old it is. reasons: of lost nodes. changes: of nodes that changed more than once, how
+often.
 """).
 -type line() :: {
     What :: joined | left | left_on_purpose | back | gone_again,

@@ -57,8 +57,8 @@ text(Kind, #{detail := Detail, rounds := Rounds, since_ms := SinceMs} = Report) 
     [trouble(Kind, Detail), queried(Report), Lasts];
 text(Kind, #{detail := Detail, times := Times, ago_ms := AgoMs}) ->
     [
-        trouble(Kind, Detail), " (", count(Times, "time"), " since the last line, and passed; the last "
-        "time ended ", time(AgoMs), " ago)"
+        trouble(Kind, Detail), " (", count(Times, "time"),
+        " since the last line, and passed; the last time ended ", time(AgoMs), " ago)"
     ];
 text(Kind, #{detail := Detail} = Report) ->
     [trouble(Kind, Detail), queried(Report)].

@@ -128,9 +128,9 @@ truncated too.
 ?DOC("""
 candidate: the full name that has the outcomes. The search list may have several full names; without
 addresses, the one that decides is in c_src/lookup.hpp. queried: every query of a wanted family that
-brought no addresses, by full name, 64 at most; of a name with addresses only the errors. doubts: why
-the addresses may not be all. truncated: the names whose responses are too long for a query without
-EDNS. Give them to the next lookup, which then needs no TCP.
+brought no addresses, by full name, 64 at most; of a name with addresses only the errors. doubts:
+why the addresses may not be all. truncated: the names whose responses are too long for a query
+without EDNS. Give them to the next lookup, which then needs no TCP.
 """).
 -type dns_result() :: #{
     candidate := binary(),

@@ -189,8 +189,8 @@ place(Key, Value, Known) ->
     case {lists:member(Key, Own), Of} of
         {true, _} ->
             text(
-                "has no effect: it is an option of each barnacle; give it to child_spec or start_link, "
-                "as in ~ts",
+                "has no effect: it is an option of each barnacle; give it to child_spec or "
+                "start_link, as in ~ts",
                 [term({barnacle_cluster, #{Key => Value}})]
             );
         {false, [Strategy | _]} ->

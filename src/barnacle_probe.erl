@@ -157,8 +157,8 @@ depth(#{probe := true}) ->
         {true, elsewhere} -> epmd
     end.
 
-%% As net_kernel reads it. A flag that is given twice counts as not given in OTP 25, and OTP 27 takes
-%% the first. Which of the two it was can be seen.
+%% As net_kernel reads it. A flag that is given twice counts as not given in OTP 25, and OTP 27
+%% takes the first. Which of the two it was can be seen.
 carrier() ->
     case init:get_argument(proto_dist) of
         {ok, [[Carrier | _]]} -> Carrier;

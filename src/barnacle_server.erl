@@ -264,9 +264,9 @@ redial_after(#{tried := Tried, failed := Failed, strategy := Strategy}, Plan, Re
         false -> barnacle_redial:round_ended({Tried, Failed}, IsWanted, Redial)
     end.
 
-crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State) ->
+crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State0) ->
     Over = barnacle_current:answer({crashed, Reason}, Round),
-    notify({refresh, {error, {crashed, Reason}}}, State),
+    State = notify({refresh, {error, {crashed, Reason}}}, State0),
     next_round(State#state{
         round = Over,
         crashes = Crashes + 1,

@@ -92,7 +92,8 @@ letters(Word) -> binary_to_list(binary:part(Word, 0, min(byte_size(Word), ?LETTE
 
 %% How many letters are to be put in, left out or changed (Levenshtein).
 distance(A, B) ->
-    lists:last(lists:foldl(fun(Letter, Row) -> row(Letter, B, Row) end, lists:seq(0, length(B)), A)).
+    First = lists:seq(0, length(B)),
+    lists:last(lists:foldl(fun(Letter, Row) -> row(Letter, B, Row) end, First, A)).
 
 row(Letter, B, [First | _] = Above) ->
     row(Letter, B, Above, [First + 1]).

@@ -113,7 +113,7 @@ check_hosts(Hosts) ->
     Wanted = "must be a list of binaries such as <<\"10.0.0.2\">>",
     barnacle_settings:check_list(Hosts, fun is_host/1, Wanted).
 
-?DOC("Whether the EPMD of this host can be queried: a host name, or an address that a host can have.").
+?DOC("Whether the EPMD of this host can be queried: a host name, or an address of a host.").
 -spec is_host(term()) -> boolean() | {false, Why :: unicode:chardata()}.
 is_host(Host) when is_binary(Host) ->
     Name = barnacle_names:join(<<"a">>, Host),

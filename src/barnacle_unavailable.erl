@@ -4,8 +4,9 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-Why the native library or the port program cannot be used, with what to do: it is not built, a shared
-library that it needs is missing, or it was built for another system or another Erlang/OTP. Pure.
+Why the native library or the port program cannot be used, with what to do: it is not built, a
+shared library that it needs is missing, or it was built for another system or another Erlang/OTP.
+Pure.
 """).
 
 -export([explain/1, cause/1]).
@@ -84,8 +85,8 @@ remedy(other_system) ->
     "It was built for another processor or another C library. Build it on the system on which it "
     "runs, or in the same image: " ++ build();
 remedy(other_otp) ->
-    "It was built for a newer Erlang/OTP than this one. Build it again with the Erlang/OTP that runs "
-    "it: " ++ build();
+    "It was built for a newer Erlang/OTP than this one. Build it again with the Erlang/OTP that "
+    "runs it: " ++ build();
 remedy(_) ->
     "Build it: " ++ build().
 
@@ -93,4 +94,5 @@ lacking(unknown) -> "a shared library that it needs (the line before, on standar
 lacking(Library) -> ["the shared library ", Library].
 
 build() ->
-    "run `make` in the directory of barnacle, or, in a Gleam project, `gleam run -m barnacle/install`".
+    "run `make` in the directory of barnacle, or, in a Gleam project, "
+    "`gleam run -m barnacle/install`".

@@ -45,8 +45,8 @@ names(Names) ->
     names(Names, ?FEW).
 
 ?DOC("""
-The first Max of some names, and how many more there are; or the first few, each with what a function
-gives for it.
+The first Max of some names, and how many more there are; or the first few, each with what a
+function gives for it.
 """).
 -spec names([Name], pos_integer() | fun((Name) -> unicode:chardata())) -> unicode:chardata() when
     Name :: barnacle_names:name().
@@ -95,7 +95,9 @@ reason({bad_return, What}) ->
 reason([_ | _] = Reasons) ->
     {Sources, Others} = lists:partition(fun is_of_source/1, Reasons),
     case lists:all(fun is_doubt/1, Others) of
-        true -> lists:join("; ", [reasons(Sources) || Sources =/= []] ++ [reason(R) || R <- Others]);
+        true ->
+            OfSources = [reasons(Sources) || Sources =/= []],
+            lists:join("; ", OfSources ++ [reason(Doubt) || Doubt <- Others]);
         false -> term(Reasons)
     end;
 reason(#{'__exception__' := true} = Exception) ->
@@ -132,7 +134,10 @@ detail(_) -> "".
 %% What a function of your own returned, and what it must return. The examples are terms, so that an
 %% Elixir host reads them in Elixir.
 bad_return({filter, Name, Got}) ->
-    ["the function filter returned ", term(Got), " for ", term(Name), "; it must return true or false"];
+    [
+        "the function filter returned ", term(Got), " for ", term(Name),
+        "; it must return true or false"
+    ];
 bad_return({Module, Function, Got}) when is_atom(Function) ->
     Where =
         case Module of
@@ -147,13 +152,14 @@ right(_, init) ->
     [term({ok, state}), " or ", term({error, <<"why">>})];
 right(barnacle_strategy_custom, discover) ->
     [
-        term({ok, example_nodes()}), ", ", term({partial, example_nodes(), reason}), " or ", term({error, reason}),
-        ", with all nodes as atoms or binaries"
+        term({ok, example_nodes()}), ", ", term({partial, example_nodes(), reason}), " or ",
+        term({error, reason}), ", with all nodes as atoms or binaries"
     ];
 right(_, discover) ->
     [
-        "a tuple of a result and the next state: ", term({{complete, example_nodes()}, state}), ", ",
-        term({{partial, example_nodes(), reason}, state}), " or ", term({{error, reason}, state}),
+        "a tuple of a result and the next state: ", term({{complete, example_nodes()}, state}),
+        ", ", term({{partial, example_nodes(), reason}, state}), " or ",
+        term({{error, reason}, state}),
         ", with all nodes as atoms or binaries"
     ];
 right(_, list) ->

@@ -51,6 +51,17 @@ hanging_function_is_ended_at_its_deadline_test() ->
     ),
     stop(Server).
 
+%% What the server learns of its listener in a refresh that crashes.
+listener_that_is_not_there_is_known_after_a_crash_test() ->
+    {Server, Caller} = start_with_caller(
+        #{discover => fun() -> exit(why) end}, #{listener => no_such_listener}
+    ),
+    ?assertEqual({'EXIT', why}, answer(Caller)),
+    ?assertMatch(
+        #{listener := {no_process, no_such_listener}}, barnacle_cluster:status(Server)
+    ),
+    stop(Server).
+
 rubbish_of_other_functions_fails_the_round_test_() ->
     Discover = fun() -> {ok, [x@h]} end,
     [

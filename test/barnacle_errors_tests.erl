@@ -44,7 +44,11 @@ phrases_test_() ->
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
                 {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile},
                 {too_many_processes, 1024}, {native_library, <<"no program">>}]
-    ] ++ [?_assertEqual(error, barnacle_errors:says(Why)) || Why <- [strange, {a, b}, {response, strange}, []]].
+    ] ++
+        [
+            ?_assertEqual(error, barnacle_errors:says(Why))
+         || Why <- [strange, {a, b}, {response, strange}, []]
+        ].
 
 %% Every way in which discovery fails has a remedy, also where the reason is a value of Gleam.
 remedies_of_discovery_test_() ->
@@ -68,7 +72,9 @@ remedies_of_discovery_test_() ->
 %% A terminal has no table beside the text.
 remedies_stand_alone_test_() ->
     [
-        ?_assertEqual({Fix, nomatch}, {Fix, re:run(Fix, "above|below|column|`(Why|Names|Text|Errno)`")})
+        ?_assertEqual(
+            {Fix, nomatch}, {Fix, re:run(Fix, "above|below|column|`(Why|Names|Text|Errno)`")}
+        )
      || #{says := {Why, _}} <- barnacle_errors:table(),
         {ok, Fix} <- [barnacle_errors:fix(Why), barnacle_errors:discovery_fix(Why)]
     ].

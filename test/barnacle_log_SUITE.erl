@@ -67,11 +67,12 @@ comes_and_goes_between_polls(_) ->
     %% The node that leaves says so of its own connections too.
     ok = bed_wait:until(leaves, fun() ->
         Texts = lists:append([bed_node:call(Leaves, bed_log, texts, [K]) || K <- [left, back]]),
-        lists:any(fun(T) -> string:find(T, "this node left on purpose") =/= nomatch end, Texts) orelse
-            Texts
+        Left = fun(Text) -> string:find(Text, "this node left on purpose") =/= nomatch end,
+        lists:any(Left, Texts) orelse Texts
     end).
 
-%% Twenty times lost and made: a few lines, of which each change is in one when the server has ended.
+%% Twenty times lost and made: a few lines, of which each change is in one when the server has
+%% ended.
 a_storm_leaves_nothing_out(_) ->
     [First, Other] = Nodes = hosts(2),
     ok = bed_node:call(First, bed_log, watch, []),
@@ -185,7 +186,8 @@ bad_returns(_) ->
             {connect,
                 "the function connect returned 42; it must return {ok,['app@10.0.0.1']} or "
                 "{error,[{'app@10.0.0.1',reason}]}"},
-            {filter, "the function filter returned 42 for <<\"app@h\">>; it must return true or false"}
+            {filter,
+                "the function filter returned 42 for <<\"app@h\">>; it must return true or false"}
         ]
     ].
 
@@ -212,7 +214,8 @@ in_elixir(Config) ->
             Output = os:cmd(lists:flatten([Elixir, " -pa '", Ebin, "' '", File, "' 2>&1"])),
             io:format("~ts", [Output]),
             %% Elixir 1.15 writes charlists in another way.
-            Line = re:replace(one_line(Output), "~c\"([^\"]*)\"", "'\\1'", [global, {return, list}]),
+            Options = [global, {return, list}],
+            Line = re:replace(one_line(Output), "~c\"([^\"]*)\"", "'\\1'", Options),
             [
                 found(Part, Line)
              || Part <- [

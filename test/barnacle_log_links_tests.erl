@@ -47,7 +47,11 @@ many_at_once_test() ->
 %% A connection that comes and goes for an hour: few lines, and every change is in one of them.
 a_storm_is_held_down_and_counted_test() ->
     Flaps = [
-        {Second * 1000, case Second rem 2 of 0 -> {down, a@h, connection_closed}; 1 -> {up, a@h} end}
+        {Second * 1000,
+            case Second rem 2 of
+                0 -> {down, a@h, connection_closed};
+                1 -> {up, a@h}
+            end}
      || Second <- lists:seq(0, 3599)
     ],
     Lines = lists:append([L || {_, L} <- history(Flaps, [a@h])]),

@@ -168,9 +168,11 @@ texts_test_() ->
     [
         ?_assertEqual(Expected, text(Report(What, More)))
      || {What, More, Expected} <- [
-            {joined, #{nodes => [b@h, a@h], linked => 2}, "connected to a@h, b@h; 2 nodes connected"},
+            {joined, #{nodes => [b@h, a@h], linked => 2},
+                "connected to a@h, b@h; 2 nodes connected"},
             {left, #{nodes => dead(), linked => 2, reasons => #{}},
-                "connection lost: d10@h, d11@h, d12@h, d13@h, d14@h and 45 more; 2 nodes connected"},
+                "connection lost: d10@h, d11@h, d12@h, d13@h, d14@h and 45 more; 2 nodes "
+                "connected"},
             {left,
                 #{
                     nodes => [a@h, b@h, c@h], linked => 0,
@@ -183,8 +185,8 @@ texts_test_() ->
                     nodes => [a@h], linked => 1, changes => #{a@h => 4}, at => #{},
                     reasons => #{a@h => left}
                 },
-                "lost and connected again: a@h (it left on purpose) (4 changes of a@h since the last "
-                "line); 1 node connected"},
+                "lost and connected again: a@h (it left on purpose) (4 changes of a@h since the "
+                "last line); 1 node connected"},
             {left_on_purpose, #{nodes => [a@h], linked => 1},
                 "left on purpose: a@h; 1 node connected"},
             {connect, #{detail => Failed, times => 3, ago_ms => 2000},

@@ -77,7 +77,10 @@ huge_reasons_make_a_short_page_test_() ->
             }},
             #{missing => #{<<"a@h">> => 1}, departed => #{<<"a@h">> => {stays, Why}}},
             #{refused => [{Long, {invalid_node_name, too_long}}]},
-            #{refused => [{<<"a@h">>, {invalid_node_name, Why}}, {<<"b@h">>, {unusable_address, Why}}]},
+            #{refused => [
+                {<<"a@h">>, {Kind, Why}}
+             || Kind <- [invalid_node_name, unusable_address]
+            ]},
             #{filtered => [Long]}
         ]
     ].
@@ -104,7 +107,10 @@ what_it_does_test_() ->
                 #{answer => partial, why => [{inet6, servfail}, {response, garbled}]},
                 "the name server failed: inet6; a response may not be whole: its sections"
             },
-            {#{answer => partial, why => [{response, strange}]}, "now partial: [{response,strange}]"},
+            {
+                #{answer => partial, why => [{response, strange}]},
+                "now partial: [{response,strange}]"
+            },
             {#{answer => error, why => servfail}, "now fails: the name server failed"},
             {
                 #{

@@ -60,7 +60,8 @@ other_otp_test_() ->
             ok = file:delete(File),
             Source = filename:join(Priv, "newer.c"),
             ok = file:write_file(Source, [
-                "#include <erl_nif.h>\n#undef ERL_NIF_MINOR_VERSION\n#define ERL_NIF_MINOR_VERSION 99\n"
+                "#include <erl_nif.h>\n#undef ERL_NIF_MINOR_VERSION\n"
+                "#define ERL_NIF_MINOR_VERSION 99\n"
                 "static ErlNifFunc functions[] = {};\n"
                 "ERL_NIF_INIT(barnacle_nif, functions, 0, 0, 0, 0)\n"
             ]),

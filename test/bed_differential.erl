@@ -19,11 +19,11 @@
     | closed
     | {unreachable, inet:ip_address()}.
 
-%% name: absolute, without the dot at the end (x.test). servers: in their order, each with its middle
-%% boxes and, where the server is raw, its options. system: both sides read resolv.conf in place of
-%% a list of servers; and options that inet_res is given, since it reads none from that file.
-%% turns: so many lookups, one after the other; the slowest counts. one_by_one: inet_res queries one
-%% family after the other, as OTP does, and not both at the same time.
+%% name: absolute, without the dot at the end (x.test). servers: in their order, each with its
+%% middle boxes and, where the server is raw, its options. system: both sides read resolv.conf in
+%% place of a list of servers; and options that inet_res is given, since it reads none from that
+%% file. turns: so many lookups, one after the other; the slowest counts. one_by_one: inet_res
+%% queries one family after the other, as OTP does, and not both at the same time.
 %% families: those that are looked up.
 %% a, aaaa: the addresses that the name has. expect: what barnacle gives for them.
 %% within_ms: how long barnacle may take, whatever inet_res does. allowance_ms: how much longer than

@@ -1,8 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bed_dns_kinds).
 
-%% Name servers for bed_differential, and what they know: the name x.test with two IPv4 addresses and
-%% one IPv6 address.
+%% Name servers for bed_differential, and what they know: the name x.test with two IPv4 addresses
+%% and one IPv6 address.
 
 -export([good/0, good/1, gives/1, by_type/2, by_name/1, pair_loser/0, nsd/0, nsd/1]).
 -export([answer/2, truncated_bit/1, zone/1, ipv4/1, ipv6/1, many/3, whole/1]).

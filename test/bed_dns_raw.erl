@@ -24,9 +24,9 @@
     gap_ms := non_neg_integer() | infinity
 }.
 
-%% unless_asked: sent after that time if no other query arrived meanwhile. other_port, other_address:
-%% sent over UDP from another port of the server's address, or from another address. close: the
-%% server closes the TCP connection.
+%% unless_asked: sent after that time if no other query arrived meanwhile. other_port,
+%% other_address: sent over UDP from another port of the server's address, or from another address.
+%% close: the server closes the TCP connection.
 -type action() ::
     binary()
     | close

@@ -13,8 +13,8 @@
 
 -type kind() :: nsd | dnsmasq | unbound.
 
-%% Names are relative to the zone; "@" is the zone itself. dnsmasq takes addresses only. line: a line
-%% of the zone file as it is.
+%% Names are relative to the zone; "@" is the zone itself. dnsmasq takes addresses only. line: a
+%% line of the zone file as it is.
 -type record() ::
     {Name :: string(), inet:ip_address()}
     | {Name :: string(), cname, Target :: string()}

@@ -61,4 +61,5 @@ watch_events() ->
 
 -spec events() -> [{list(), map(), map()}].
 events() ->
-    [{Event, Measurements, Metadata} || {_, Event, Measurements, Metadata} <- ets:tab2list(?EVENTS)].
+    Rows = ets:tab2list(?EVENTS),
+    [{Event, Measurements, Metadata} || {_, Event, Measurements, Metadata} <- Rows].

@@ -17,9 +17,9 @@
 
 -export_type([options/0, name/0]).
 
-%% name and host: those of the node's name; host is an address or a name. longnames: whether the name
-%% is a long one (it is if host is an address or has a dot). address: to listen on, where host is a
-%% name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
+%% name and host: those of the node's name; host is an address or a name. longnames: whether the
+%% name is a long one (it is if host is an address or has a dot). address: to listen on, where host
+%% is a name. fixed_port, epmd_port: exactly one of them. hidden: takes no part, and
 %% accepts no links (so it doesn't register in an EPMD). exec: a program in the place of erl.
 %% code_path: in the place of this VM's.
 %% owner: a process to be linked to from the very beginning. alive: false is a node without

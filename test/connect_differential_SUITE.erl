@@ -1,10 +1,11 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(connect_differential_SUITE).
 
-%% Nodes whose host parts are resolved in different ways, one in each case: net_kernel:connect_node/1
-%% connects to the node, or does not, and so does barnacle in a single refresh. What connect_node
-%% connects, barnacle connects too, within connect_timeout: with the probe, without it, and where the
-%% strategy hosts asks the EPMD of that host. `make differential` prints the table.
+%% Nodes whose host parts are resolved in different ways, one in each case:
+%% net_kernel:connect_node/1 connects to the node, or does not, and so does barnacle in a single
+%% refresh. What connect_node connects, barnacle connects too, within connect_timeout: with the
+%% probe, without it, and where the strategy hosts asks the EPMD of that host. `make differential`
+%% prints the table.
 %%
 %% All nodes run on one host in namespaces of its own (bed_island), with a real EPMD. Its DNS server
 %% knows the zone test; queries for names below silent.test have no response.
@@ -22,7 +23,8 @@
     dns_underscore/1, final_dot/1, two_addresses/1, two_addresses_first_dead/1
 ]).
 -export([
-    short_name_localhost/1, short_name_hosts_file/1, short_name_search_list/1, short_name_own_host/1, own_host_name/1,
+    short_name_localhost/1, short_name_hosts_file/1, short_name_search_list/1,
+    short_name_own_host/1, own_host_name/1,
     below_localhost/1, below_localhost_ipv6/1, inet6_of_a_record/1, inet6_of_hosts_file/1
 ]).
 -export([

@@ -221,7 +221,9 @@ udp_dropped_use_vc(Config) ->
 
 %% A rate limit lets one query pass in 100 ms, as a race in a translator of addresses does.
 burst_dropped(Config) ->
-    check(Config, #{servers => [{good(), [burst_dropped]}], one_by_one => true, expect => complete}).
+    check(Config, #{
+        servers => [{good(), [burst_dropped]}], one_by_one => true, expect => complete
+    }).
 
 %% A stub resolver forgets each query that arrives while it handles another one.
 one_query_at_a_time(Config) ->

@@ -171,18 +171,11 @@ pub fn status_names(
 
 pub fn status_lists(
   s: status.Status(a),
-) -> #(
-  List(String),
-  List(#(String, reason.Reason)),
-  List(String),
-  List(String),
-) {
+) -> #(List(String), List(#(String, reason.Reason)), List(String), List(String)) {
   #(s.filtered, s.refused, s.own_names, s.hints)
 }
 
-pub fn status_queried(
-  s: status.Status(a),
-) -> List(#(String, String, String)) {
+pub fn status_queried(s: status.Status(a)) -> List(#(String, String, String)) {
   queries(s.queried)
 }
 
