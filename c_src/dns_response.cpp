@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,6 +58,9 @@ class Reader {
 
     [[nodiscard]] std::size_t at() const { return at_; }
     [[nodiscard]] bool at_end() const { return at_ == message_.size(); }
+    [[nodiscard]] std::span<const std::uint8_t> latest(std::size_t bytes) const {
+        return message_.subspan(at_ - bytes, bytes);
+    }
     void go_to(std::size_t at) { at_ = at; }
 
     void skip(std::size_t bytes) {
@@ -118,12 +122,12 @@ struct Counts {
     unsigned additionals = 0;
 };
 
-// The records of a response without truncation and with RCODE 0.
+// The records of a response with RCODE 0.
 class Records {
  public:
     Records(Reader reader, unsigned type) : reader_(reader), type_(type) {}
 
-    // Throws Garbled.
+    // Throws Garbled; what is in front of that place is read then.
     void read(const Counts& counts) {
         for (unsigned i = 0; i < counts.answers; ++i) {
             answer();
@@ -143,28 +147,48 @@ class Records {
         }
     }
 
-    // Follows the CNAMEs from the name that was queried.
+    // Follows all CNAMEs from the name that was queried to the names that have none.
     void follow(std::string name, DnsResponse& response) {
+        std::set<std::string> ends;
+        std::set<std::string> reached{name};
         std::size_t followed = 0;
-        for (auto cname = cnames_.find(name); cname != cnames_.end(); cname = cnames_.find(name)) {
-            if (++followed > cnames_.size()) {
-                throw Garbled{};  // they lead round in a ring
+        for (std::vector<std::string> ahead{std::move(name)}; !ahead.empty();) {
+            std::string next = std::move(ahead.back());
+            ahead.pop_back();
+            const auto cname = cnames_.find(next);
+            if (cname == cnames_.end()) {
+                ends.insert(std::move(next));
+                continue;
             }
-            name = cname->second;
+            ++followed;
+            std::ranges::copy_if(cname->second, std::back_inserter(ahead),
+                                 [&](const auto& target) { return reached.insert(target).second; });
         }
-        for (const std::size_t owner : owners_) {
+        bool has_foreign = followed < cnames_.size();
+        for (const auto& [owner, address] : addresses_) {
             reader_.go_to(owner);
             reader_.name(name_);
-            ++(name_ == name ? response.addresses : foreign_);
+            if (ends.contains(name_)) {
+                response.addresses.push_back(address);
+            } else {
+                has_foreign = true;
+            }
         }
-        if (foreign_ > 0 || followed < cnames_.size()) {
+        if (has_foreign) {
             response.doubts.add(Doubt::foreign_owner);
+        }
+        if (ends.empty()) {  // the CNAMEs lead round in a ring
+            is_garbled_ = true;
         }
     }
 
     [[nodiscard]] bool has_soa() const { return has_soa_; }
     [[nodiscard]] bool has_cnames() const { return !cnames_.empty(); }
-    [[nodiscard]] bool has_several_cnames() const { return has_several_cnames_; }
+    [[nodiscard]] bool is_garbled() const { return is_garbled_; }
+    [[nodiscard]] bool has_several_cnames() const {
+        return std::ranges::any_of(cnames_,
+                                   [](const auto& each) { return each.second.size() > 1; });
+    }
 
  private:
     struct Head {
@@ -189,19 +213,18 @@ class Records {
             return;
         }
         if (type == type_) {
-            if (data_bytes_ != (type_ == type_a ? 4U : 16U)) {
-                throw Garbled{};
+            const auto address = ip_address_from_bytes(reader_.latest(data_bytes_));
+            if (address && (address->family == AF_INET) == (type_ == type_a)) {
+                addresses_.emplace_back(owner, *address);
+            } else {
+                is_garbled_ = true;
             }
-            owners_.push_back(owner);
         } else if (type == type_cname) {
             Reader target{reader_};
             target.go_to(data);
             target.name(target_);
-            if (target.at() != data + data_bytes_) {
-                throw Garbled{};
-            }
-            const auto [known, is_new] = cnames_.emplace(name_, target_);
-            has_several_cnames_ = has_several_cnames_ || (!is_new && known->second != target_);
+            cnames_[name_].insert(target_);
+            is_garbled_ = is_garbled_ || target.at() != data + data_bytes_;
         }
     }
 
@@ -210,29 +233,34 @@ class Records {
     std::string name_;
     std::string target_;
     std::size_t data_bytes_ = 0;
-    std::vector<std::size_t> owners_;  // of the addresses: where their names are
-    std::map<std::string, std::string, std::less<>> cnames_;
-    bool has_several_cnames_ = false;
+    std::vector<std::pair<std::size_t, IpAddress>>
+        addresses_;                                        // with where their owners' names are
+    std::map<std::string, std::set<std::string>> cnames_;  // the targets of each name
     bool has_soa_ = false;
-    std::size_t foreign_ = 0;
+    bool is_garbled_ = false;
 };
 
 void judge(const Reader& reader, unsigned type, unsigned flags, const Counts& counts,
            const std::string& name, DnsResponse& response) {
     Records records{reader, type};
+    bool is_garbled = false;
     try {
         records.read(counts);
-        records.follow(name, response);
     } catch (const Garbled&) {
+        is_garbled = true;
+    }
+    records.follow(name, response);
+    if ((is_garbled || records.is_garbled()) && !response.truncated) {
         response.doubts.add(Doubt::garbled);
     }
     if (records.has_several_cnames()) {
         response.doubts.add(Doubt::several_cnames);
     }
-    const bool ends_nowhere = counts.answers == 0 ? (flags & flag_authoritative) == 0
-                                                  : records.has_cnames() && response.addresses == 0;
+    const bool ends_nowhere = counts.answers == 0
+                                  ? (flags & flag_authoritative) == 0
+                                  : records.has_cnames() && response.addresses.empty();
     response.referral = ends_nowhere && (flags & flag_recursion_available) == 0 &&
-                        !records.has_soa() && !response.doubts.any();
+                        !records.has_soa() && !response.truncated && !response.doubts.any();
 }
 
 }  // namespace
@@ -264,7 +292,7 @@ std::optional<DnsResponse> read_dns_response(std::span<const std::uint8_t> messa
     }
     response.rcode = flags & rcode_bits;
     response.truncated = (flags & flag_truncated) != 0;
-    if (response.rcode == 0 && !response.truncated) {
+    if (response.rcode == 0) {
         judge(reader, type, flags, counts, queried, response);
     }
     return response;

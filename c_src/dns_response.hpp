@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a DNS response says beside its addresses, which c-ares reads: whether it is whole. c-ares
-// takes records that do not belong together, and 1.18 skips others without a word.
+// What a DNS response says beside what c-ares reads: whether it is whole, and which addresses
+// belong to the name. c-ares 1.34 takes those of other names too, and 1.18 skips records without a
+// word.
 #pragma once
 
 #include <array>
@@ -11,6 +12,9 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
+
+#include "ip_address.hpp"
 
 namespace barnacle {
 
@@ -64,14 +68,14 @@ struct DnsResponse {
     unsigned rcode = 0;     // the four bits of the header
     std::size_t bytes = 0;  // of the message
     bool truncated = false;
-    bool referral = false;      // the server names other servers, or nothing, and does not recurse
-    std::size_t addresses = 0;  // of the queried type, at the end of the chain of CNAMEs
-    Doubts doubts;              // of RCODE 0 only
+    bool referral = false;  // the server names other servers, or nothing, and does not recurse
+    std::vector<IpAddress> addresses{};  // of the queried type, at the end of the chain of CNAMEs
+    Doubts doubts{};
 };
 
 // A message as the response to a query of `name` for A (AF_INET) or AAAA records; nothing if it is
-// a query, or the response to another one. Bytes behind a truncation are not looked at. The time
-// grows with the bytes of the message, however it is made.
+// a query, or the response to another one. Only the header counts if RCODE is not 0. Time and
+// memory grow with the bytes of the message, however it is made.
 [[nodiscard]] std::optional<DnsResponse> read_dns_response(std::span<const std::uint8_t> message,
                                                            std::string_view name, int family);
 

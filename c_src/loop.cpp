@@ -177,6 +177,10 @@ bool Timer::active() const noexcept {
     return uv_is_active(reinterpret_cast<const uv_handle_t*>(&block_->handle)) != 0;
 }
 
+std::uint64_t Timer::due_in_ms() const noexcept {
+    return active() ? uv_timer_get_due_in(&block_->handle) : 0;
+}
+
 Poll::Poll(Loop& loop, int fd, std::function<void(Readiness)> on_ready)
     : block_(make_handle<Block>(
           [&loop, fd](uv_poll_t* poll) { return uv_poll_init(loop.uv(), poll, fd); },

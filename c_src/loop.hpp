@@ -173,6 +173,9 @@ class Timer {
     void stop() noexcept;
     bool active() const noexcept;
 
+    // How long it still runs; 0 if it does not.
+    [[nodiscard]] std::uint64_t due_in_ms() const noexcept;
+
  private:
     struct Block {
         explicit Block(std::function<void()> function) : on_timeout(std::move(function)) {}

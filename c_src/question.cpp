@@ -53,7 +53,7 @@ void Question::ask_next() {
 
 void Question::repeat_soon() {
     const bool is_over_tcp = options_.over_tcp || was_truncated_;
-    if (!is_over_tcp && !next_server()) {
+    if (!is_over_tcp && !next_server() && timer_.due_in_ms() > repeat_soon_after_ms) {
         timer_.start(repeat_soon_after_ms);
     }
 }

@@ -369,7 +369,8 @@ Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome, OnTruncated
     }
 }
 
-// What c-ares makes of a response, and what it does not tell. Takes the doubts on the way.
+// What c-ares makes of a response, and what it does not tell. Takes the doubts on the way. An
+// address of c-ares counts if its record belongs to the name.
 Outcome Query::judged(Outcome outcome) {
     const auto& response = observer_.latest();
     if (!response || std::holds_alternative<LookupError>(outcome)) {
@@ -379,17 +380,20 @@ Outcome Query::judged(Outcome outcome) {
         return LookupError{LookupErrorCode::unknown};
     }
     doubts_ = response->doubts;
-    const auto* const addresses = std::get_if<Addresses>(&outcome);
-    if (addresses != nullptr) {
-        if (addresses->size() != response->addresses && !doubts_.any()) {
+    if (auto* const addresses = std::get_if<Addresses>(&outcome)) {
+        const bool as_many = addresses->size() == response->addresses.size();
+        const auto dropped = std::erase_if(*addresses, [this](const IpAddress& address) {
+            return !observer_.has_address(address);
+        });
+        if ((!as_many || dropped > 0) && !doubts_.any()) {
             doubts_.add(Doubt::garbled);
         }
-        return outcome;
+        return addresses->empty() ? LookupError{LookupErrorCode::formerr} : std::move(outcome);
     }
     if (response->referral) {
         return LookupError{LookupErrorCode::refused};
     }
-    if (doubts_.any() || response->addresses > 0) {
+    if (doubts_.any() || !response->addresses.empty()) {
         return LookupError{LookupErrorCode::formerr};
     }
     return outcome;

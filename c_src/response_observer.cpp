@@ -2,10 +2,13 @@
 #include "response_observer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace barnacle {
 
 namespace {
+
+constexpr std::size_t many_addresses = 10'000;
 
 std::size_t number16(std::span<const std::uint8_t> bytes) {
     return (static_cast<std::size_t>(bytes[0]) << 8U) | bytes[1];
@@ -46,7 +49,11 @@ void ResponseObserver::read(std::span<const std::uint8_t> message, bool is_datag
     } else if (response->truncated) {
         response->doubts.add(Doubt::truncated);
     }
-    latest_ = response;
+    if (addresses_.size() > many_addresses) {
+        addresses_.clear();
+    }
+    addresses_.insert(response->addresses.begin(), response->addresses.end());
+    latest_ = std::move(response);
 }
 
 }  // namespace barnacle

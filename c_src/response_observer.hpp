@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +34,12 @@ class ResponseObserver {
     // The latest response; one over a stream that is truncated has that doubt.
     [[nodiscard]] const std::optional<DnsResponse>& latest() const { return latest_; }
 
+    // Whether a response has the address as one of the queried name. c-ares 1.34 reads several
+    // datagrams and then takes the first, which need not be the latest response.
+    [[nodiscard]] bool has_address(const IpAddress& address) const {
+        return addresses_.contains(address);
+    }
+
     // Whether a datagram was truncated, or should have been (1.18 then queries over TCP, too).
     [[nodiscard]] bool was_truncated() const { return was_truncated_; }
 
@@ -44,6 +51,7 @@ class ResponseObserver {
     std::vector<std::uint16_t> ids_;
     std::map<int, std::vector<std::uint8_t>> streams_;  // what of each is not read yet
     std::optional<DnsResponse> latest_;
+    std::set<IpAddress> addresses_;  // of the latest response, and of earlier ones if they are few
     bool was_truncated_ = false;
 };
 

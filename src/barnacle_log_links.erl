@@ -108,7 +108,7 @@ lines(NowMs, #links{waiting = Waiting, up = Up, rate = Rate} = Links) ->
     case barnacle_log_rate:allows(NowMs, Rate) of
         true ->
             Groups = maps:groups_from_list(fun what/1, lists:sort(maps:to_list(Waiting))),
-            Lines = [line(Group, map_size(Up), NowMs) || Group <- maps:to_list(Groups)],
+            Lines = [line(Group, map_size(Up), NowMs) || Group <- lists:sort(maps:to_list(Groups))],
             {Lines, Links#links{waiting = #{}, rate = barnacle_log_rate:told(NowMs, Rate)}};
         false ->
             {[], Links}

@@ -234,12 +234,12 @@ one_query_at_a_time(Config) ->
     check(Config, #{servers => [{{raw, Script}, []}], one_by_one => true, expect => complete}).
 
 %% The same, and the earlier query is forgotten too. Nothing comes back, so barnacle repeats both
-%% queries after a second, and not together. OTP queries one family alone.
+%% queries after 0.6 s, and not together. OTP queries one family alone.
 pair_lost(Config) ->
     check(Config, #{
         servers => [{pair_loser(), []}],
         one_by_one => true,
-        allowance_ms => 1500,
+        allowance_ms => 1000,
         expect => complete
     }).
 
@@ -248,7 +248,7 @@ pair_lost_single_request(Config) ->
         servers => [{pair_loser(), [], ?SYSTEM}],
         system => [],
         one_by_one => true,
-        allowance_ms => 1500,
+        allowance_ms => 1000,
         expect => complete
     }).
 

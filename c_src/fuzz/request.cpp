@@ -88,7 +88,7 @@ std::string_view word(Families families) {
 
 std::vector<std::uint8_t> encode(const DnsRequest& dns) {
     require(!check_host_name(dns.name), "a name to look up is one of a host");
-    return Writer("dns", 6)
+    return Writer("dns", 7)
         .binary("name", dns.name)
         .timeout("timeout_ms", dns.timeout_ms)
         .number("grace_ms", dns.grace_ms, 0, a_day_ms)
@@ -133,13 +133,17 @@ std::string_view word(ProbeDepth depth) {
     throw Broken("a depth that is none");
 }
 
+std::string_view word_of_family(int family) {
+    return family == AF_UNSPEC ? "any" : family == AF_INET ? "inet" : "inet6";
+}
+
 std::vector<std::uint8_t> encode(const ProbeRequest& probe) {
     const ProbeOptions& options = probe.options;
     return Writer("probe", 11)
         .targets(options.targets)
         .number("epmd_port", options.epmd_port, 1, 65'535)
         .number("port", options.port, 0, 65'535)
-        .word("family", options.family == AF_INET ? "inet" : "inet6")
+        .word("family", word_of_family(options.family))
         .binary("source", options.source ? to_text(*options.source) : "")
         .word("depth", word(options.depth))
         .timeout("timeout_ms", options.timeout_ms)

@@ -98,15 +98,38 @@ TEST_CASE("several CNAMEs of one name are told") {
     CHECK(result.doubts.has(Doubt::several_cnames));
 }
 
-TEST_CASE("owners that do not match are told") {
+TEST_CASE("owners that do not match are told, and their addresses are not taken") {
     const auto result = look_up_with(
         answer({address_record("app.example", "10.0.0.1"), address_record("app.example", "fd00::1"),
                 address_record("b.example", "10.0.0.2"), address_record("b.example", "fd00::2")}));
-    CHECK(result.outcomes.have_addresses());
+    CHECK(texts(result.outcomes.a) == Texts{"10.0.0.1"});
+    CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
     CHECK(result.doubts == Doubts{Doubt::foreign_owner});
-    CHECK(is_doubted(look_up_with(answer({address_record("b.example", "10.0.0.1"),
-                                          address_record("b.example", "fd00::1")})),
-                     Doubt::foreign_owner));
+    const auto nothing = look_up_with(
+        answer({address_record("b.example", "10.0.0.1"), address_record("b.example", "fd00::1")}));
+    CHECK(error_in(nothing.outcomes.a) == LookupError{LookupErrorCode::formerr});
+    CHECK(error_in(nothing.outcomes.aaaa) == LookupError{LookupErrorCode::formerr});
+}
+
+TEST_CASE("an address of another name is not taken from a garbled or truncated response either") {
+    const DnsScript both =
+        answer({address_record("app.example", "10.0.0.1"), address_record("app.example", "fd00::1"),
+                address_record("b.example", "10.0.0.2"), address_record("b.example", "fd00::2")});
+    const DnsScript longer = [&](const DnsRequest& request) {
+        auto replies = both(request);
+        replies.front().message.push_back(0);
+        return replies;
+    };
+    const DnsScript cut = [&](const DnsRequest& request) {
+        auto replies = both(request);
+        replies.front().message.at(2) |= 0x02U;
+        return replies;
+    };
+    for (const auto& result : {look_up_with(longer), look_up_with(by_transport(cut, truncated))}) {
+        CHECK(texts(result.outcomes.a) == Texts{"10.0.0.1"});
+        CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
+        CHECK(result.doubts.has(Doubt::foreign_owner));
+    }
 }
 
 TEST_CASE("garbled sections are told") {

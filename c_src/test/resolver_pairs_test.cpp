@@ -41,10 +41,24 @@ TEST_CASE("the second of two queries that is dropped is repeated within the grac
     Box box(loop);
     const DnsServer server(loop, [&](const DnsRequest& request) { return box(request); });
     auto options = options_for(host, {server.nameserver()});
-    options.grace_ms = 1000;  // less than the first repetition would take
+    options.grace_ms = 500;  // less than the first repetition would take
     const auto result = look_up(loop, std::move(options));
     CHECK(texts(result.outcomes.a) == Texts{"10.0.0.1"});
     CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
+}
+
+TEST_CASE("a query that is due sooner than soon is not put off") {
+    Loop loop;
+    std::vector<std::uint64_t> came_ms;
+    const DnsServer server(loop, [&](const DnsRequest& request) {
+        came_ms.push_back(loop.now_ms());
+        return came_ms.size() <= 2 ? std::vector<DnsReply>{} : both_families()(request);
+    });
+    const auto result = look_up(loop, options_for(host, {server.nameserver()}));
+    CHECK(result.outcomes.have_addresses());
+    REQUIRE(came_ms.size() == 4);
+    // A has a response at once; AAAA was due 100 ms later than A anyhow.
+    CHECK(came_ms[3] - came_ms[2] < repeat_soon_after_ms);
 }
 
 TEST_CASE("two queries that are lost together are repeated apart") {
