@@ -51,7 +51,8 @@ FamilyOutcomes nothing_known(Families families) {
 }  // namespace
 
 std::optional<LookupResult> known_addresses(std::string_view name, Families families) {
-    LookupResult result{std::string{without_trailing_dot(name)}, nothing_known(families), {}, {}, {}};
+    LookupResult result{
+        std::string{without_trailing_dot(name)}, nothing_known(families), {}, {}, {}};
     if (const auto literal = parse_ip_address(name)) {
         add(result.outcomes, literal);
         return result;

@@ -14,7 +14,7 @@ struct ResolverConfiguration {
     std::vector<std::string> nameservers;  // "10.0.0.2:53", "[::1]:53"; at least one, each once
     SearchList search;
     bool over_tcp = false;  // resolv.conf(5): options use-vc
-    bool no_aaaa = false;  // no AAAA queries if A queries are wanted too
+    bool no_aaaa = false;   // no AAAA queries if A queries are wanted too
 };
 
 // The system's configuration, read now, with the name servers that check_nameserver() accepted in
