@@ -215,7 +215,7 @@ in_elixir(Config) ->
             Output = os:cmd(lists:flatten([Elixir, " -pa '", Ebin, "' '", File, "' 2>&1"])),
             io:format("~ts", [Output]),
             %% Elixir 1.15 writes charlists in another way.
-            Options = [global, {return, list}],
+            Options = [global, unicode, {return, list}],
             Line = re:replace(one_line(Output), "~c\"([^\"]*)\"", "'\\1'", Options),
             [
                 found(Part, Line)

@@ -183,7 +183,7 @@ TEST_CASE("sections that do not agree with the header, and bytes behind them, ar
 }
 
 TEST_CASE("a name that points to itself, or forward, ends, and is garbled") {
-    const std::size_t owner = good().size() - 2 * 16;
+    const std::size_t owner = good().size() - std::size_t{2} * 16;
     for (const int forward : {0, 16}) {
         Bytes message = good();
         const std::size_t target = owner + static_cast<std::size_t>(forward);
