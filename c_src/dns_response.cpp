@@ -20,6 +20,7 @@ namespace {
 constexpr unsigned type_a = 1;
 constexpr unsigned type_cname = 5;
 constexpr unsigned type_soa = 6;
+constexpr unsigned type_opt = 41;
 constexpr unsigned type_aaaa = 28;
 constexpr unsigned class_in = 1;
 constexpr std::size_t header_bytes = 12;
@@ -263,6 +264,28 @@ void judge(const Reader& reader, unsigned type, unsigned flags, const Counts& co
                         !records.has_soa() && !response.truncated && !response.doubts.any();
 }
 
+// The upper bits of the RCODE, in the OPT record if there is one (RFC 6891 section 6.1.3).
+unsigned extended_rcode(Reader reader, const Counts& counts) {
+    const unsigned records = counts.answers + counts.authorities + counts.additionals;
+    try {
+        std::string owner;
+        for (unsigned i = 0; counts.additionals > 0 && i < records; ++i) {
+            reader.name(owner);
+            const unsigned type = reader.number16();
+            reader.skip(2);  // the class
+            const unsigned upper = reader.number16() >> 8U;
+            reader.skip(2);
+            if (type == type_opt) {
+                return upper << 4U;
+            }
+            reader.skip(reader.number16());
+        }
+    } catch (const Garbled&) {
+        return 0;  // judge() reads the same once more, and tells
+    }
+    return 0;
+}
+
 }  // namespace
 
 std::optional<DnsResponse> read_dns_response(std::span<const std::uint8_t> message,
@@ -290,7 +313,7 @@ std::optional<DnsResponse> read_dns_response(std::span<const std::uint8_t> messa
     } catch (const Garbled&) {
         return std::nullopt;
     }
-    response.rcode = flags & rcode_bits;
+    response.rcode = (flags & rcode_bits) | extended_rcode(reader, counts);
     response.truncated = (flags & flag_truncated) != 0;
     if (response.rcode == 0) {
         judge(reader, type, flags, counts, queried, response);

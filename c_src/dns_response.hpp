@@ -65,7 +65,7 @@ class Doubts {
 
 struct DnsResponse {
     std::uint16_t id = 0;
-    unsigned rcode = 0;     // the four bits of the header
+    unsigned rcode = 0;     // with the upper bits that an OPT record has
     std::size_t bytes = 0;  // of the message
     bool truncated = false;
     bool referral = false;  // the server names other servers, or nothing, and does not recurse
@@ -74,7 +74,8 @@ struct DnsResponse {
 };
 
 // A message as the response to a query of `name` for A (AF_INET) or AAAA records; nothing if it is
-// a query, or the response to another one. Only the header counts if RCODE is not 0. Time and
+// a query, or the response to another one. Only the header and an OPT
+// record count if RCODE is not 0. Time and
 // memory grow with the bytes of the message, however it is made.
 [[nodiscard]] std::optional<DnsResponse> read_dns_response(std::span<const std::uint8_t> message,
                                                            std::string_view name, int family);

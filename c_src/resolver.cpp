@@ -25,6 +25,7 @@ namespace {
 
 constexpr int edns_payload_bytes = 1232;      // fits an IPv6 packet of minimal MTU: no fragments
 constexpr unsigned max_named_rcode = 5;       // c-ares takes the others for success
+constexpr unsigned rcode_badvers = 16;        // RFC 6891
 constexpr int no_timeout_ms = 2'000'000'000;  // 23 days: when to ask again is not left to c-ares
 
 struct StatusError {
@@ -373,10 +374,17 @@ Query::Query(Loop& loop, QueryOptions options, OnOutcome on_outcome, OnTruncated
 // address of c-ares counts if its record belongs to the name.
 Outcome Query::judged(Outcome outcome) {
     const auto& response = observer_.latest();
+    if (response && response->rcode == rcode_badvers) {
+        return LookupError{LookupErrorCode::badvers};
+    }
+    // c-ares knows the lower bits alone: an extended RCODE may look like NXDOMAIN there.
+    if (response && response->rcode > max_named_rcode) {
+        return LookupError{LookupErrorCode::unknown};
+    }
     if (!response || std::holds_alternative<LookupError>(outcome)) {
         return outcome;
     }
-    if (response->rcode > max_named_rcode || (options_.with_edns && response->truncated)) {
+    if (options_.with_edns && response->truncated) {
         return LookupError{LookupErrorCode::unknown};
     }
     doubts_ = response->doubts;

@@ -44,6 +44,15 @@ inline Bytes with_rcode(Bytes reply, unsigned rcode) {
     return reply;
 }
 
+// With the upper bits of an RCODE in an OPT record (RFC 6891 section 6.1.3).
+inline Bytes with_opt(Bytes reply, unsigned upper) {
+    ++reply.at(11);
+    for (const int byte : {0, 0, 41, 4, 208, static_cast<int>(upper), 0, 0, 0, 0, 0}) {
+        reply.push_back(static_cast<std::uint8_t>(byte));
+    }
+    return reply;
+}
+
 // One more record behind the others, of type NS or SOA, in the section of authority.
 inline Bytes with_authority(Bytes reply, std::uint16_t type) {
     // A server named "a"; or the root for both names of an SOA record, and five numbers.

@@ -237,6 +237,24 @@ TEST_CASE("an RCODE without a name of its own is an error, never no data") {
     }
 }
 
+TEST_CASE("an extended RCODE is an error of its own, never NXDOMAIN, and leads to the next server") {
+    const DnsScript extended = [](const DnsRequest& request) -> std::vector<DnsReply> {
+        return {{with_opt(encode_reply(request, {.rcode = Rcode::nxdomain}), 1)}};
+    };
+    CHECK(error_in(look_up_with(extended).outcomes.a) == LookupError{LookupErrorCode::unknown});
+
+    const auto badvers = look_up_with([](const DnsRequest& request) -> std::vector<DnsReply> {
+        return {{with_opt(encode_reply(request, {}), 1)}};
+    });
+    CHECK(error_in(badvers.outcomes.a) == LookupError{LookupErrorCode::badvers});
+
+    Loop loop;
+    const DnsServer first(loop, extended);
+    const DnsServer second(loop, both_families());
+    const auto result = look_up(loop, options_for(host, {first.nameserver(), second.nameserver()}));
+    CHECK(texts(result.outcomes.a) == Texts{"10.0.0.1"});
+}
+
 TEST_CASE("a name server of a link is queried in its zone, over UDP and TCP") {
     const std::string address = address_of_a_link();
     if (address.empty()) {
