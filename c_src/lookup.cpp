@@ -12,9 +12,11 @@ namespace barnacle {
 
 namespace {
 
-// `no-aaaa` leaves hosts files and IP literals as they are, and whatever is wanted in IPv6 alone.
+// `no-aaaa` leaves hosts files and IP literals as they are, and whatever is wanted in IPv6 alone
+// or first.
 Families queried_families(const LookupOptions& options) {
-    const bool only_ipv4 = options.configuration.no_aaaa && queries_ipv4(options.families);
+    const bool only_ipv4 = options.configuration.no_aaaa && queries_ipv4(options.families) &&
+                           options.families != Families::prefer_ipv6;
     return only_ipv4 ? Families::ipv4 : options.families;
 }
 

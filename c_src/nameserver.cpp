@@ -54,6 +54,15 @@ std::optional<Nameserver> parse_address(std::string_view text) {
     return Nameserver{*address, default_dns_port, std::string{zone}};
 }
 
+// The C library ignores a zone behind an address that belongs to no link.
+std::string_view without_needless_zone(std::string_view word) {
+    const std::size_t percent = word.find('%');
+    const auto address = parse_ip_address(word.substr(0, percent));
+    const bool is_needless = percent != std::string_view::npos && address &&
+                             address->family == AF_INET6 && !is_of_a_link(*address);
+    return is_needless ? word.substr(0, percent) : word;
+}
+
 }  // namespace
 
 std::optional<Nameserver> parse_nameserver(std::string_view text) {
@@ -116,7 +125,7 @@ std::vector<std::string> nameservers_in(std::string_view resolv_conf) {
             continue;
         }
         while (words >> word && !word.starts_with('#') && !word.starts_with(';')) {
-            if (const auto nameserver = parse_nameserver(word)) {
+            if (const auto nameserver = parse_nameserver(without_needless_zone(word))) {
                 nameservers.push_back(to_text(*nameserver));
             }
         }

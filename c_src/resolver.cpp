@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "nameserver.hpp"
+#include "host_name.hpp"
 #include "query_socket.hpp"
 #include "resolv_conf.hpp"
 
@@ -381,8 +382,12 @@ Outcome Query::judged(Outcome outcome) {
     if (response && response->rcode > max_named_rcode) {
         return LookupError{LookupErrorCode::unknown};
     }
-    if (!response || std::holds_alternative<LookupError>(outcome)) {
+    if (std::holds_alternative<LookupError>(outcome)) {
         return outcome;
+    }
+    if (!response) {  // c-ares takes for a response what is none
+        return is_localhost(options_.name) ? std::move(outcome)
+                                           : LookupError{LookupErrorCode::formerr};
     }
     if (options_.with_edns && response->truncated) {
         return LookupError{LookupErrorCode::unknown};

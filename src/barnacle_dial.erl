@@ -113,10 +113,20 @@ start_probe(Nodes, #dials{ref = Ref} = Dials, #{probe := Probe, deadline_ms := D
     TimeoutMs = max(1, LeftMs - min(?HEARD_MS, LeftMs div 10)),
     OnVerdicts = fun(Verdicts) -> Dialler ! {Ref, Verdicts} end,
     Unseen = Dials#dials{unseen = maps:from_keys(Nodes, [])},
-    Run = fun() -> exit({verdicts, Probe(Nodes, TimeoutMs, OnVerdicts)}) end,
+    Run = fun() ->
+        _ = barnacle_spawn:start(fun() -> end_with(Dialler) end, [link]),
+        exit({verdicts, Probe(Nodes, TimeoutMs, OnVerdicts)})
+    end,
     case barnacle_spawn:start(Run, [monitor]) of
         {ok, Prober} -> Unseen#dials{prober = Prober};
         {error, _} = Error -> judged([{Node, Error} || Node <- Nodes], Unseen)
+    end.
+
+%% Linked to the prober, which would otherwise outlive a dialler that is killed.
+end_with(Dialler) ->
+    Monitor = monitor(process, Dialler),
+    receive
+        {'DOWN', Monitor, process, _, _} -> exit(dialler_is_gone)
     end.
 
 loop(Dials0, #{deadline_ms := DeadlineMs} = Options) ->

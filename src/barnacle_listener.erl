@@ -55,8 +55,12 @@ tell(Event, #listening{listener = {Module, Arg}} = Listening) ->
 tell(Event, #listening{listener = Listener} = Listening) ->
     Message = {barnacle, self(), Event},
     try
-        Listener ! Message,
-        reached(Listening)
+        %% No event connects to a node that this one has left, or waits for one that reads nothing.
+        erlang:send(Listener, Message, [noconnect, nosuspend])
+    of
+        ok -> reached(Listening);
+        nosuspend -> Listening;
+        noconnect -> Listening#listening{state = {not_connected, node(Listener)}}
     catch
         error:badarg -> Listening#listening{state = {no_process, Listener}}
     end.

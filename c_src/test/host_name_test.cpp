@@ -105,6 +105,9 @@ TEST_CASE("the name servers of resolv.conf keep their order, ports and zones") {
                                    "nameserver 192.0.2.3") ==
           std::vector<std::string>{"[fe80::53%eth0]:53", "192.0.2.1:53", "[2001:db8::53]:5353",
                                    "192.0.2.3:53"});
+    // The C library ignores a zone that means nothing.
+    CHECK(barnacle::nameservers_in("nameserver ::1%lo\nnameserver fe80::1%\n") ==
+          std::vector<std::string>{"[::1]:53"});
     CHECK(barnacle::nameservers_in("").empty());
 }
 

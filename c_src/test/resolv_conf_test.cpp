@@ -195,8 +195,7 @@ TEST_CASE("use-vc: errors and missing names are told as over UDP") {
 }
 
 TEST_CASE("no-aaaa: A alone is queried, unless IPv6 alone is wanted") {
-    for (const Families families :
-         {Families::both, Families::ipv4, Families::prefer_ipv4, Families::prefer_ipv6}) {
+    for (const Families families : {Families::both, Families::ipv4, Families::prefer_ipv4}) {
         Loop loop;
         const DnsServer server(loop, by_type(type_a, both_families(), silence));
         const auto result = look_up_with(loop, "options no-aaaa\n", server, families);
@@ -209,4 +208,11 @@ TEST_CASE("no-aaaa: A alone is queried, unless IPv6 alone is wanted") {
     const auto result = look_up_with(loop, "options no-aaaa\n", server, Families::ipv6);
     CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
     CHECK(server.requests_for("app.example", type_a) == 0);
+}
+
+TEST_CASE("no-aaaa: a node named by an IPv6 address has its own family all the same") {
+    Loop loop;
+    const DnsServer server(loop, both_families());
+    const auto result = look_up_with(loop, "options no-aaaa\n", server, Families::prefer_ipv6);
+    CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
 }
