@@ -12,6 +12,7 @@
     a_storm_leaves_nothing_out/1,
     events_of_connections/1,
     listeners_that_receive_nothing/1,
+    listener_on_a_node_that_was_left/1,
     misplaced_keys/1,
     bad_returns/1,
     name_server_that_is_not_there/1,
@@ -19,7 +20,7 @@
 ]).
 
 %% Called in the nodes.
--export([flap/2, die/0, listen/1, returns/1]).
+-export([flap/2, die/0, listen/1, listens/0, returns/1]).
 
 -define(HOUR_MS, 3600000).
 
@@ -32,6 +33,7 @@ all() ->
         a_storm_leaves_nothing_out,
         events_of_connections,
         listeners_that_receive_nothing,
+        listener_on_a_node_that_was_left,
         misplaced_keys,
         bad_returns,
         name_server_that_is_not_there,
@@ -142,6 +144,19 @@ listeners_that_receive_nothing(_) ->
     end),
     [_, _, Last] = bed_node:call(First, bed_log, texts, [listener]),
     found("has ended", Last).
+
+%% An event does not connect to a node that this one has left.
+listener_on_a_node_that_was_left(_) ->
+    [First, Other] = Nodes = hosts(2),
+    Pid = bed_node:call(Other, ?MODULE, listens, []),
+    Options = (seldom(bed_story:names(Nodes)))#{listener => Pid},
+    ok = bed_story:members([First], Options),
+    ok = bed_nodes:await_mesh(Nodes),
+    {ok, [_]} = bed_node:call(First, barnacle_cluster, leave, [bed_member:server(), 60000]),
+    ok = bed_node:call(First, barnacle_cluster, pause, [bed_member:server()]),
+    ?assertEqual([], bed_node:call(First, erlang, nodes, [connected])),
+    Node = name(Other),
+    ?assertMatch(#{listener := {not_connected, Node}}, bed_story:status(First)).
 
 misplaced_keys(_) ->
     Args = ["-barnacle", "poll_interval", "1000", "query", "\"x\"", "max_new_atms", "5"],
@@ -289,6 +304,14 @@ die() ->
             #{rounds := Rounds} = barnacle_cluster:status(bed_member:server()),
             Rounds >= 1
         end)
+    end).
+
+%% A process that receives, for as long as the node lives.
+listens() ->
+    spawn(fun() ->
+        receive
+            never -> ok
+        end
     end).
 
 %% A process of this name, for as long as the node lives.

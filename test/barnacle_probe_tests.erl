@@ -172,6 +172,23 @@ a_probe_past_the_deadline() ->
     {messages, Messages} = process_info(self(), messages),
     ?assertEqual([], [Message || {Ref, _} = Message <- Messages, is_reference(Ref)]).
 
+%% A server that is killed takes the process that probes with it.
+a_killed_dialler_leaves_no_prober_test() ->
+    Self = self(),
+    Probe = fun(_, _, _) ->
+        Self ! {prober, self()},
+        receive
+            never -> []
+        end
+    end,
+    Dialler = spawn(fun() -> dial([], [a@h], Probe, 10 * ?TIMEOUT_MS) end),
+    Prober = receive {prober, Pid} -> Pid end,
+    Monitor = monitor(process, Prober),
+    exit(Dialler, kill),
+    receive
+        {'DOWN', Monitor, process, Prober, Reason} -> ?assertEqual(dialler_is_gone, Reason)
+    end.
+
 dial(AtOnce, Verdicts) ->
     Nodes = lists:usort([Node || {Node, _} <- Verdicts, Node =/= x@h]),
     dial(AtOnce, Nodes, fun(_, _, _) -> Verdicts end, ?TIMEOUT_MS).
