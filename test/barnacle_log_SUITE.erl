@@ -154,8 +154,10 @@ listener_on_a_node_that_was_left(_) ->
     ok = bed_nodes:await_mesh(Nodes),
     {ok, [_]} = bed_node:call(First, barnacle_cluster, leave, [bed_member:server(), 60000]),
     ok = bed_node:call(First, barnacle_cluster, pause, [bed_member:server()]),
-    ?assertEqual([], bed_node:call(First, erlang, nodes, [connected])),
     Node = name(Other),
+    %% net_kernel has taken every earlier request to connect once it answers a call.
+    _ = bed_node:call(First, net_kernel, longnames, []),
+    ?assertEqual([], bed_node:call(First, ets, lookup, [sys_dist, Node])),
     ?assertMatch(#{listener := {not_connected, Node}}, bed_story:status(First)).
 
 misplaced_keys(_) ->
