@@ -21,6 +21,7 @@ A mistake: this node is not alive; it has a short name and others have long ones
 round (which, of how many); a complete answer does not name it, and where a name of it is to be
 looked for: named differently at this host, by an address of this host, by another name of this
 node, by another host, filtered. own_names: discovered names that are this node by another name.
+own_listener: those of them with another basename, which are this node since all nodes have one port.
 name_taken: names that no second node on this host can have. proto_dist_ignored: OTP ignores
 -proto_dist if it is given more than once.
 """).
@@ -29,6 +30,7 @@ name_taken: names that no second node on this host can have. proto_dist_ignored:
     | {proto_dist_ignored, Given :: [string(), ...], Used :: string()}
     | {short_names | long_names, [name(), ...], Of :: pos_integer()}
     | {own_names, [binary(), ...]}
+    | {own_listener, [binary(), ...], Own :: binary()}
     | {name_taken, [name(), ...]}
     | {own_name_missing, Own :: binary(), Found :: [name(), ...],
         {basename | host | same, binary()} | filtered | elsewhere}.
@@ -89,9 +91,14 @@ find(Facts, Answer) ->
         end,
     this_node(Facts) ++ Named.
 
-this_node(#{same := Same, taken := Taken, proto_dist := ProtoDist}) ->
+this_node(#{own := Own, same := All, taken := Taken, proto_dist := ProtoDist}) ->
+    {Basename, _} = barnacle_names:split(Own),
+    {Same, Others} = lists:partition(
+        fun(Name) -> element(1, barnacle_names:split(Name)) =:= Basename end, All
+    ),
     [{proto_dist_ignored, Given, Used} || {ignored, Given, Used} <- [ProtoDist]] ++
         [{own_names, Same} || Same =/= []] ++
+        [{own_listener, Others, Own} || Others =/= []] ++
         [{name_taken, Taken} || Taken =/= []].
 
 ?DOC("What tells one hint from another where each is told once.").
@@ -126,6 +133,14 @@ text({own_names, Names}) ->
         names(Names), is_are(Names), " this node by another name: it listens there too. barnacle ",
         "does not connect to such a name, and counts it nowhere; a peer that looks for this node ",
         "by it is refused. If that was to be a second node: ", second_node()
+    ];
+text({own_listener, Names, Own}) ->
+    [
+        names(Names), is_are(Names), " this node by another name, with another basename than ", Own,
+        ": this node listens there, and -erl_epmd_port gives all nodes one port, so no other node "
+        "can. barnacle does not connect to such a name, and counts it nowhere. Correct the "
+        "basename or the address. If that was to be a second node, give it an address of its own "
+        "and start each with -kernel inet_dist_use_interface '{127,0,0,N}'"
     ];
 text({name_taken, Names}) ->
     [

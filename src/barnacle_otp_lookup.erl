@@ -13,7 +13,7 @@ queries are outstanding in this VM, each in a process that lives until OTP retur
 the registered name of its place; a place is free again as soon as its process is gone.
 """).
 
--export([ask/3, places/0]).
+-export([ask/3, wait/3, places/0]).
 
 -export_type([result/0, families/0]).
 
@@ -41,6 +41,29 @@ ask(Host, Families, OnResult) ->
                 {error, _} = Error -> Error
             end;
         false ->
+            busy
+    end.
+
+?DOC("""
+The result of ask/3, or error after so many milliseconds. A later result does not reach the caller.
+""").
+-spec wait(binary(), families(), non_neg_integer()) -> result() | busy.
+wait(Host, Families, TimeoutMs) ->
+    Alias = alias([reply]),
+    case ask(Host, Families, fun(Result) -> Alias ! {Alias, Result} end) of
+        asked ->
+            receive
+                {Alias, Result} -> Result
+            after TimeoutMs ->
+                _ = unalias(Alias),
+                %% It may have come in between.
+                receive
+                    {Alias, Result} -> Result
+                after 0 -> error
+                end
+            end;
+        _BusyOrRefused ->
+            _ = unalias(Alias),
             busy
     end.
 

@@ -16,17 +16,19 @@ A name is this node by another name in two cases:
     name stands for is the port of this node's listener. That port is the fixed one of
     -erl_epmd_port, or else what the EPMD at that address tells for the basename.
 
-Only names with this node's own basename are examined: another basename is another node. Two nodes
-of one basename at two addresses of one host remain two nodes, since each listens at its own.
+With EPMDs, only names with this node's own basename are examined: another basename is another node.
+With a fixed port, the basename decides nothing: every name at such an address reaches this node. Two
+nodes of one basename at two addresses of one host remain two nodes, since each listens at its own.
 
 In a refresh, names that are known already are not examined again, and host names are not resolved,
 except those that were this node before. Every attempt examines its name once more (is_this/1), and
-resolves it for that: by then the probe has resolved it too, so this takes no time.
+resolves it for that: by then the probe has resolved it too, so this takes no time. A host name that
+the core cannot resolve is queried from OTP, as net_kernel does it.
 """).
 
 -export([answer/3, without/2, is_this/1, taken/1, host/1, has_dynamic_name/0]).
 %% For tests: the decision, and what it is fed with.
--export([judge/2, facts/0, listeners/0, here/1]).
+-export([judge/2, facts/0, listeners/0, here/1, resolve/2]).
 
 -export_type([facts/0, verdict/0]).
 
@@ -53,10 +55,13 @@ unresolved.
     resolve := fun(([binary()]) -> #{binary() => [inet:ip_address(), ...]})
 }.
 
-%% Of an EPMD on this host, and of a name server for a name that was this node before.
+%% Of an EPMD on this host.
 -define(EPMD_MS, 500).
--define(RESOLVE_MS, 300).
-%% Of a name server for a name that is about to be connected to: its probe has just resolved it.
+%% Of the core for a host name. After that, OTP is queried.
+-define(CORE_MS, 300).
+%% Of both for the names that were this node before.
+-define(RESOLVE_MS, 600).
+%% Of both for a name that is about to be connected to: its probe has just resolved it.
 -define(RESOLVE_AGAIN_MS, 2000).
 %% Reserved addresses (RFC 1112, RFC 6666): where these can be bound, every address can
 %% (net.ipv4.ip_nonlocal_bind).
@@ -70,7 +75,7 @@ that were this node in the refresh before.
     {barnacle_plan:answer(), [binary()]}.
 answer(Answer, Known, Plan) ->
     {Kind, Names, _} = barnacle_plan:parts(Answer),
-    New = own_basename(barnacle_plan:unknown(Names, Plan), barnacle_names:self()),
+    New = candidates(barnacle_plan:unknown(Names, Plan), barnacle_names:self()),
     Same = same(New, Known),
     %% Only a complete result says that a name is there no more.
     Kept = [Name || Kind =/= complete, Name <- Known, not lists:member(Name, New)],
@@ -106,7 +111,7 @@ replaced(Same, Names) ->
 ?DOC("Whether a node that is about to be connected to is this node.").
 -spec is_this(node()) -> boolean().
 is_this(Node) ->
-    case own_basename([barnacle_names:to_binary(Node)], barnacle_names:self()) of
+    case candidates([barnacle_names:to_binary(Node)], barnacle_names:self()) of
         [] ->
             false;
         [Name] ->
@@ -128,7 +133,7 @@ taken(Failed) ->
      || {Node, port_refused} <- Failed,
         {Base, Host} <- [barnacle_names:split(Node)],
         Base =:= Basename,
-        {ok, Address} <- [barnacle_address:parse(Host)]
+        {ok, Address} <- [parse(Host)]
     ],
     taken(Refused, Basename).
 
@@ -182,35 +187,43 @@ has_dynamic_name() ->
 
 ?DOC("A verdict on each of some names. Pure, if the functions of the facts are.").
 -spec judge([binary()], facts()) -> [{binary(), verdict()}].
-judge(Names, #{own := Own} = Facts) ->
+judge(Names, #{own := Own, port := Port} = Facts) ->
     OwnParts = barnacle_names:split(Own),
     ByName = [
-        {Name, Parts, by_name(Parts, OwnParts)}
+        {Name, Parts, by_name(Parts, OwnParts, Port)}
      || Name <- Names, Parts <- [barnacle_names:split(Name)]
     ],
     ByAddress = by_address([{Name, Parts} || {Name, Parts, open} <- ByName], Facts),
     [{Name, maps:get(Name, ByAddress, Verdict)} || {Name, _, Verdict} <- ByName].
 
 %% Node names are case sensitive, and host names are not.
-by_name(_Parts, {<<"nonode">>, <<"nohost">>}) ->
+by_name(_Parts, {<<"nonode">>, <<"nohost">>}, _Port) ->
     other;
-by_name({Base, Host}, {Base, OwnHost}) ->
+by_name({Base, Host}, {Base, OwnHost}, _Port) ->
     case is_same_host(Host, OwnHost) of
         true -> same;
         false -> open
     end;
-by_name({Base, _}, {OwnBase, _}) ->
-    case is_like(Base, OwnBase) of
+by_name({Base, _}, {OwnBase, _}, Port) ->
+    %% An EPMD tells the port of a basename; a fixed port is that of all basenames.
+    case Port =/= epmd orelse is_like(Base, OwnBase) of
         true -> open;
         false -> other
     end.
 
 is_same_host(Host, Own) ->
     is_like(Host, Own) orelse
-        case barnacle_address:parse(Host) of
-            {ok, Address} -> barnacle_address:parse(Own) =:= {ok, Address};
+        case parse(Host) of
+            {ok, Address} -> parse(Own) =:= {ok, Address};
             error -> false
         end.
+
+%% As OTP reads it when it connects: 127.1 is an address too.
+parse(Host) ->
+    case inet:parse_address(binary_to_list(Host)) of
+        {ok, Address} -> {ok, Address};
+        {error, einval} -> error
+    end.
 
 by_address([], _Facts) ->
     #{};
@@ -236,7 +249,7 @@ verdict(true) -> same;
 verdict(false) -> other.
 
 resolved(Hosts, #{resolve := Resolve}) ->
-    Literal = maps:from_list([{H, [A]} || H <- Hosts, {ok, A} <- [barnacle_address:parse(H)]]),
+    Literal = maps:from_list([{H, [A]} || H <- Hosts, {ok, A} <- [parse(H)]]),
     case [Host || Host <- Hosts, not is_map_key(Host, Literal)] of
         [] -> Literal;
         Names -> maps:merge(Resolve(Names), Literal)
@@ -406,6 +419,11 @@ registered(Addresses) ->
             #{}
     end.
 
+?DOC("""
+The addresses of some host names: those that the core tells, or else the one that OTP tells. OTP is
+queried for one host at a time; if other queries to it have all places, the core is queried again.
+""").
+-spec resolve([binary()], non_neg_integer()) -> #{binary() => [inet:ip_address(), ...]}.
 resolve([], _TimeoutMs) ->
     #{};
 resolve(Hosts, TimeoutMs) ->
@@ -414,14 +432,44 @@ resolve(Hosts, TimeoutMs) ->
             [{Address, _} | _] -> barnacle_address:family(Address);
             [] -> inet
         end,
+    DeadlineMs = now_ms() + TimeoutMs,
+    ByCore = by_core(Hosts, Family, min(?CORE_MS, TimeoutMs)),
+    ByOtp = [
+        by_otp(Host, Family, max(0, DeadlineMs - now_ms()))
+     || Host <- Hosts, not is_map_key(Host, ByCore)
+    ],
+    lists:foldl(fun maps:merge/2, ByCore, ByOtp).
+
+by_core(Hosts, Family, TimeoutMs) ->
     case barnacle_native:resolve(Hosts, #{timeout => TimeoutMs, family => Family}) of
         {ok, Results} -> maps:from_list([{Host, List} || {Host, {ok, List}} <- Results]);
         {error, _} -> #{}
     end.
 
+by_otp(_Host, _Family, 0) ->
+    #{};
+by_otp(Host, Family, LeftMs) ->
+    case barnacle_otp_lookup:wait(Host, [Family], LeftMs) of
+        {ok, Address} -> #{Host => [Address]};
+        error -> #{};
+        busy -> by_core([Host], Family, LeftMs)
+    end.
+
+now_ms() ->
+    erlang:monotonic_time(millisecond).
+
 %% ---- letters ----
 
--spec own_basename([name()], binary()) -> [binary()].
+%% The names that may be this node, without its own.
+-spec candidates([name()], binary()) -> [binary()].
+candidates(Names, Own) ->
+    case port() of
+        epmd ->
+            own_basename(Names, Own);
+        _Fixed ->
+            [Name || Name <- lists:map(fun barnacle_names:to_binary/1, Names), Name =/= Own]
+    end.
+
 own_basename(Names, Own) ->
     {Basename, _} = barnacle_names:split(Own),
     Size = byte_size(Basename),

@@ -37,6 +37,9 @@ hints_test_() ->
             {#{same => [<<"app@a.b">>]}, {complete, [<<"app@a.b">>]}, [
                 {own_names, [<<"app@a.b">>]} | Missing([<<"app@a.b">>], {same, <<"app@a.b">>})
             ]},
+            {#{same => [<<"app@10.9.9.9">>, <<"web@10.0.0.1">>]}, {complete, [Own]}, [
+                {own_names, [<<"app@10.9.9.9">>]}, {own_listener, [<<"web@10.0.0.1">>], Own}
+            ]},
             {#{taken => ['app@127.0.0.12']}, {error, timeout}, [{name_taken, ['app@127.0.0.12']}]},
             {#{proto_dist => {ignored, ["inet6_tcp", "inet6_tcp"], "inet_tcp"}}, {error, timeout},
                 [{proto_dist_ignored, ["inet6_tcp", "inet6_tcp"], "inet_tcp"}]},
@@ -72,6 +75,10 @@ texts_name_the_fix_test_() ->
             ]},
             {{own_names, [<<"a@127.0.0.2">>]}, [
                 "a@127.0.0.2 is this node by another name", "-start_epmd false", "basename"
+            ]},
+            {{own_listener, [<<"b@127.0.0.2">>], <<"a@127.0.0.2">>}, [
+                "b@127.0.0.2 is this node by another name", "another basename than a@127.0.0.2",
+                "no other node can"
             ]},
             {{name_taken, ['a@127.0.0.2']}, [
                 "a@127.0.0.2 cannot run beside this node", "EPMD", "-start_epmd false"

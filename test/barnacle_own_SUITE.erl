@@ -14,6 +14,10 @@
     stays_if_listed_by_another_name/1,
     capitals/1,
     host_name/1,
+    known_to_otp_alone/1,
+    short_forms/1,
+    other_basename/1,
+    other_basename_with_epmd/1,
     two_networks/1,
     one_basename_at_many_addresses/1,
     name_that_epmd_knows_once/1,
@@ -32,6 +36,7 @@ suite() ->
 all() ->
     [
         {group, epmd}, {group, fixed_port}, {group, tls}, {group, inet6}, capitals, host_name,
+        known_to_otp_alone, short_forms, other_basename, other_basename_with_epmd,
         two_networks, one_basename_at_many_addresses, name_that_epmd_knows_once,
         net_kernel_is_not_waited_for, dynamic_name, dynamic_name_and_local_epmd
     ].
@@ -208,6 +213,71 @@ of_dns() ->
         maps:is_key(<<"app@alias.test">>, bed_story:missing(Node)) orelse bed_story:status(Node)
     end),
     ?assertEqual([], maps:get(own_names, bed_story:status(Node))).
+
+%% DNS does not know the name; inet_db does.
+known_to_otp_alone(Config) ->
+    {Node, Own, _Second} = node_of_two([{kind, fixed_port} | Config]),
+    Alias = 'app@alias.db.test',
+    ok = bed_node:call(Node, inet_db, set_lookup, [[file]]),
+    Known = fun(At) ->
+        ok = bed_node:call(Node, inet_db, add_host, [At, ["alias.db.test"]])
+    end,
+    Address = bed_ports:address(),
+    ok = Known(Address),
+    ok = detected(Node, Own, Alias),
+    %% It is another node as soon as the name goes elsewhere.
+    ok = bed_node:call(Node, inet_db, del_host, [Address]),
+    ok = Known({192, 0, 2, 1}),
+    ok = bed_wait:until(another, fun() ->
+        maps:is_key(atom_to_binary(Alias), bed_story:missing(Node)) orelse bed_story:status(Node)
+    end).
+
+%% ---- other forms of an address ----
+
+%% OTP takes 127.1 for 127.0.0.1.
+short_forms(Config) ->
+    {Node, Own, _Second} = node_of_two([{kind, fixed_port} | Config]),
+    ok = detected(Node, Own, 'app@127.1'),
+    ?assert(bed_node:call(Node, barnacle_own, is_this, ['app@127.0.1'])).
+
+%% ---- another basename ----
+
+%% At the one address where this node listens: the port is that of all nodes.
+other_basename(_Config) ->
+    {ok, Node} = bed_node:start_link(#{
+        name => "app", host => bed_ports:address(), fixed_port => bed_ports:port()
+    }),
+    ok = bed_node:call(Node, bed_page, watch_log, []),
+    Own = bed_node:name(Node),
+    Job = list_to_atom("job@" ++ binary_to_list(barnacle_names:host(Own))),
+    ?assert(bed_node:call(Node, barnacle_own, is_this, [Job])),
+    ok = detected(Node, Own, Job),
+    ?assertMatch(#{hints := [{own_listener, [_], _}]}, bed_story:status(Node)),
+    Page = bed_page:section("About this node", bed_page:page(Node)),
+    found("another basename than " ++ atom_to_list(Own), Page),
+    found("no other node can", Page).
+
+%% An EPMD tells another port for it: another node.
+other_basename_with_epmd(Config) ->
+    Common = options([{kind, epmd} | Config]),
+    {Node, _Own, _Second} = node_of_two(Common, Config),
+    {ok, Peer} = bed_node:start_link(Common#{name => "job", host => {127, 0, 0, 1}}),
+    Name = bed_node:name(Peer),
+    ?assertNot(bed_node:call(Node, barnacle_own, is_this, [Name])),
+    {_, {ok, [_, _]}} = once(Node, [Name]),
+    ok = quiet(Node).
+
+%% One refresh and a barnacle find that a name is this node, and do not connect to it.
+detected(Node, Own, Name) ->
+    {Ms, Result} = once(Node, [Own, Name]),
+    ?assertEqual({ok, [Own]}, Result),
+    ?assert(Ms < ?OTP_MS, Ms),
+    ok = bed_story:members([Node], #{strategy => {epmd, [Own, Name]}}),
+    ok = bed_node:call(Node, barnacle_cluster, await, [bed_member:server(), all, 30000]),
+    ok = bed_story:rounds(Node, 3),
+    ?assertEqual(#{}, bed_story:missing(Node)),
+    ?assertEqual([atom_to_binary(Name)], maps:get(own_names, bed_story:status(Node))),
+    quiet(Node).
 
 %% ---- hosts with two addresses each ----
 

@@ -22,8 +22,26 @@ verdicts_test_() ->
             {Fixed(?ANY), <<"app@127.0.0.2">>, same},
             {Fixed(?ANY), <<"APP@10.1.0.1">>, same},
             {Fixed(?ANY), <<"app@10.0.0.2">>, other},
-            {Fixed(?ANY), <<"web@10.1.0.1">>, other},
-            {Fixed(?ANY), <<"application@10.1.0.1">>, other},
+            %% The basename decides nothing there, only the listener does.
+            {Fixed(?ANY), <<"web@10.1.0.1">>, same},
+            {Fixed(?ANY), <<"web@10.0.0.1">>, same},
+            {Fixed(?ANY), <<"application@10.1.0.1">>, same},
+            {Fixed(?ANY), <<"web@10.0.0.2">>, other},
+            {Fixed({10, 0, 0, 1}), <<"web@10.0.0.1">>, same},
+            {Fixed({10, 0, 0, 1}), <<"web@10.1.0.1">>, other},
+            {#{port => 9100, listeners => [{?ANY, 9101}]}, <<"web@10.0.0.1">>, other},
+            {#{port => 9100, listeners => []}, <<"web@10.0.0.1">>, other},
+            %% With EPMDs it does, whatever an EPMD tells.
+            {#{}, <<"web@10.0.0.1">>, other},
+            {#{}, <<"application@10.1.0.1">>, other},
+            {#{registered => registered([{<<"web">>, 4000}])}, <<"web@10.0.0.1">>, other},
+            %% Forms of an address that OTP takes.
+            {Fixed(?ANY), <<"app@127.2">>, same},
+            {Fixed(?ANY), <<"app@127.0.2">>, same},
+            {Fixed(?ANY), <<"app@0x7f.2">>, same},
+            {Fixed(?ANY), <<"app@127.3">>, other},
+            {#{}, <<"app@10.1.1">>, same},
+            {#{own => <<"app@10.0.0.1">>, listeners => []}, <<"app@10.1">>, same},
             %% IPv6 does not reach a listener of IPv4.
             {Fixed(?ANY), <<"app@fd00::1">>, other},
             %% The listener of another port is another node's.
@@ -104,6 +122,52 @@ addresses_of_this_host_test() ->
     ?assertEqual(Here, barnacle_own:here(Here ++ [{192, 0, 2, 1}, {198, 51, 100, 1}])),
     ?assertEqual([], barnacle_own:here([])),
     ?assertEqual([], barnacle_own:here([{16#2001, 16#db8, 0, 0, 0, 0, 0, 1}])).
+
+%% Names that the core does not resolve. The core has no time to find anything else, either.
+resolved_by_otp_test_() ->
+    Lookup = inet_db:res_option(lookup),
+    {setup,
+        fun() ->
+            ok = inet_db:set_lookup([file]),
+            ok = inet_db:add_host({127, 0, 0, 79}, ["own.db.test"])
+        end,
+        fun(_) ->
+            ok = inet_db:del_host({127, 0, 0, 79}),
+            ok = inet_db:set_lookup(Lookup)
+        end,
+        fun() ->
+            ?assertEqual(
+                #{<<"own.db.test">> => [{127, 0, 0, 79}]},
+                barnacle_own:resolve([<<"own.db.test">>, <<"no.db.test">>], 2000)
+            ),
+            ?assertEqual(#{}, barnacle_own:resolve([<<"own.db.test">>], 0)),
+            %% A result that comes too late does not reach this process.
+            ?assert(lists:member(
+                barnacle_otp_lookup:wait(<<"own.db.test">>, [inet], 0),
+                [error, {ok, {127, 0, 0, 79}}]
+            )),
+            ok = bed_wait:until(free, fun() -> places() =:= [] orelse places() end),
+            ?assertEqual({messages, []}, process_info(self(), messages)),
+            %% Without a place for a query.
+            Holders = [held(Place) || Place <- barnacle_otp_lookup:places()],
+            ?assertEqual(busy, barnacle_otp_lookup:wait(<<"own.db.test">>, [inet], 2000)),
+            ?assertEqual(#{}, barnacle_own:resolve([<<"own.db.test">>], 600)),
+            [exit(Holder, kill) || Holder <- Holders],
+            ok = bed_wait:until(free, fun() -> places() =:= [] orelse places() end),
+            ?assertEqual({messages, []}, process_info(self(), messages))
+        end}.
+
+places() ->
+    [Place || Place <- barnacle_otp_lookup:places(), whereis(Place) =/= undefined].
+
+held(Place) ->
+    Holder = spawn(fun() ->
+        receive
+            never -> ok
+        end
+    end),
+    true = register(Place, Holder),
+    Holder.
 
 facts(Changed) ->
     maps:merge(
