@@ -83,7 +83,7 @@ remedies_have_no_variables_test_() ->
     end,
     Errnos = [econnrefused, enodev, enetunreach, ehostunreach, emfile, emsgsize, enobufs],
     Reasons =
-        [Concrete(Why) || #{says := {Why, _}} <- barnacle_errors:table(), Why =/= {posix, 'Errno'}] ++
+        [Concrete(W) || #{says := {W, _}} <- barnacle_errors:table(), W =/= {posix, 'Errno'}] ++
             [{posix, Errno} || Errno <- Errnos] ++
             [{lookup_failed, {posix, Errno}} || Errno <- Errnos],
     [

@@ -31,7 +31,8 @@ missing_library_test_() ->
             Options = #{timeout => 1000},
             [
                 ?assertMatch(
-                    {error, {native_library, <<_, _/binary>>}}, call(Vm, barnacle_native, Function, Args)
+                    {error, {native_library, <<_, _/binary>>}},
+                    call(Vm, barnacle_native, Function, Args)
                 )
              || {Function, Args} <- [
                     {dns, [<<"a.example">>, Options]},

@@ -26,7 +26,8 @@ programs_that_do_not_work_test_() ->
                 bed_node:call(Vm, barnacle_native, resolve, [[<<"127.0.0.1">>], #{timeout => 1000}])
             ),
             ?assertError(
-                {native_library, <<_, _/binary>>}, bed_node:call(Vm, barnacle_native, diff, [[a], [b], c])
+                {native_library, <<_, _/binary>>},
+                bed_node:call(Vm, barnacle_native, diff, [[a], [b], c])
             ),
             ok = file:write_file(Program, "no program"),
             unavailable(Vm, ["is no program that may be run"]),
