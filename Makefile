@@ -52,7 +52,7 @@ demo: deps-demo all ## Watch five real nodes find each other by DNS, lose one, a
 example-gleam: deps-build ## Build and run the Gleam example with two nodes, where gleam is installed
 	@test/facade/example || [ $$? -eq 77 ]
 
-bench: deps-bench all ## Measure, beside what others do; P="p1 p5" measures some; see bench/README.md
+bench: deps-bench all ## Measure, beside what others do; P="p1 p12" measures these of p1 to p12; see bench/README.md
 	@bench/run $(P)
 
 soak: deps-bench all ## Run 200 barnacles in a hostile world for MINUTES=30, and draw what they hold

@@ -34,7 +34,7 @@ worker process, so the server answers at any time. Options are those of barnacle
 ?DOC("Why a barnacle does not start; format_error/1 says it in words, with what to do.").
 -type start_error() ::
     {bad_options, [barnacle_settings:problem()]}
-    | {native_library, unicode:chardata()}
+    | {native_library, Text :: binary()}
     | {already_started, pid()}
     | barnacle_spawn:refused().
 

@@ -21,14 +21,15 @@ get; exit, what ends the caller; status, what only the log and status tell.
 ?DOC("""
 error: a term in which atoms that begin with a capital letter stand for any term. gleam: the value
 in Gleam's notation. says: what a reason within it means, as a phrase, where there is one. fix:
-it stands alone, since print/1 shows it without the table.
+it stands alone, since print/1 shows it without the table. gleam_note: what README adds to it.
 """).
 -type row() :: #{
     place := place(),
     error := term(),
     gleam := binary(),
     says => {Reason :: term(), Phrase :: binary()},
-    fix := binary()
+    fix := binary(),
+    gleam_note => binary()
 }.
 
 ?DOC("Every row, by place.").
@@ -46,6 +47,14 @@ says(Reason) ->
 -spec fix(term()) -> {ok, binary()} | error.
 fix({lookup_failed, {posix, eafnosupport}}) ->
     {ok, <<"start this node with `-proto_dist inet6_tcp`, or use a name with an IPv4 address">>};
+fix({at_address, Address, _Why, Others}) when is_list(Others) ->
+    {ok,
+        unicode:characters_to_binary([
+            "the host's name has several addresses: OTP connects to ", Address, " alone, and of ",
+            barnacle_words:names(Others, 5), " one works; remove or repair ", Address
+        ])};
+fix({posix, Errno}) ->
+    {ok, errno(Errno, "see errno(3)")};
 fix({lookup_failed, Why} = Reason) ->
     case discovery_fix(Why) of
         {ok, Fix} -> {ok, Fix};
@@ -56,8 +65,35 @@ fix(Reason) ->
 
 ?DOC("What to do about a discovery that failed, or is partial, for this reason.").
 -spec discovery_fix(term()) -> {ok, binary()} | error.
+discovery_fix({posix, econnrefused} = Reason) ->
+    fix(lookups(), Reason);
+discovery_fix({posix, Errno}) ->
+    {ok, errno(Errno, "see errno(3), and check the name servers")};
+discovery_fix({posix_error, _} = Reason) ->
+    discovery_fix(plain(Reason));
 discovery_fix(Reason) ->
     fix(lookups() ++ hosts() ++ partial() ++ too_many() ++ not_alive(), Reason).
+
+%% What to do about an error of the system; Else for one that is not known.
+errno(emfile, _) ->
+    <<"this VM has no file descriptors left: raise `ulimit -n`">>;
+errno(enfile, _) ->
+    <<"this system has no file descriptors left: raise `fs.file-max`">>;
+errno(enodev, _) ->
+    <<
+        "the zone of a name server is no network interface of this host: correct `nameservers`, "
+        "or `/etc/resolv.conf`"
+    >>;
+errno(enetunreach, _) ->
+    <<"this host has no route to that address: correct the address or the routes">>;
+errno(ehostunreach, _) ->
+    <<"the host is down, or a router on the way knows no route to it">>;
+errno(emsgsize, _) ->
+    <<"the network takes no packet of that size: raise its MTU">>;
+errno(eaddrnotavail, _) ->
+    <<"this host has no source address for that address: correct its network settings">>;
+errno(Errno, Else) ->
+    unicode:characters_to_binary([barnacle_words:term(Errno), ": ", Else]).
 
 fix(Rows, Reason) ->
     first([Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, plain(Reason))]).
@@ -147,7 +183,8 @@ lookups() ->
             {{posix, 'Errno'}, <<"PosixError(\"Errno\")">>, <<"the system failed">>,
                 <<
                     "`emfile`: more descriptors (`ulimit -n`); `enetunreach`: a route to the name "
-                    "server; `emsgsize`: a larger MTU"
+                    "server; `enodev`: an interface with the zone of the name server; `emsgsize`: "
+                    "a larger MTU"
                 >>},
             {port_program_died, <<"Unknown">>, <<"the port program died meanwhile">>,
                 <<
@@ -206,10 +243,11 @@ too_many() ->
             gleam => <<"StrategyError(Unknown)">>,
             says =>
                 {{too_many_nodes, 'Count', 'Max'}, <<"the answer has more names than max_nodes">>},
-            fix =>
+            fix => <<"raise `max_nodes`, or narrow the answer with `filter`">>,
+            gleam_note =>
                 <<
-                    "raise `max_nodes`, or narrow the answer with `filter`; in Gleam `Unknown` is "
-                    "of `dns`, `hosts` has `[]`, a custom strategy an exit of the caller"
+                    "in Gleam `Unknown` is of `dns`, `hosts` has `[]`, a custom strategy an exit "
+                    "of the caller"
                 >>
         }
     ].
@@ -243,7 +281,7 @@ not_alive() ->
         connect(Why, Gleam, Phrase, Fix)
      || {Why, Gleam, Phrase, Fix} <- [
             {local_node_is_not_alive, <<"LocalNodeIsNotAlive">>, <<"this node is not alive">>,
-                <<"start the VM with a name (`--name`, `-sname`)">>},
+                <<"start the VM with a name (`-name`, `-sname`)">>},
             {{invalid_node_name, 'Why'}, <<"FailedToConnect">>, <<"not a valid node name">>,
                 <<
                     "correct the name: a basename of letters, digits, '_' and '-', an '@', and a "
@@ -325,9 +363,10 @@ dials() ->
                 >>},
             {handshake_failed, <<"it refused the handshake">>,
                 <<
-                    "most likely the two nodes have different cookies (`-setcookie`); else its "
-                    "name is another one (`node()` there), one of the two uses TLS, or another "
-                    "node has its port; its log may say which"
+                    "most likely the two nodes have different cookies (`-setcookie`), or one has "
+                    "a short name (`-sname`) and the other a long one; else its name is another "
+                    "one (`node()` there), one of the two uses TLS, or another node has its port; "
+                    "its log may say which"
                 >>},
             {timeout, <<"timed out">>,
                 <<
@@ -343,9 +382,10 @@ dials() ->
                 >>},
             {failed_unprobed, <<"the connect failed">>,
                 <<
-                    "most likely the two nodes have different cookies (`-setcookie`), or the node "
-                    "is down; else its name is another one (`node()` there), or one of the two "
-                    "uses TLS; its log may say which. The probe could not look at this node"
+                    "most likely the two nodes have different cookies (`-setcookie`), or one has "
+                    "a short name (`-sname`) and the other a long one, or the node is down; else "
+                    "its name is another one (`node()` there), or one of the two uses TLS; its log "
+                    "may say which. The probe could not look at this node"
                 >>},
             {failed_to_connect, <<"the connect failed">>,
                 <<"without `probe` nothing more is known: the node is down, or turned it away">>},

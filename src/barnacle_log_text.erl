@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [names/1, count/2, time/1, reason/1, reasons/1, queried/1, term/1]).
+-import(barnacle_words, [names/1, count/2, time/1, reason/1, reasons/1, queried/2, term/1]).
 
 ?MODULEDOC("The reports of barnacle_log in words.").
 
@@ -54,14 +54,26 @@ text(over, #{trouble := Kind, rounds := Rounds, since_ms := SinceMs}) ->
     [over(Kind), " (after ", time(SinceMs), ", ", count(Rounds, "round"), $)];
 text(Kind, #{detail := Detail, rounds := Rounds, since_ms := SinceMs} = Report) ->
     Lasts = [" (for ", time(SinceMs), ", ", count(Rounds, "round"), $)],
-    [trouble(Kind, Detail), queried(Report), Lasts];
-text(Kind, #{detail := Detail, times := Times, ago_ms := AgoMs}) ->
+    [trouble(Kind, Detail), queried(Detail, Report), Lasts, more(Kind, Report)];
+text(Kind, #{detail := Detail, times := Times, ago_ms := AgoMs} = Report) ->
     [
         trouble(Kind, Detail), " (", count(Times, "time"),
-        " since the last line, and passed; the last time ended ", time(AgoMs), " ago)"
+        " since the last line, and passed; the last time ended ", time(AgoMs), " ago)",
+        more(Kind, Report)
     ];
 text(Kind, #{detail := Detail} = Report) ->
-    [trouble(Kind, Detail), queried(Report)].
+    [trouble(Kind, Detail), queried(Detail, Report), more(Kind, Report)].
+
+%% What to do does not fit on a line.
+more(connect, #{barnacle := Name}) ->
+    Server =
+        case is_atom(Name) of
+            true -> term(Name);
+            false -> "Server"
+        end,
+    ["; ", barnacle_words:call(barnacle_cluster, print, Server), " says what to do"];
+more(_Kind, _Report) ->
+    "".
 
 connected(#{linked := Count} = Report) ->
     [changes(Report), "; ", count(Count, "node"), " connected"].

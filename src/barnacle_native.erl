@@ -89,7 +89,7 @@ timeout: that server did not respond.
 
 -type error() ::
     {bad_options, [barnacle_settings:problem()]}
-    | {native_library, unicode:chardata()}
+    | {native_library, Text :: binary()}
     | {bad_name, binary()}
     | {bad_nameserver, binary()}
     | {posix, errno()}
@@ -268,7 +268,7 @@ Whether the native library, or the port program in its place, is there and works
 people: which file, what is wrong with it, and how to build it. A library that was built since the
 last look is loaded.
 """).
--spec available() -> ok | {error, unicode:chardata()}.
+-spec available() -> ok | {error, Text :: binary()}.
 available() ->
     case (shell()):available() of
         ok -> ok;
@@ -405,7 +405,7 @@ libraries.
 info() ->
     case available() of
         ok -> ((shell()):info())#{available => true, queue => barnacle_queue:info()};
-        {error, Text} -> #{available => false, reason => unicode:characters_to_binary(Text)}
+        {error, Text} -> #{available => false, reason => Text}
     end.
 
 %% Tells of hosts what a part has of them, and gives the rest of it.

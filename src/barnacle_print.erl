@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [count/2, names/2, printable/1, time/1, reason/1, queried/1, term/1]).
+-import(barnacle_words, [count/2, names/2, printable/1, time/1, reason/1, queried/2, term/1]).
 
 ?MODULEDOC("""
 A status as a page for a person on a shell, 80 columns wide: what the barnacle does, every node with
@@ -63,8 +63,8 @@ source(#{strategy := Strategy, last_complete := Complete} = Status) ->
         end,
     [term(Strategy), "; ", Last, answer(Status), suspect(Status)].
 
-answer(#{answer := partial, why := Why} = S) -> ["; now partial: ", reason(Why), queried(S)];
-answer(#{answer := error, why := Why} = S) -> ["; now fails: ", reason(Why), queried(S)];
+answer(#{answer := partial, why := Why} = S) -> ["; now partial: ", reason(Why), queried(Why, S)];
+answer(#{answer := error, why := Why} = S) -> ["; now fails: ", reason(Why), queried(Why, S)];
 answer(#{}) -> "".
 
 suspect(#{suspect := true}) -> "; suspect: too many names are missing at once, nobody is sent away";

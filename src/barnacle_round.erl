@@ -236,7 +236,7 @@ diff(Wanted, Listed) ->
         {ok, barnacle_native:diff(Wanted, Listed, node())}
     catch
         error:{native_library, Text} ->
-            {error, {native_library, unicode:characters_to_binary(Text)}};
+            {error, {native_library, Text}};
         error:Why when Why =/= badarg ->
             {error, Why}
     end.

@@ -48,7 +48,7 @@ The same where some settings are the ends of ranges: it is a problem that Min is
 check(Table, Settings, Ranges) when is_map(Settings) ->
     Keys = [Key || {Key, _, _, _} <- Table],
     Unknown = [
-        {Key, Value, text("no such setting~ts; there are ~ts", [meant(Key, Keys), join(Keys)])}
+        {Key, Value, text("no such setting.~ts The settings: ~ts", [meant(Key, Keys), join(Keys)])}
      || {Key, Value} <- lists:sort(maps:to_list(Settings)), not lists:member(Key, Keys)
     ],
     {Checked, Problems} = lists:foldr(
@@ -69,7 +69,7 @@ check(_Table, Settings, _Ranges) ->
 
 meant(Key, Keys) ->
     case nearest(Key, Keys) of
-        {ok, Near} -> text("; did you mean `~ts`?", [Near]);
+        {ok, Near} -> text(" Did you mean `~ts`?", [Near]);
         none -> ""
     end.
 
@@ -122,7 +122,7 @@ check_range({Min, Max}, Checked) ->
 Whether a term is a proper list of what a predicate holds for. If not, a text: what was wanted, and
 what stands in its place.
 """).
--spec check_list(term(), fun((term()) -> boolean() | {false, Why}), Wanted :: string()) ->
+-spec check_list(term(), fun((term()) -> boolean() | {false, Why}), Wanted :: unicode:chardata()) ->
     ok | {error, binary()}
 when
     Why :: unicode:chardata().
@@ -167,6 +167,7 @@ lines(Problems) ->
     end.
 
 %% Whoever has made the problems may have made them up.
+line({Key, missing, <<"give ", _/binary>> = Give}) -> [term(Key), " is missing: ", Give];
 line({Key, Value, Why}) when is_binary(Why) -> [term(Key), " => ", term(Value), ": ", Why];
 line(Problem) -> term(Problem).
 
@@ -183,7 +184,7 @@ check_row({Key, Type, Default, _}, Settings, {Checked, Problems}) ->
         {_, optional} ->
             {Checked, Problems};
         {_, required} ->
-            {Checked, [{Key, missing, text("must be given: ~ts", [describe(Type)])} | Problems]}
+            {Checked, [{Key, missing, text("give ~ts", [describe(Type)])} | Problems]}
     end.
 
 ?DOC("Whether a value is of a type; what the type makes of it, or what would be right.").

@@ -103,11 +103,17 @@ new(_) -> {error, forms()}.
 discover({Module, State}) ->
     case Module:discover(State) of
         {Answer, State1} ->
-            is_answer(Answer) orelse error({bad_return, {Module, discover, Answer}}),
+            is_answer(Answer) orelse
+                error({bad_return, {Module, discover, returned(Module, Answer)}}),
             {Answer, {Module, State1}};
         Other ->
             error({bad_return, {Module, discover, Other}})
     end.
+
+%% What the user's function returned. A state may have secrets.
+returned(barnacle_strategy_custom, {complete, Nodes}) -> {ok, Nodes};
+returned(barnacle_strategy_custom, Answer) -> Answer;
+returned(_Module, Answer) -> {Answer, state}.
 
 ?DOC("The queries of the last discovery that brought nothing, if the strategy knows them.").
 -spec queried(t()) -> [queried()].

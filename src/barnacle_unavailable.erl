@@ -38,9 +38,9 @@ Pure.
 ]).
 
 ?DOC("What was seen, with its cause and what to do.").
--spec explain(unicode:chardata()) -> unicode:chardata().
+-spec explain(unicode:chardata()) -> binary().
 explain(Seen) ->
-    [string:trim(Seen, trailing, "."), ". ", remedy(cause(Seen))].
+    unicode:characters_to_binary([string:trim(Seen, trailing, "."), ". ", remedy(cause(Seen))]).
 
 ?DOC("The cause, by what the VM, the system's loader or a shell said.").
 -spec cause(unicode:chardata()) -> cause().

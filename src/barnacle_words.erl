@@ -5,8 +5,8 @@
 
 ?MODULEDOC("Names, times and reasons in words, alike in logs and in what is printed.").
 
--export([printable/1, names/1, names/2, count/2, time/1, reason/1, reasons/1, queried/1]).
--export([term/1, cut/2]).
+-export([printable/1, names/1, names/2, count/2, time/1, reason/1, reasons/1, queried/2]).
+-export([term/1, call/3, cut/2]).
 
 -define(FEW, 5).
 -define(MANY, 20).
@@ -126,7 +126,11 @@ detail({unusable_address, What}) -> [": ", misuse(What)];
 detail({lookup_failed, Why}) -> [": ", reason(Why)];
 detail({at_address, Address, Why, Others}) ->
     [" (", Address, ": ", reason(Why), "; of ", names(Others), " one works)"];
+%% Its phrase says it.
+detail({posix, econnrefused}) -> "";
 detail({posix, Errno}) -> [" (", term(Errno), $)];
+detail({posix_error, <<"econnrefused">>}) -> "";
+detail({posix_error, Name}) when is_binary(Name) -> [" (", printable(Name), $)];
 detail({native_library, Text}) -> [" (", term(Text), $)];
 detail({too_many_processes, Max}) -> [" (", term(Max), " at most)"];
 detail(_) -> "".
@@ -142,7 +146,7 @@ bad_return({Module, Function, Got}) when is_atom(Function) ->
     Where =
         case Module of
             barnacle_strategy_custom -> ["the function ", atom_to_list(Function)];
-            _ -> [term(Module), $:, atom_to_list(Function)]
+            _ -> call(Module, Function, none)
         end,
     [Where, " returned ", term(Got), "; it must return ", right(Module, Function)];
 bad_return(What) ->
@@ -213,23 +217,38 @@ reasons(Failed) ->
     end.
 
 ?DOC("""
-What a status or a report has under queried, behind the reason that it explains. Queries with one
-outcome are together: (refused: app.corp at 10.0.0.2:53; nxdomain: app at 10.0.0.2:53). Of many
-queries the first ones are there, and how many more there are.
+What a status or a report has under queried, behind the reason that it explains. If each query has
+that outcome, the places alone: ": app at 10.0.0.2:53". Else queries with one outcome are together:
+" (refused: app.corp at 10.0.0.2:53; nxdomain: app at 10.0.0.2:53)". Of many queries the first ones
+are there, and how many more there are.
 """).
--spec queried(#{queried => [barnacle_strategy:queried()], _ => _}) -> unicode:chardata().
-queried(#{queried := [_ | _] = Queried}) ->
+-spec queried(Reason :: term(), #{queried => [barnacle_strategy:queried()], _ => _}) ->
+    unicode:chardata().
+queried(Reason, #{queried := [_ | _] = Queried}) ->
     Shown = lists:sublist(Queried, ?FEW),
     Outcomes = lists:foldl(
         fun({_, _, Outcome}, Seen) -> Seen ++ ([Outcome] -- Seen) end, [], Shown
     ),
-    Groups = [
-        [term(Outcome), ": ", lists:join(", ", [place(Q) || {_, _, O} = Q <- Shown, O =:= Outcome])]
-     || Outcome <- Outcomes
-    ],
-    [" (", lists:join("; ", Groups), more(length(Queried) - length(Shown)), $)];
-queried(#{}) ->
+    Places = fun(Outcome) ->
+        lists:join(", ", [place(Query) || {_, _, O} = Query <- Shown, O =:= Outcome])
+    end,
+    More = more(length(Queried) - length(Shown)),
+    case [Outcome || Outcome <- Outcomes, not is_same(Outcome, Reason)] of
+        [] ->
+            [": ", lists:join(", ", [Places(Outcome) || Outcome <- Outcomes]), More];
+        _ ->
+            Groups = [[outcome(Outcome), ": ", Places(Outcome)] || Outcome <- Outcomes],
+            [" (", lists:join("; ", Groups), More, $)]
+    end;
+queried(_Reason, #{}) ->
     "".
+
+%% A value of Gleam has the phrase of the reason that it was made from.
+is_same(Outcome, Reason) ->
+    unicode:characters_to_binary(reason(Outcome)) =:= unicode:characters_to_binary(reason(Reason)).
+
+outcome({posix, Errno}) -> term(Errno);
+outcome(Outcome) -> term(Outcome).
 
 place({Name, Server, _Outcome}) -> [printable(Name), " at ", printable(Server)].
 
@@ -248,9 +267,22 @@ term(Term) ->
         error -> cut(io_lib:format("~0tp", [Term], [{chars_limit, ?TERM_CHARS}]), 2 * ?TERM_CHARS)
     end.
 
+?DOC("A call, as a shell of Erlang takes it, or of Elixir where that runs.").
+-spec call(module(), Function :: atom(), Args :: unicode:chardata() | none) -> unicode:chardata().
+call(Module, Function, Args) ->
+    Separator =
+        case is_elixir() of
+            true -> $.;
+            false -> $:
+        end,
+    [term(Module), Separator, atom_to_list(Function), [[$(, Args, $)] || Args =/= none]].
+
+is_elixir() ->
+    erlang:function_exported('Elixir.Kernel', inspect, 2).
+
 %% An Elixir host has Kernel loaded. A struct may have an inspect of its own that fails.
 elixir(Module, Function, Args) ->
-    case erlang:function_exported('Elixir.Kernel', inspect, 2) of
+    case is_elixir() of
         true ->
             try apply(Module, Function, Args) of
                 Text when is_binary(Text) -> {ok, Text};

@@ -62,6 +62,18 @@ listener_that_is_not_there_is_known_after_a_crash_test() ->
     ),
     stop(Server).
 
+%% The error has what the function returned, not what barnacle made of it.
+rubbish_is_told_as_it_was_returned_test_() ->
+    [
+        ?_test(begin
+            {Server, Caller} = start_with_caller(#{discover => fun() -> Returned end}),
+            {'EXIT', {{bad_return, {_, discover, Told}}, _}} = answer(Caller),
+            ?assertEqual(Returned, Told),
+            stop(Server)
+        end)
+     || Returned <- [{ok, ["a@b"]}, {ok, nodes}, {partial, ["a@b"], why}, nodes]
+    ].
+
 rubbish_of_other_functions_fails_the_round_test_() ->
     Discover = fun() -> {ok, [x@h]} end,
     [

@@ -69,6 +69,48 @@ remedies_of_discovery_test_() ->
          || {Why, Gleam} <- Same, Gleam =/= unknown
         ].
 
+%% A terminal has no table beside the text, and shows what there is in the place of variables.
+remedies_have_no_variables_test_() ->
+    Values = #{
+        'Address' => <<"10.0.0.1">>, 'Others' => [<<"10.0.0.2">>, <<"10.0.0.3">>], 'Why' => timeout,
+        'Names' => [<<"b">>], 'Count' => 3, 'Max' => 2
+    },
+    Concrete = fun
+        (Tuple) when is_tuple(Tuple) ->
+            list_to_tuple([maps:get(E, Values, E) || E <- tuple_to_list(Tuple)]);
+        (Why) ->
+            Why
+    end,
+    Errnos = [econnrefused, enodev, enetunreach, ehostunreach, emfile, emsgsize, enobufs],
+    Reasons =
+        [Concrete(W) || #{says := {W, _}} <- barnacle_errors:table(), W =/= {posix, 'Errno'}] ++
+            [{posix, Errno} || Errno <- Errnos] ++
+            [{lookup_failed, {posix, Errno}} || Errno <- Errnos],
+    [
+        ?_assertEqual({Fix, nomatch}, {Fix, re:run(Fix, "`[A-Z][a-z]+`|Gleam|StrategyError")})
+     || Why <- Reasons,
+        {ok, Fix} <- [barnacle_errors:fix(Why), barnacle_errors:discovery_fix(Why)]
+    ].
+
+remedies_name_what_there_is_test_() ->
+    Fix = fun(Why) ->
+        {ok, Text} = barnacle_errors:fix(Why),
+        Text
+    end,
+    [
+        ?_assertMatch({_, {_, _}}, {Text, binary:match(Text, Part)})
+     || {Text, Part} <- [
+            {Fix({at_address, <<"10.0.0.1">>, timeout, [<<"10.0.0.2">>, <<"10.0.0.3">>]}),
+                <<"OTP connects to 10.0.0.1 alone, and of 10.0.0.2, 10.0.0.3 one works">>},
+            {Fix({lookup_failed, {posix, enodev}}), <<"no network interface of this host">>},
+            {Fix({lookup_failed, {posix_error, <<"enodev">>}}), <<"no network interface">>},
+            {Fix({lookup_failed, {posix, enetunreach}}), <<"no route">>},
+            {Fix({posix, emfile}), <<"ulimit -n">>},
+            {Fix(handshake_failed), <<"a short name (`-sname`) and the other a long one">>},
+            {Fix(failed_unprobed), <<"a short name (`-sname`) and the other a long one">>}
+        ]
+    ].
+
 %% A terminal has no table beside the text.
 remedies_stand_alone_test_() ->
     [

@@ -239,7 +239,9 @@ in_elixir(Config) ->
              || Part <- [
                     %% A charlist is no binary, and Elixir shows which it is.
                     "query => 'my-app.internal'",
-                    ":poll_intervall => 1000: no such setting; did you mean `poll_interval`?",
+                    ":poll_intervall => 1000: no such setting. Did you mean `poll_interval`?",
+                    "takes a list of atoms such as :\"app@10.0.0.2\", not \"a@h\"",
+                    "; :barnacle_cluster.print(MyApp.Peers) says what to do",
                     "barnacle MyApp.Peers: discovery failed",
                     "** (RuntimeError) boom",
                     "The barnacle MyApp.Peers of",
@@ -272,6 +274,10 @@ Process.flag(:trap_exit, true)
 dns = %{basename: \"my_app\", query: 'my-app.internal'}
 {:error, why} = :barnacle_cluster.start_link(strategy: {:dns, dns}, poll_intervall: 1000)
 IO.puts(:barnacle_cluster.format_error(why))
+{:error, list} = :barnacle_cluster.start_link(strategy: {:epmd, [\"a@h\"]})
+IO.puts(:barnacle_cluster.format_error(list))
+line = %{barnacle: MyApp.Peers, what: :connect, detail: [{:a@h, :timeout}]}
+IO.puts(:io_lib.format(\"~ts: ~ts\", elem(:barnacle_log_text.format(line), 1)))
 MyApp.Words.print(fn -> {:error, %RuntimeError{message: \"boom\"}} end)
 MyApp.Words.print(fn -> {:error, URI.parse(\"http://example\")} end)
 MyApp.Words.print(fn -> {:error, %{list: [1, 2], text: \"words\"}} end)

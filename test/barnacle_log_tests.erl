@@ -191,12 +191,21 @@ texts_test_() ->
                 "left on purpose: a@h; 1 node connected"},
             {connect, #{detail => Failed, times => 3, ago_ms => 2000},
                 "not linked: paused: b@h; timed out: a@h, c@h; {odd,[<<\"x\">>]}: d@h "
-                "(3 times since the last line, and passed; the last time ended 2 s ago)"},
+                "(3 times since the last line, and passed; the last time ended 2 s ago); "
+                "barnacle_cluster:print(peers) says what to do"},
             {listener, #{detail => {no_process, peers}},
                 "the listener receives nothing: no process is registered as peers; start it, or "
                 "correct the name"},
             {connect, #{detail => Failed},
-                "not linked: paused: b@h; timed out: a@h, c@h; {odd,[<<\"x\">>]}: d@h"},
+                "not linked: paused: b@h; timed out: a@h, c@h; {odd,[<<\"x\">>]}: d@h; "
+                "barnacle_cluster:print(peers) says what to do"},
+            {discovery,
+                #{
+                    detail => {posix, econnrefused},
+                    queried => [{<<"app.test">>, <<"127.0.0.1:5338">>, {posix, econnrefused}}]
+                },
+                "discovery failed, what was known stays: no name server listens there "
+                "(econnrefused): app.test at 127.0.0.1:5338"},
             {discovery, #{detail => servfail, rounds => 12, since_ms => 65000},
                 "discovery failed, what was known stays: the name server failed "
                 "(for 1 min 5 s, 12 rounds)"},

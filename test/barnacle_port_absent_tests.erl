@@ -22,11 +22,12 @@ programs_that_do_not_work_test_() ->
             ok = file:delete(Program),
             unavailable(Vm, ["barnacle_port does not exist", "make", "gleam run -m"]),
             ?assertMatch(
-                {error, {native_library, _}},
+                {error, {native_library, <<_, _/binary>>}},
                 bed_node:call(Vm, barnacle_native, resolve, [[<<"127.0.0.1">>], #{timeout => 1000}])
             ),
             ?assertError(
-                {native_library, _}, bed_node:call(Vm, barnacle_native, diff, [[a], [b], c])
+                {native_library, <<_, _/binary>>},
+                bed_node:call(Vm, barnacle_native, diff, [[a], [b], c])
             ),
             ok = file:write_file(Program, "no program"),
             unavailable(Vm, ["is no program that may be run"]),

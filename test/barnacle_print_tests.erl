@@ -118,7 +118,23 @@ what_it_does_test_() ->
                     why => refused,
                     queried => [{<<"app.corp">>, <<"10.0.0.2:53">>, refused}]
                 },
-                "now fails: the name server refuses to answer (refused: app.corp at 10.0.0.2:53)"
+                "now fails: the name server refuses to answer: app.corp at 10.0.0.2:53"
+            },
+            {
+                #{
+                    answer => error,
+                    why => {posix, econnrefused},
+                    queried => [{<<"app.test">>, <<"127.0.0.1:5338">>, {posix, econnrefused}}]
+                },
+                "now fails: no name server listens there (econnrefused): app.test at 127.0.0.1:5338"
+            },
+            {
+                #{
+                    answer => error,
+                    why => {posix_error, <<"enodev">>},
+                    queried => [{<<"app.test">>, <<"fe80::1%no">>, {posix, enodev}}]
+                },
+                "now fails: the system failed (enodev): app.test at fe80::1%no"
             },
             {#{suspect => true}, "suspect"},
             {#{last_error => failure(true, {strategy_error, servfail})},

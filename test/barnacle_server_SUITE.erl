@@ -243,7 +243,7 @@ caller_outlives_a_start_without_library(_Config) ->
     ],
     Tests = filename:dirname(code:which(?MODULE)),
     Node = start_node(#{fixed_port => bed_ports:port(), code_path => [Ebin, Tests]}),
-    {alive, {error, {native_library, _} = Reason}} =
+    {alive, {error, {native_library, <<_, _/binary>>} = Reason}} =
         bed_node:call(Node, ?MODULE, start_linked, [#{strategy => local_epmd}]),
     Text = bed_node:call(Node, barnacle_cluster, format_error, [Reason]),
     [?assertMatch({_, _}, binary:match(Text, Part), Part) || Part <- [<<"priv">>, <<"make">>]].

@@ -54,10 +54,13 @@ default({default, Value}) -> io_lib:format("~0p", [Value]).
 
 errors(Place) ->
     table(["Erlang, Elixir", "Gleam", "What to do"], [
-        [["`", term(Error), "`"], gleam(Gleam), Fix]
-     || #{place := P, error := Error, gleam := Gleam, fix := Fix} <- barnacle_errors:table(),
+        [["`", term(Error), "`"], gleam(Gleam), [Fix, note(Row)]]
+     || #{place := P, error := Error, gleam := Gleam, fix := Fix} = Row <- barnacle_errors:table(),
         P =:= Place
     ]).
+
+note(#{gleam_note := Note}) -> ["; ", Note];
+note(#{}) -> "".
 
 gleam(Gleam) ->
     case string:find(Gleam, "(") of
