@@ -41,7 +41,8 @@ the core cannot resolve is queried from OTP, as net_kernel does it.
 ?DOC("""
 own: this node's name. listeners: the sockets of its listeners. port: of all nodes (-erl_epmd_port),
 or epmd where an EPMD tells it. here: which addresses this host can bind. registered: what the EPMDs
-at some addresses know. resolve: the addresses of host names; a host that is not in the result is
+at some addresses know. arrives: whether a connection to an address and port arrives at this node: a
+packet filter may send it elsewhere. resolve: the addresses of host names; a host that is not in the result is
 unresolved.
 """).
 -type facts() :: #{
@@ -52,6 +53,7 @@ unresolved.
     registered := fun(
         ([inet:ip_address()]) -> #{inet:ip_address() => [{binary(), inet:port_number()}]}
     ),
+    arrives := fun((inet:ip_address(), inet:port_number()) -> boolean()),
     resolve := fun(([binary()]) -> #{binary() => [inet:ip_address(), ...]})
 }.
 
@@ -63,6 +65,12 @@ unresolved.
 -define(RESOLVE_MS, 600).
 %% Of both for a name that is about to be connected to: its probe has just resolved it.
 -define(RESOLVE_AGAIN_MS, 2000).
+%% To connect to this node's own listener, and until that has accepted the connection.
+-define(ARRIVES_MS, 500).
+%% How many addresses are tried so. More than a host has come from a source that is not sound.
+-define(TRIED, 16).
+%% How many names of earlier refreshes partial results keep.
+-define(KEPT, 1000).
 %% Reserved addresses (RFC 1112, RFC 6666): where these can be bound, every address can
 %% (net.ipv4.ip_nonlocal_bind).
 -define(FOREIGN, [{240, 0, 0, 1}, {16#100, 0, 0, 0, 0, 0, 0, 1}]).
@@ -79,7 +87,7 @@ answer(Answer, Known, Plan) ->
     Same = same(New, Known),
     %% Only a complete result says that a name is there no more.
     Kept = [Name || Kind =/= complete, Name <- Known, not lists:member(Name, New)],
-    {without(Same, Answer), lists:usort(Same ++ Kept)}.
+    {without(Same, Answer), lists:usort(Same ++ lists:sublist(Kept, ?KEPT))}.
 
 same([], _Known) ->
     [];
@@ -268,7 +276,13 @@ reached(Split, Resolved, #{listeners := Listeners, port := Port, here := IsHere}
     ]),
     Here = maps:from_keys(IsHere(lists:usort([Address || {_, Address} <- Pairs])), true),
     There = [Pair || {_, Address} = Pair <- Pairs, is_map_key(Address, Here)],
-    maps:from_keys(registered_so(There, Facts), true).
+    Registered = registered_so(There, Facts),
+    Tried = lists:sublist(lists:usort([Address || {_, Address} <- Registered]), ?TRIED),
+    Elsewhere = [Address || Address <- Tried, not arrives(Address, Facts)],
+    maps:from_keys([R || {_, Address} = R <- Registered, not lists:member(Address, Elsewhere)], true).
+
+arrives(Address, #{arrives := Arrives, listeners := Listeners}) ->
+    lists:any(fun(Port) -> Arrives(Address, Port) end, ports(Address, Listeners)).
 
 registered_so([], _Facts) ->
     [];
@@ -310,6 +324,7 @@ facts() ->
         port => port(),
         here => fun here/1,
         registered => fun registered/1,
+        arrives => fun arrives_here/2,
         resolve => fun(Hosts) -> resolve(Hosts, ?RESOLVE_MS) end
     }.
 
@@ -418,6 +433,52 @@ registered(Addresses) ->
         {error, _} ->
             #{}
     end.
+
+%% The connection is closed at once; OTP writes nothing of it in its log.
+arrives_here(Address, Port) ->
+    DeadlineMs = now_ms() + ?ARRIVES_MS,
+    Options = [barnacle_address:family(Address), {active, false}],
+    case gen_tcp:connect(Address, Port, Options, ?ARRIVES_MS) of
+        {ok, Socket} ->
+            {ok, Own} = inet:sockname(Socket),
+            Arrives = is_accepted(unmapped(Own), DeadlineMs),
+            ok = gen_tcp:close(Socket),
+            Arrives;
+        {error, _} ->
+            false
+    end.
+
+%% Whether a socket of this VM is the other end. It takes a moment until the listener has accepted.
+is_accepted(Own, DeadlineMs) ->
+    case lists:any(fun(Port) -> is_peer(Own, Port) end, erlang:ports()) of
+        true ->
+            true;
+        false ->
+            case now_ms() < DeadlineMs of
+                true ->
+                    receive
+                    after 10 -> is_accepted(Own, DeadlineMs)
+                    end;
+                false ->
+                    false
+            end
+    end.
+
+is_peer(Own, Port) ->
+    case erlang:port_info(Port, name) of
+        {name, "tcp_inet"} ->
+            case inet:peername(Port) of
+                {ok, Peer} -> unmapped(Peer) =:= Own;
+                {error, _} -> false
+            end;
+        _ ->
+            false
+    end.
+
+unmapped({{0, 0, 0, 0, 0, 16#ffff, AB, CD}, Port}) ->
+    {{AB bsr 8, AB band 255, CD bsr 8, CD band 255}, Port};
+unmapped(Other) ->
+    Other.
 
 ?DOC("""
 The addresses of some host names: those that the core tells, or else the one that OTP tells. OTP is

@@ -50,6 +50,9 @@ verdicts_test_() ->
             {Fixed({10, 0, 0, 1}), <<"app@10.1.0.1">>, other},
             {Fixed({10, 1, 0, 1}), <<"app@10.1.0.1">>, same},
             {#{port => 9100, listeners => []}, <<"app@10.1.0.1">>, other},
+            %% A packet filter sends connections to that address elsewhere: a real peer is there.
+            {(Fixed(?ANY))#{arrives => fun(_, _) -> false end}, <<"app@10.1.0.1">>, other},
+            {#{arrives => fun(_, _) -> false end}, <<"app@10.1.0.1">>, other},
             %% What the EPMD there says.
             {#{}, <<"app@10.1.0.1">>, same},
             {#{}, <<"app@10.0.0.2">>, other},
@@ -177,6 +180,7 @@ facts(Changed) ->
             port => epmd,
             here => fun(Addresses) -> [A || A <- Addresses, lists:member(A, ?HERE)] end,
             registered => registered([{<<"web">>, 3999}, {<<"app">>, 4000}]),
+            arrives => fun(_, _) -> true end,
             resolve => fun(Hosts) ->
                 maps:with(Hosts, #{
                     <<"one.example">> => [{10, 1, 0, 1}],
