@@ -21,7 +21,7 @@ A mistake: this node is not alive; it has a short name and others have long ones
 round (which, of how many); a complete answer does not name it, and where a name of it is to be
 looked for: named differently at this host, by an address of this host, by another name of this
 node, by another host, filtered. own_names: discovered names that are this node by another name.
-own_listener: those of them with another basename, which are this node since all nodes have one port.
+own_listener: those with another basename, which are this node since all nodes have one port.
 name_taken: names that no second node on this host can have. proto_dist_ignored: OTP ignores
 -proto_dist if it is given more than once.
 """).

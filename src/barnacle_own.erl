@@ -17,8 +17,8 @@ A name is this node by another name in two cases:
     -erl_epmd_port, or else what the EPMD at that address tells for the basename.
 
 With EPMDs, only names with this node's own basename are examined: another basename is another node.
-With a fixed port, the basename decides nothing: every name at such an address reaches this node. Two
-nodes of one basename at two addresses of one host remain two nodes, since each listens at its own.
+With a fixed port, the basename decides nothing: every name at such an address reaches this node.
+Two nodes of one basename at two addresses of one host remain two nodes: each listens at its own.
 
 In a refresh, names that are known already are not examined again, and host names are not resolved,
 except those that were this node before. Every attempt examines its name once more (is_this/1), and

@@ -237,6 +237,13 @@ known_to_otp_alone(Config) ->
 %% OTP takes 127.1 for 127.0.0.1.
 short_forms(Config) ->
     {Node, Own, _Second} = node_of_two([{kind, fixed_port} | Config]),
+    %% Without a query of any kind.
+    ?assertEqual(
+        {{complete, [atom_to_binary(Own)]}, [<<"app@127.1">>]},
+        bed_node:call(Node, barnacle_own, answer, [
+            {complete, ['app@127.1']}, [], barnacle_plan:new()
+        ])
+    ),
     ok = detected(Node, Own, 'app@127.1'),
     ?assert(bed_node:call(Node, barnacle_own, is_this, ['app@127.0.1'])).
 
