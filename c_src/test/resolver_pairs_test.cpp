@@ -73,7 +73,7 @@ TEST_CASE("two queries that are lost together are repeated apart") {
     CHECK(texts(result.outcomes.a) == Texts{"10.0.0.1"});
     CHECK(texts(result.outcomes.aaaa) == Texts{"fd00::1"});
     REQUIRE(came_ms.size() >= 4);
-    CHECK(came_ms[3] - came_ms[2] >= pair_offset_ms / 2);
+    CHECK(came_ms[3] - came_ms[2] >= 50);  // half of the offset, whatever the loop's timers do
 }
 
 TEST_CASE("a box that drops the second of two queries, again and again, loses none for good") {
