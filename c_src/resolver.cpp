@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string_view>
@@ -176,7 +177,9 @@ Addresses HostsFile::lookup(const std::string& name, int family) const {
         Addresses addresses{};
         std::exception_ptr failure{};
     } found{.family = family};
-    const ares_addrinfo_hints hints = hints_for(family, ARES_AI_ENVHOSTS);
+    // With the flag and without the variable, c-ares 1.34 reads no file at all.
+    const bool is_named = std::getenv("CARES_HOSTS") != nullptr;  // NOLINT(concurrency-mt-unsafe)
+    const ares_addrinfo_hints hints = hints_for(family, is_named ? ARES_AI_ENVHOSTS : 0);
     errno = 0;
     ares_getaddrinfo(
         channel_.get(), name.c_str(), nullptr, &hints,
