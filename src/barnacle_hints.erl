@@ -157,8 +157,8 @@ is_are([_]) -> " is";
 is_are(_) -> " are".
 
 second_node() ->
-    "give it another basename, or start each with -start_epmd false -erl_epmd_port PORT -kernel "
-    "inet_dist_use_interface '{127,0,0,N}', PORT the same for all".
+    "give it another basename (where EPMDs tell the ports), or start each with -start_epmd false "
+    "-erl_epmd_port PORT -kernel inet_dist_use_interface '{127,0,0,N}', PORT the same for all".
 
 few_of(Names, Of) ->
     [integer_to_list(length(Names)), " of ", count(Of, "discovered name"), " have"].
