@@ -104,7 +104,7 @@ Tells all visible nodes that this one leaves, and leaves them, in a worker proce
 caller. It ends with the message {barnacle_farewell, Ref, Left} to the caller: the nodes that are
 linked no longer. An error where the VM has no room for it. Source: global:disconnect/0, which
 leaves as one whole what the leaving node alone may leave; what global does not know of is cut one
-by one.
+by one. On a node with a dynamic name that is each connection: global knows no hidden ones.
 """).
 -spec leave([node()]) -> {ok, farewell()} | {error, barnacle_spawn:refused()}.
 leave(Visible) ->
@@ -145,7 +145,7 @@ lock(Lock, DeadlineMs) ->
     end.
 
 linked(Nodes) ->
-    Linked = maps:from_keys(nodes(visible), true),
+    Linked = maps:from_keys(barnacle_links:visible(), true),
     [Node || Node <- Nodes, is_map_key(Node, Linked)].
 
 announce(Nodes) ->

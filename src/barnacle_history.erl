@@ -8,7 +8,7 @@ What a server remembers of its rounds and links, for its status. Pure: the clock
 in monotonic ms.
 """).
 
--export([new/2, observe/3, crashed/3, up/3, down/2, changes/2]).
+-export([new/2, observe/3, crashed/3, up/3, down/2, uncounted/2, changes/2]).
 -export([rounds/1, answer/1, last/1, peer/3, totals/1, complete/2, error/2]).
 
 -export_type([history/0, last/0]).
@@ -130,6 +130,11 @@ down(Node, #history{links = Links, lost = Lost} = H) when is_map_key(Node, Links
     H#history{links = maps:remove(Node, Links), lost = Lost + 1};
 down(_Node, H) ->
     H.
+
+?DOC("A history after a change that the totals do not count: that of a hidden node.").
+-spec uncounted(After :: history(), Before :: history()) -> history().
+uncounted(#history{} = After, #history{joined = Joined, lost = Lost}) ->
+    After#history{joined = Joined, lost = Lost}.
 
 ?DOC("Which connections were made, and which were lost, between two histories.").
 -spec changes(history(), history()) -> {Made :: [node()], Lost :: [node()]}.

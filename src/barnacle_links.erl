@@ -31,10 +31,16 @@ host nor a silent name server costs more than its share.
 connected() ->
     erlang:nodes(connected).
 
-?DOC("The visible nodes with a link to this one.").
+?DOC("""
+The visible nodes that are connected to this one. OTP makes each connection of a node with a dynamic
+name hidden; there all connected nodes count. A node started with -hidden has no visible ones.
+""").
 -spec visible() -> [node()].
 visible() ->
-    erlang:nodes(visible).
+    case barnacle_own:has_dynamic_name() of
+        true -> connected();
+        false -> erlang:nodes(visible)
+    end.
 
 ?DOC("""
 Tells the calling process of every link, hidden ones too, that comes or goes: {nodeup, Node, Info}

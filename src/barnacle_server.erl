@@ -294,25 +294,32 @@ wait_for_poll(State) ->
 
 connected(Node, Info, #state{log = Log, history = History} = State) ->
     State#state{
-        history = barnacle_history:up(Node, now_ms(), History),
+        history = counted(Info, barnacle_history:up(Node, now_ms(), History), History),
         log = if_visible(Info, fun() -> barnacle_log:up(Node, Log) end, Log),
-        events = event({up, Node}, State)
+        events = if_visible(Info, fun() -> event({up, Node}, State) end, State#state.events)
     }.
 
 disconnected(Node, Info, #state{log = Log, history = History} = State) ->
     Why = lost_by(Node, proplists:get_value(nodedown_reason, Info, unknown), State),
+    Down = {down, Node, Why, barnacle_history:peer(Node, now_ms(), History)},
     State#state{
-        history = barnacle_history:down(Node, History),
+        history = counted(Info, barnacle_history:down(Node, History), History),
         log = if_visible(Info, fun() -> barnacle_log:down(Node, Why, Log) end, Log),
-        events = event({down, Node, Why, barnacle_history:peer(Node, now_ms(), History)}, State)
+        events = if_visible(Info, fun() -> event(Down, State) end, State#state.events)
     }.
 
-%% Hidden nodes are no members of the cluster.
+%% Hidden nodes are no members of the cluster. See barnacle_links:visible/0.
 if_visible(Info, Do, Else) ->
-    case proplists:get_value(node_type, Info) of
-        hidden -> Else;
-        _ -> Do()
+    IsHidden =
+        proplists:get_value(node_type, Info) =:= hidden andalso
+            not barnacle_own:has_dynamic_name(),
+    case IsHidden of
+        true -> Else;
+        false -> Do()
     end.
+
+counted(Info, After, Before) ->
+    if_visible(Info, fun() -> After end, barnacle_history:uncounted(After, Before)).
 
 %% The announcement of a node that leaves has arrived before its connection ends.
 lost_by(Node, Reason, #state{mode = Mode}) ->

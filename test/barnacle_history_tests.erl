@@ -17,6 +17,13 @@ links_have_an_age_test() ->
     ?assertMatch(#{joined := 1, lost := 1}, barnacle_history:totals(Lost)),
     ?assertEqual(Lost, barnacle_history:down(a@h, Lost)).
 
+hidden_nodes_have_an_age_and_no_total_test() ->
+    Before = barnacle_history:new([], 100),
+    Up = barnacle_history:uncounted(barnacle_history:up(a@h, 150, Before), Before),
+    ?assertEqual({linked, 50}, barnacle_history:peer(a@h, 200, Up)),
+    Down = barnacle_history:uncounted(barnacle_history:down(a@h, Up), Up),
+    ?assertMatch(#{joined := 0, lost := 0}, barnacle_history:totals(Down)).
+
 rounds_tell_of_links_where_no_event_does_test() ->
     First = observed([{10, #{visible => [a@h, b@h]}}], rounds),
     ?assertEqual({linked, 5}, barnacle_history:peer(a@h, 15, First)),

@@ -11,6 +11,7 @@
     comes_and_goes_between_polls/1,
     a_storm_leaves_nothing_out/1,
     events_of_connections/1,
+    hidden_nodes_are_not_counted/1,
     listeners_that_receive_nothing/1,
     listener_on_a_node_that_was_left/1,
     misplaced_keys/1,
@@ -32,6 +33,7 @@ all() ->
         comes_and_goes_between_polls,
         a_storm_leaves_nothing_out,
         events_of_connections,
+        hidden_nodes_are_not_counted,
         listeners_that_receive_nothing,
         listener_on_a_node_that_was_left,
         misplaced_keys,
@@ -117,6 +119,28 @@ events_of_connections(_) ->
     ?assertEqual(DownAt - Lasted, Since),
     Second = erlang:convert_time_unit(1, second, native),
     ?assert(abs(Since - UpAt) < 10 * Second).
+
+%% A remote shell comes and goes as a hidden node. The log, the events and the totals leave it out.
+hidden_nodes_are_not_counted(_) ->
+    [Here, There] = bed_ports:addresses(2),
+    [First, Shell] = bed_nodes:start_link(#{name => "app", fixed_port => bed_ports:port()}, [
+        #{host => Here}, #{host => There, args => ["-hidden"]}
+    ]),
+    ok = bed_node:call(First, bed_log, watch, []),
+    ok = bed_node:call(First, bed_log, watch_events, []),
+    ok = bed_story:members([First], seldom([name(First)])),
+    ok = bed_story:rounds(First, 1),
+    true = bed_node:call(Shell, net_kernel, connect_node, [name(First)]),
+    Seen = bed_node:call(First, ?MODULE, flap, [name(Shell), 2], 120000),
+    ?assertEqual(4, Seen),
+    ?assertMatch(#{joined := 0, lost := 0}, bed_story:status(First)),
+    found("since the start 0 made, 0 lost", one_line(bed_page:page(First))),
+    ?assertEqual([], [
+        Event
+     || {[barnacle, connection, _], _, _} = Event <- bed_node:call(First, bed_log, events, [])
+    ]),
+    ok = bed_node:call(First, bed_member, stop, []),
+    ?assertEqual([], bed_node:call(First, bed_log, lines, [])).
 
 listeners_that_receive_nothing(_) ->
     [First] = hosts(1),
@@ -288,16 +312,16 @@ MyApp.Words.print(fn -> {:okay, 'a'} end)
 
 %% Loses and makes a connection again and again; gives how often it was seen to change.
 flap(Node, Times) ->
-    ok = net_kernel:monitor_nodes(true),
+    ok = net_kernel:monitor_nodes(true, [{node_type, all}]),
     Seen = [
         begin
             true = erlang:disconnect_node(Node),
             receive
-                {nodedown, Node} -> ok
+                {nodedown, Node, _} -> ok
             end,
             ok = bed_wait:until(back, fun() -> net_kernel:connect_node(Node) end),
             receive
-                {nodeup, Node} -> ok
+                {nodeup, Node, _} -> ok
             end
         end
      || _ <- lists:seq(1, Times)

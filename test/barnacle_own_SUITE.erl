@@ -23,6 +23,7 @@
     name_that_epmd_knows_once/1,
     net_kernel_is_not_waited_for/1,
     dynamic_name/1,
+    leaves_with_a_dynamic_name/1,
     dynamic_name_and_local_epmd/1
 ]).
 -export([suspended/0]).
@@ -38,7 +39,8 @@ all() ->
         {group, epmd}, {group, fixed_port}, {group, tls}, {group, inet6}, capitals, host_name,
         known_to_otp_alone, short_forms, other_basename, other_basename_with_epmd,
         two_networks, one_basename_at_many_addresses, name_that_epmd_knows_once,
-        net_kernel_is_not_waited_for, dynamic_name, dynamic_name_and_local_epmd
+        net_kernel_is_not_waited_for, dynamic_name, leaves_with_a_dynamic_name,
+        dynamic_name_and_local_epmd
     ].
 
 groups() ->
@@ -381,13 +383,7 @@ dynamic_name(_Config) ->
         #{host => Address}
      || Address <- bed_ports:addresses(2)
     ]),
-    {ok, Node} = bed_node:start_link(#{
-        alive => false,
-        args => [
-            "-name", "undefined@127.0.0.1", "-setcookie", "barnacle_bed", "-start_epmd", "false",
-            "-erl_epmd_port", integer_to_list(Port)
-        ]
-    }),
+    {ok, Node} = nameless(Port),
     ?assertEqual(nonode@nohost, bed_node:call(Node, erlang, node, [])),
     ?assertMatch(
         {error, {connect_error, [{'app@box', short_name}]}},
@@ -425,6 +421,33 @@ dynamic_name(_Config) ->
     end),
     ?assertMatch(#{hints := []}, bed_story:status(Node)).
 
+%% All its connections are hidden, and count all the same.
+leaves_with_a_dynamic_name(_Config) ->
+    Port = bed_ports:port(),
+    Peers = bed_nodes:start_link(#{name => "app", fixed_port => Port}, [
+        #{host => Address}
+     || Address <- bed_ports:addresses(2)
+    ]),
+    {ok, Node} = nameless(Port),
+    Names = bed_story:names(Peers),
+    ok = bed_story:members([Node], #{strategy => {epmd, Names}}),
+    [
+        ok = bed_node:call(Node, barnacle_cluster, await, [bed_member:server(), What, 30000])
+     || What <- [all, {nodes, 3}]
+    ],
+    {ok, Nodes} = bed_story:refresh(Node),
+    ?assertEqual([], Names -- Nodes),
+    ?assertMatch(#{joined := 2, lost := 0}, bed_story:status(Node)),
+    {ok, Left} = bed_node:call(Node, barnacle_cluster, leave, [bed_member:server(), 60000]),
+    ?assertEqual(Names, lists:sort(Left)),
+    ?assertEqual([], bed_node:call(Node, erlang, nodes, [connected])),
+    ok = bed_wait:until(lost, fun() ->
+        case bed_story:status(Node) of
+            #{state := left, joined := 2, lost := 2} -> true;
+            Other -> Other
+        end
+    end).
+
 dynamic_name_and_local_epmd(_Config) ->
     Epmd = bed_epmd:start_link(),
     Peers = bed_nodes:start_link(#{host => {127, 0, 0, 1}, epmd_port => bed_epmd:port(Epmd)}, [
@@ -445,6 +468,15 @@ dynamic_name_and_local_epmd(_Config) ->
     end).
 
 %% ---- nodes ----
+
+nameless(Port) ->
+    bed_node:start_link(#{
+        alive => false,
+        args => [
+            "-name", "undefined@127.0.0.1", "-setcookie", "barnacle_bed", "-start_epmd", "false",
+            "-erl_epmd_port", integer_to_list(Port)
+        ]
+    }).
 
 %% A node that listens at all addresses of this host, its name, and its name at another address.
 node_of_two(Config) ->
