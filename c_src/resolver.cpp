@@ -16,8 +16,8 @@
 #include <system_error>
 #include <utility>
 
-#include "nameserver.hpp"
 #include "host_name.hpp"
+#include "nameserver.hpp"
 #include "query_socket.hpp"
 #include "resolv_conf.hpp"
 

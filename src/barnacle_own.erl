@@ -42,7 +42,7 @@ the core cannot resolve is queried from OTP, as net_kernel does it.
 own: this node's name. listeners: the sockets of its listeners. port: of all nodes (-erl_epmd_port),
 or epmd where an EPMD tells it. here: which addresses this host can bind. registered: what the EPMDs
 at some addresses know. arrives: whether a connection to an address and port arrives at this node: a
-packet filter may send it elsewhere. resolve: the addresses of host names; a host that is not in the result is
+packet filter may send it elsewhere. resolve: the addresses of host names; a host that is not in it is
 unresolved.
 """).
 -type facts() :: #{
@@ -279,7 +279,8 @@ reached(Split, Resolved, #{listeners := Listeners, port := Port, here := IsHere}
     Registered = registered_so(There, Facts),
     Tried = lists:sublist(lists:usort([Address || {_, Address} <- Registered]), ?TRIED),
     Elsewhere = [Address || Address <- Tried, not arrives(Address, Facts)],
-    maps:from_keys([R || {_, Address} = R <- Registered, not lists:member(Address, Elsewhere)], true).
+    Reached = [R || {_, Address} = R <- Registered, not lists:member(Address, Elsewhere)],
+    maps:from_keys(Reached, true).
 
 arrives(Address, #{arrives := Arrives, listeners := Listeners}) ->
     lists:any(fun(Port) -> Arrives(Address, Port) end, ports(Address, Listeners)).
@@ -523,6 +524,8 @@ now_ms() ->
 
 %% The names that may be this node, without its own.
 -spec candidates([name()], binary()) -> [binary()].
+candidates([], _Own) ->
+    [];
 candidates(Names, Own) ->
     case port() of
         epmd ->

@@ -237,7 +237,8 @@ TEST_CASE("an RCODE without a name of its own is an error, never no data") {
     }
 }
 
-TEST_CASE("an extended RCODE is an error of its own, never NXDOMAIN, and leads to the next server") {
+TEST_CASE(
+    "an extended RCODE is an error of its own, never NXDOMAIN, and leads to the next server") {
     const DnsScript extended = [](const DnsRequest& request) -> std::vector<DnsReply> {
         return {{with_opt(encode_reply(request, {.rcode = Rcode::nxdomain}), 1)}};
     };
