@@ -42,7 +42,7 @@ the core cannot resolve is queried from OTP, as net_kernel does it.
 own: this node's name. listeners: the sockets of its listeners. port: of all nodes (-erl_epmd_port),
 or epmd where an EPMD tells it. here: which addresses this host can bind. registered: what the EPMDs
 at some addresses know. arrives: whether a connection to an address and port arrives at this node: a
-packet filter may send it elsewhere. resolve: the addresses of host names; a host that is not in it is
+packet filter may send it elsewhere. resolve: the addresses of host names; a host without any is
 unresolved.
 """).
 -type facts() :: #{
