@@ -123,6 +123,7 @@ start_probe(Nodes, #dials{ref = Ref} = Dials, #{probe := Probe, deadline_ms := D
     end.
 
 %% Linked to the prober, which would otherwise outlive a dialler that is killed.
+-spec end_with(pid()) -> no_return().
 end_with(Dialler) ->
     Monitor = monitor(process, Dialler),
     receive
