@@ -98,6 +98,19 @@ TEST_CASE("several CNAMEs of one name are told") {
     CHECK(result.doubts.has(Doubt::several_cnames));
 }
 
+TEST_CASE("addresses in front of their CNAME record, or behind the wrong one, are taken") {
+    const auto in_front = look_up_with(
+        answer({address_record("x.example", "10.0.0.1"), address_record("x.example", "fd00::1"),
+                cname_record("app.example", "x.example")}));
+    CHECK(texts(in_front.outcomes.a) == Texts{"10.0.0.1"});
+    CHECK(texts(in_front.outcomes.aaaa) == Texts{"fd00::1"});
+    const auto first_of_two = look_up_with(
+        answer({cname_record("app.example", "x.example"), cname_record("app.example", "y.example"),
+                address_record("x.example", "10.0.0.1"), address_record("x.example", "fd00::1")}));
+    CHECK(texts(first_of_two.outcomes.a) == Texts{"10.0.0.1"});
+    CHECK(first_of_two.doubts.has(Doubt::several_cnames));
+}
+
 TEST_CASE("owners that do not match are told, and their addresses are not taken") {
     const auto result = look_up_with(
         answer({address_record("app.example", "10.0.0.1"), address_record("app.example", "fd00::1"),
