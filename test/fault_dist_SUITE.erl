@@ -113,8 +113,10 @@ epmd_killed_and_restarted(_Config) ->
 epmd_that_does_not_know_this_node(_Config) ->
     Host = bed_ports:address(),
     Port = bed_ports:port({127, 0, 0, 1}),
+    %% It listens at another address, else each name at its own would be this node by another name.
     {ok, Node} = bed_node:start_link(#{
         name => "a", host => Host, fixed_port => bed_ports:port(),
+        address => bed_ports:address(),
         env => [{"ERL_EPMD_PORT", integer_to_list(Port)}]
     }),
     Stage = counters:new(1, []),
