@@ -262,7 +262,7 @@ TEST_CASE("names without an address and with several are in a part, even of the 
                      address_record("two.example", "127.0.0.3"),
                      address_record("single.example", "127.0.0.2")})(request);
     });
-    const auto hosts_of = [&](RequestMap request) {
+    const auto hosts_of = [&](const RequestMap& request) {
         const auto operation =
             Operation::open(request.with("timeout_ms", integer(600))
                                 .with("nameservers", binaries({server.nameserver()}))
