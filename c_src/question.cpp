@@ -43,10 +43,10 @@ void Question::ask_next() {
     }
     ask(*position);
     next_ = *position + 1;
-    const std::uint64_t offset_ms = std::exchange(options_.offset_ms, 0);
     if (next_server()) {
-        timer_.start(next_nameserver_after_ms + offset_ms);
+        timer_.start(next_nameserver_after_ms);
     } else {
+        const std::uint64_t offset_ms = std::exchange(options_.offset_ms, 0);
         timer_.start(std::exchange(next_round_after_ms_, next_round_after_ms_ * 2) + offset_ms);
     }
 }

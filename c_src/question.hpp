@@ -26,7 +26,7 @@ struct QuestionOptions {
     std::size_t max_addresses = 0;
     bool over_tcp = false;
     bool with_edns = false;       // also with EDNS: the response is known to be long
-    std::uint64_t offset_ms = 0;  // by so much later than rule 1 says, but for the first query
+    std::uint64_t offset_ms = 0;  // by so much later than rule 1 says, for the first repeated query
 };
 
 // A name server without addresses for a question; `timeout` if it has not responded.
