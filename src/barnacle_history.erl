@@ -138,6 +138,8 @@ uncounted(#history{} = After, #history{joined = Joined, lost = Lost}) ->
 
 ?DOC("Which connections were made, and which were lost, between two histories.").
 -spec changes(history(), history()) -> {Made :: [node()], Lost :: [node()]}.
+changes(#history{links = Same}, #history{links = Same}) ->
+    {[], []};
 changes(#history{links = Before}, #history{links = After}) ->
     {
         maps:keys(maps:without(maps:keys(Before), After)),
@@ -227,9 +229,15 @@ erred(Reason, NowMs, H) ->
 listed(_Visible, _NowMs, #history{links_by = events} = H) ->
     H;
 listed(Visible, NowMs, #history{links = Links} = H) ->
-    Gone = maps:keys(maps:without(Visible, Links)),
     Up = lists:foldl(fun(Node, Acc) -> up(Node, NowMs, Acc) end, H, Visible),
-    lists:foldl(fun down/2, Up, Gone).
+    lists:foldl(fun down/2, Up, gone(Visible, Links)).
+
+%% Nearly every list is the one before, and maps:without/2 is dear.
+gone(Visible, Links) ->
+    case barnacle_names:are_keys(lists:usort(Visible), Links) of
+        true -> [];
+        false -> maps:keys(maps:without(Visible, Links))
+    end.
 
 %% Who failed again goes on failing; only those that were tried have one more attempt.
 failing(#{failed := Failed, tried := Tried}, NowMs, #history{failing = Before}) ->

@@ -21,7 +21,7 @@ Names that are atoms already never count against it.
     join/2,
     self/0,
     split/1,
-    set/1,
+    set/1, are_keys/2,
     to_binary/1,
     to_node/1,
     new_atoms/0,
@@ -158,6 +158,15 @@ self() ->
 -spec set([name()]) -> #{binary() => true}.
 set(Names) ->
     maps:from_keys([to_binary(Name) || Name <- Names], true).
+
+?DOC("Whether some different nodes, this one left out, are all keys of a map and the only ones.").
+-spec are_keys([node()], #{node() => _}) -> boolean().
+are_keys(Nodes, Map) ->
+    are_keys(Nodes, Map, map_size(Map)).
+
+are_keys([], _Map, Left) -> Left =:= 0;
+are_keys([Node | Nodes], Map, Left) when is_map_key(Node, Map) -> are_keys(Nodes, Map, Left - 1);
+are_keys([Node | Nodes], Map, Left) -> Node =:= node() andalso are_keys(Nodes, Map, Left).
 
 ?DOC("A name as a binary, whichever form it came in.").
 -spec to_binary(name()) -> binary().
