@@ -119,7 +119,7 @@ query({Name, Nameserver, Why}) ->
 listener(ok) ->
     receiving;
 listener({no_process, Process}) ->
-    {no_listener, unicode:characters_to_binary(barnacle_words:term(Process))};
+    {no_listener, unicode:characters_to_binary(barnacle_text:term(Process))};
 listener({not_connected, Node}) ->
     {listener_not_connected, Node};
 listener({failed, _, _, _} = Failed) ->
