@@ -101,7 +101,7 @@ to_nodes(Names) ->
 
 %% A transport of the user's own names nodes as it likes.
 to_node(Name) when is_atom(Name) -> {ok, Name};
-to_node(Name) -> barnacle_names:to_node(Name).
+to_node(Name) -> barnacle_atom_budget:to_node(Name).
 
 complete(#{names := Names, age := AgeMs}) ->
     {to_nodes(Names), AgeMs}.

@@ -31,17 +31,6 @@ text(leaving, #{nodes := Nodes}) ->
     ["this node leaves ", names(Nodes)];
 text(hint, #{hint := Hint}) ->
     barnacle_hints:text(Hint);
-text(atoms, #{made := Made, max_new_atoms := Max}) ->
-    io_lib:format("~b atoms made for node names, ~b may be (max_new_atoms); is the source sound?", [
-        Made, Max
-    ]);
-text(port_program, #{detail := {died, How, Deaths, PauseMs}}) ->
-    [
-        "the port program ", How, ", and its operations have failed; the next one starts in ",
-        time(PauseMs), " (", count(Deaths, "death"), " in quick succession)"
-    ];
-text(port_program, #{detail := {complains, Reply}}) ->
-    ["the port program complains: ", term(Reply)];
 text(listener, #{detail := ok}) ->
     "the listener receives messages again";
 text(listener, #{detail := Why}) ->
