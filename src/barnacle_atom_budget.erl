@@ -85,6 +85,8 @@ warn(Count, Max) ->
 ?DOC("The warning as format and arguments.").
 -spec format(logger:report()) -> {io:format(), [term()]}.
 format(#{barnacle := Name, made := Made, max_new_atoms := Max}) ->
-    {"barnacle ~ts: ~b atoms made for node names, ~b may be (max_new_atoms); is the source sound?", [
-        barnacle_text:term(Name), Made, Max
-    ]}.
+    {
+        "barnacle ~ts: ~b atoms made for node names, ~b may be (max_new_atoms); "
+        "is the source sound?",
+        [barnacle_text:term(Name), Made, Max]
+    }.

@@ -114,8 +114,8 @@ is_elixir() ->
     erlang:function_exported('Elixir.Kernel', inspect, 2).
 
 ?DOC("""
-The text that a function of Elixir gives, cut at its end if it is very long. An error without Elixir,
-or if the function fails: a struct may have an inspect of its own.
+The text that a function of Elixir gives, cut at its end if it is very long. It is an error if there
+is no Elixir, or if the function fails: a struct may have an inspect of its own.
 """).
 -spec elixir(module(), Function :: atom(), Args :: [term()]) -> {ok, unicode:chardata()} | error.
 elixir(Module, Function, Args) ->

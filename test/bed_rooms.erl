@@ -70,8 +70,8 @@ upward(Rooms, Codes) ->
     RoomOf = rooms_of(Rooms),
     [
         [
-            Text, ": room ", name(Room), " may call ", lists:join(", ", names(maps:get(Room, MayCall))),
-            " and not ", name(Other)
+            Text, ": room ", name(Room), " may call ",
+            lists:join(", ", names(maps:get(Room, MayCall))), " and not ", name(Other)
         ]
      || {Module, Needed, Text} <- needs(Codes, RoomOf),
         #{Module := Room, Needed := Other} <- [RoomOf],
@@ -183,10 +183,12 @@ figures([Dir]) ->
     Codes = bed_calls:modules(atom_to_list(Dir)),
     Calls = maps:map(fun(_, Called) -> maps:keys(Called) end, bed_calls:calls(Codes)),
     Types = bed_calls:types(Codes),
-    Both = maps:map(fun(Module, Called) -> lists:usort(Called ++ maps:get(Module, Types)) end, Calls),
+    Both = maps:map(fun(Module, Called) -> Called ++ maps:get(Module, Types) end, Calls),
     io:format("modules: ~b~n", [map_size(Codes)]),
     [
-        io:format("cycles of ~s: ~b, of ~w modules~n", [Of, length(Cycles), [length(C) || C <- Cycles]])
+        io:format("cycles of ~s: ~b, of ~w modules~n", [
+            Of, length(Cycles), [length(Cycle) || Cycle <- Cycles]
+        ])
      || {Of, Cycles} <- [
             {"calls", bed_calls:cycles(Calls)},
             {"calls and types", bed_calls:cycles(Both)}
