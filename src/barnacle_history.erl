@@ -46,7 +46,7 @@ queries behind that. hints: what is wrong with this node.
     why := term(),
     queried := [barnacle_strategy:queried()],
     suspect := boolean(),
-    refused := [{binary(), barnacle_names:refusal()}],
+    refused := [{binary(), barnacle_atom_budget:refusal()}],
     filtered := [binary()],
     own_names := [binary()],
     hints := [barnacle_hints:hint()]

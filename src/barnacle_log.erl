@@ -15,7 +15,7 @@ of them (barnacle_log_rate, barnacle_log_links); troubles that last are told aga
 """).
 
 -export([new/3, up/2, down/3, round/2, crashed/3, info/2, close/1]).
--export([asked/2, leaving/2, hints/2, listener/2, environment/2, half_of_atoms/2, port_program/1]).
+-export([asked/2, leaving/2, hints/2, listener/2, environment/2]).
 -export([lines/3, crash_lines/4]).
 
 -export_type([name/0, level/0, log/0, line/0]).
@@ -148,25 +148,6 @@ environment({Name, Level}, Keys) ->
                 log(warning, Name, environment, #{detail => Keys}),
             ok
     end.
-
-?DOC("Half of the atoms that may be made for node names are made.").
--spec half_of_atoms(non_neg_integer(), non_neg_integer()) -> true.
-half_of_atoms(Count, Max) ->
-    ok = log(warning, self(), atoms, #{made => Count, max_new_atoms => Max}),
-    true.
-
-?DOC("""
-The port program has died, how, the how manieth time without living long, and how many ms pass until
-the next start; or it complains of what it was told. Said at growing gaps.
-""").
--spec port_program(
-    {died, How :: binary(), Deaths :: pos_integer(), PauseMs :: non_neg_integer()}
-    | {complains, term()}
-) -> ok.
-port_program({died, _How, Deaths, _PauseMs}) when Deaths band (Deaths - 1) =/= 0 ->
-    ok;
-port_program(What) ->
-    log(warning, barnacle_port, port_program, #{detail => What}).
 
 ?DOC("What there is to say of a round that ended at NowMs (monotonic); logs nothing.").
 -spec lines(barnacle_round:outcome(), integer(), log()) -> {[line()], log()}.

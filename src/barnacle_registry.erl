@@ -122,7 +122,6 @@ back(Barnacle) ->
 
 -spec init([]) -> {ok, monitors()}.
 init([]) ->
-    ok = barnacle_names:make_counter(),
     ?TABLE = ets:new(?TABLE, [
         named_table, protected, compressed, {keypos, #row.owner}, {read_concurrency, true}
     ]),

@@ -40,7 +40,7 @@ function of the strategy overstays, then or else one of {done, Outcome} or
     visible := [node()],
     tried := [node()],
     failed := [{node(), term()}],
-    refused := [{binary(), barnacle_names:refusal()}],
+    refused := [{binary(), barnacle_atom_budget:refusal()}],
     filtered := [barnacle_names:name()],
     own_names := [binary()],
     hints := [barnacle_hints:hint()],
@@ -281,7 +281,7 @@ to_nodes(Names, Work) ->
     ToNode =
         case has(connect, Work) of
             true -> fun to_any_node/1;
-            false -> fun barnacle_names:to_node/1
+            false -> fun barnacle_atom_budget:to_node/1
         end,
     lists:foldl(
         fun(Name, {Nodes, Refused}) ->
@@ -296,7 +296,7 @@ to_nodes(Names, Work) ->
 
 %% Who connects by other means may call nodes what he likes.
 to_any_node(Node) when is_atom(Node) -> {ok, Node};
-to_any_node(Name) -> barnacle_names:to_node(Name).
+to_any_node(Name) -> barnacle_atom_budget:to_node(Name).
 
 list(Work) ->
     case call_own(list, [], Work) of

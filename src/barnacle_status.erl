@@ -69,7 +69,7 @@ Later versions may have more keys.
     suspect := boolean(),
     filtered := [binary()],
     own_names := [binary()],
-    refused := [{binary(), barnacle_names:refusal()}],
+    refused := [{binary(), barnacle_atom_budget:refusal()}],
     hints := [barnacle_hints:hint()],
     listener := none | barnacle_listener:state(),
     wanted := #{binary() => peer()},

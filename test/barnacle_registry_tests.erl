@@ -108,15 +108,6 @@ application_takes_over_a_registry_that_runs_test() ->
     unlink(Sup),
     ok = gen_server:stop(Sup).
 
-atom_counter_outlives_the_registry_test() ->
-    {ok, _} = barnacle_names:to_node(<<"counted_", (unique())/binary, "@h">>),
-    {Before, _} = barnacle_names:new_atoms(),
-    ?assert(Before >= 1),
-    ok = barnacle_registry:ensure(),
-    ok = gen_server:stop(barnacle_registry),
-    ok = barnacle_registry:ensure(),
-    ?assertMatch({Before, _}, barnacle_names:new_atoms()).
-
 gate_lets_through_while_it_is_open_test() ->
     Gate = barnacle_gate:new(),
     Pass = fun() -> barnacle_gate:pass(Gate, fun() -> passed end) end,
@@ -161,8 +152,5 @@ until(Condition, DeadlineMs) ->
             erlang:yield(),
             until(Condition, DeadlineMs)
     end.
-
-unique() ->
-    integer_to_binary(erlang:unique_integer([positive])).
 
 -endif.

@@ -43,11 +43,13 @@ check([DirName]) ->
     io:format("~b passed, ~b failed, 0 skipped~n", [length(Results) - Failed, Failed]),
     halt(min(Failed, 1)).
 
-?DOC("Writes the tables into README.md and ends the VM.").
+?DOC("Writes the tables into README.md, the rooms into CONTRIBUTING.md, and ends the VM.").
 -spec write([atom()]) -> no_return().
 write(_) ->
     {ok, Readme} = file:read_file(?FILE_NAME),
     ok = file:write_file(?FILE_NAME, bed_readme_tables:write(Readme)),
+    {ok, Contributing} = file:read_file("CONTRIBUTING.md"),
+    ok = file:write_file("CONTRIBUTING.md", bed_rooms:write(Contributing)),
     halt(0).
 
 test(Name, Fun) ->
