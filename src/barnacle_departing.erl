@@ -4,7 +4,8 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_departing_state, [
-    find/2, put/3, arm/4, disarm/3, remove/2, failed/3, each/3, away/2
+    find/2, put/3, there/1, due_in/3, interval/2, arm/4, wait_longer/4, disarm/3, remove/2, wait/4, failed/3,
+    each/3, away/2
 ]).
 
 ?MODULEDOC("""
@@ -23,9 +24,6 @@ global, it is made to leave again, at growing intervals.
 -type own() :: barnacle_departing_state:state().
 -type done() :: barnacle_departing_state:done().
 
--define(CHECKS, 3).
--define(FIRST_MS, 5000).
--define(LAST_MS, 600000).
 %% Longer than barnacle_leave_protocol takes for a result.
 -define(RESULT_MS, 10000).
 %% How long a node that was made to leave has to leave.
@@ -39,11 +37,7 @@ new(_Settings) ->
 ?DOC("The departed nodes that are connected, and what became of them.").
 -spec departed(own()) -> #{binary() => barnacle_departing_state:asked()}.
 departed(Own) ->
-    maps:from_list([
-        {atom_to_binary(Node), Asked}
-     || {Node, #{asked := Asked}} <- maps:to_list(barnacle_departing_state:nodes(Own)),
-        Asked =/= undefined
-    ]).
+    barnacle_departing_state:asked(Own).
 
 ?DOC("Takes one event. An event of another sub-machine changes nothing.").
 -spec handle(term(), NowMs :: integer(), own(), View :: map()) -> done().
@@ -66,8 +60,8 @@ handle(Event, NowMs, Own, View) when is_tuple(Event), tuple_size(Event) > 1 ->
             {departing, Departing} -> Departing;
             Other -> Other
         end,
-    case is_atom(Node) andalso find(Node, Own) of
-        {known, Peer} -> heard(Event, {Node, Peer}, NowMs, Own, View);
+    case barnacle_departing_state:nodes(Own) of
+        #{Node := Peer} -> heard(Event, {Node, Peer}, NowMs, Own, View);
         _ -> {Own, []}
     end;
 handle(_Event, _NowMs, Own, _View) ->
@@ -75,45 +69,38 @@ handle(_Event, _NowMs, Own, _View) ->
 
 %% ---- a refresh ----
 
-depart(Mode, Id, NowMs, Own0, View) ->
-    #{plan := Plan, trigger := Trigger} = View,
-    #{settings := #{departed_after := AfterMs, connect_timeout := LimitMs}} = View,
+depart(Mode, Id, NowMs, Own0, #{trigger := Trigger, settings := Settings} = View) ->
     Nodes = maps:keys(barnacle_departing_state:nodes(Own0)),
-    {Own, Dropped} = each(
-        fun barnacle_departing_state:remove/2,
-        [N || N <- Nodes, not is_eligible(N, Own0, View)],
-        Own0
-    ),
-    Find = fun(IsHasty) ->
-        {_, Names} = barnacle_plan:departed(Plan, NowMs, #{after_ms => AfterMs, hasty => IsHasty}),
-        [Node || Name <- Names, Node <- known(Name), is_eligible(Node, Own, View)]
-    end,
-    Absent = Find(true),
+    Drop = [Node || Node <- Nodes, not is_eligible(Node, Own0, View)],
+    {Own, Dropped} = each(fun barnacle_departing_state:remove/2, Drop, Own0),
+    Absent = absent(true, NowMs, Own, View),
     {Due, Waits} =
         case Trigger =:= refresh orelse result(View) =:= exact of
             true -> {Absent, waived};
             false when Absent =:= [] -> {[], over};
-            false -> {Find(false), over}
+            false -> {absent(false, NowMs, Own, View), over}
         end,
-    Waiting = [Node || Trigger =:= refresh, Mode =:= departed, Node <- Due],
-    {Own1, Waited} = barnacle_departing_state:wait(Id, Waiting, LimitMs, Own),
-    Known = fun(Node, Acc) ->
-        {_, Peer} = find(Node, Acc),
-        case lists:member(Node, Due) of
-            true -> Peer#{waits := Waits};
-            false -> Peer
-        end
+    Waiting = maps:from_keys(Due, Waits),
+    Begin = fun(Node, Acc) ->
+        #{waits := Before} = Peer = find(Node, Acc),
+        Departed = {Node, Peer#{waits := maps:get(Node, Waiting, Before)}},
+        begins(Trigger, Departed, NowMs, Acc, View)
     end,
-    Begin =
-        case Mode of
-            report ->
-                fun(Node, Acc) -> {put(Node, (Known(Node, Acc))#{asked := not_asked}, Acc), []} end;
-            departed ->
-                fun(Node, Acc) -> begins(Trigger, {Node, Known(Node, Acc)}, NowMs, Acc, View) end
-        end,
-    Begins = case Mode of report -> Due; departed -> Absent end,
-    {Own2, Effects} = each(Begin, Begins, Own1),
-    {Own2, Dropped ++ Waited ++ Effects}.
+    case Mode of
+        report ->
+            Report = fun(Node, Acc) -> {put(Node, (find(Node, Acc))#{asked := not_asked}, Acc), []} end,
+            {Own1, []} = each(Report, Due, Own),
+            {Own1, Dropped ++ [{signal, {departures_done, Id, []}}]};
+        departed ->
+            Awaited = [Node || Trigger =:= refresh, Node <- Due],
+            {Own1, Waited} = wait(Id, Awaited, maps:get(connect_timeout, Settings), Own),
+            {Own2, Effects} = each(Begin, Absent, Own1),
+            {Own2, Dropped ++ Waited ++ Effects}
+    end.
+
+absent(IsHasty, NowMs, Own, #{plan := Plan, settings := #{departed_after := AfterMs}} = View) ->
+    {_, Names} = barnacle_plan:departed(Plan, NowMs, #{after_ms => AfterMs, hasty => IsHasty}),
+    [Node || Name <- Names, Node <- known(Name), is_eligible(Node, Own, View)].
 
 %% A refresh begins anew, except for what is known.
 begins(refresh, {Node, Peer}, NowMs, Own, View) ->
@@ -165,10 +152,6 @@ act(Trigger, {_, #{waits := Waits, connections := Connections} = Peer} = Departe
     Facts = {Trigger, Waits, result(View), there(Peer), Judged},
     do(barnacle_departures:decide(Facts), Trigger, Departed, NowMs, Own, View).
 
-there(#{checks := Checks}) when Checks >= ?CHECKS -> none;
-there(#{checks := Checks}) when Checks > 0 -> checking;
-there(#{barnacle := Barnacle}) -> Barnacle.
-
 do(stay, Trigger, {Node, #{barnacle := Barnacle} = Peer}, _NowMs, Own, View) ->
     case Trigger =:= poll orelse Barnacle =:= declined of
         true -> {put(Node, Peer, Own), []};
@@ -202,12 +185,6 @@ made_to_leave(Effect, Fact, {Node, #{times := Times} = Peer}, Own, View) ->
     Leaving = Peer#{doing := leave, asked := asked, times := Times + 1},
     {Next, Timer} = arm(max(?LEAVE_MS, interval(Peer, View)), Node, Leaving, Own),
     {Next, [{Effect, Node}] ++ Timer ++ [{log, {Fact, Node}}]}.
-
-%% In how many ms the next check is due: the checks are spread over the waiting.
-due_in(#{checked_ms := none}, _NowMs, _View) -> 0;
-due_in(#{waits := waived}, _NowMs, _View) -> 0;
-due_in(#{checked_ms := LastMs}, NowMs, #{settings := #{departed_after := AfterMs}}) ->
-    max(0, LastMs + AfterMs div (?CHECKS - 1) - NowMs).
 
 %% The connections of a node without a barnacle, then the other barnacles.
 look(List, {Node, Peer}, NowMs, Own, #{plan := Plan, visible := Visible} = View) ->
@@ -322,13 +299,6 @@ returned(Times, Node, Own, #{plan := Plan} = View) ->
         true ->
             {barnacle_departing_state:forget_away(Node, Own), []};
         false ->
-            {_, New} = find(Node, Own),
-            Peer = New#{waits := waived, asked := {stays, returned}, times := Times},
+            Peer = (find(Node, Own))#{waits := waived, asked := {stays, returned}, times := Times},
             arm(interval(Peer, View), Node, Peer, Own)
     end.
-
-wait_longer(Node, #{times := Times} = Peer, Own, View) ->
-    arm(interval(Peer, View), Node, Peer#{times := Times + 1}, Own).
-
-interval(#{times := Times}, #{settings := #{poll_interval := PollMs}}) ->
-    min(?LAST_MS, min(PollMs, ?FIRST_MS) bsl min(Times, 20)).

@@ -8,7 +8,8 @@ What barnacle_departing knows: the departed nodes with their timers, the nodes t
 and the refresh that waits for some of them. Pure. A function that changes it returns the effects too.
 """).
 
--export([new/0, nodes/1, find/2, away/2, recent/2, forget_away/2]).
+-export([new/0, nodes/1, asked/1, find/2, away/2, recent/2, forget_away/2]).
+-export([there/1, due_in/3, interval/2, wait_longer/4]).
 -export([put/3, arm/4, disarm/3, remove/2, left/3, wait/4, failed/3, clear/2, each/3]).
 
 -export_type([state/0, peer/0, done/0, asked/0]).
@@ -51,6 +52,10 @@ undefined until the node is departed. times: how often the interval has grown.
 
 -type done() :: {state(), [Effect :: term()]}.
 
+-define(CHECKS, 3).
+%% The intervals: the poll interval or this at first, twice as long each time, this at most.
+-define(FIRST_MS, 5000).
+-define(LAST_MS, 600000).
 %% How long it is remembered that a node was made to leave.
 -define(AWAY_MS, 3600000).
 
@@ -64,26 +69,29 @@ new() ->
 nodes(#state{nodes = Nodes}) ->
     Nodes.
 
-?DOC("A node that is known here, or a new one.").
--spec find(node(), state()) -> {known | new, peer()}.
+?DOC("What became of the departed nodes, for status.").
+-spec asked(state()) -> #{binary() => asked()}.
+asked(#state{nodes = Nodes}) ->
+    maps:from_list([
+        {atom_to_binary(Node), Asked}
+     || {Node, #{asked := Asked}} <- maps:to_list(Nodes), Asked =/= undefined
+    ]).
+
+?DOC("A departed node, or a new one that was neither checked nor asked.").
+-spec find(node(), state()) -> peer().
 find(Node, #state{nodes = Nodes}) ->
-    case Nodes of
-        #{Node := Peer} ->
-            {known, Peer};
-        _ ->
-            {new, #{
-                waits => running,
-                barnacle => unknown,
-                checks => 0,
-                checked_ms => none,
-                by => inspected,
-                connections => unknown,
-                doing => idle,
-                asked => undefined,
-                times => 0,
-                generation => none
-            }}
-    end.
+    maps:get(Node, Nodes, #{
+        waits => running,
+        barnacle => unknown,
+        checks => 0,
+        checked_ms => none,
+        by => inspected,
+        connections => unknown,
+        doing => idle,
+        asked => undefined,
+        times => 0,
+        generation => none
+    }).
 
 ?DOC("How often a node was made to leave; never: not within the last hour.").
 -spec away(node(), state()) -> non_neg_integer() | never.
@@ -102,6 +110,29 @@ recent(NowMs, #state{away = Away} = State) ->
 -spec forget_away(node(), state()) -> state().
 forget_away(Node, #state{away = Away} = State) ->
     State#state{away = maps:remove(Node, Away)}.
+
+?DOC("What is known of a barnacle there, as barnacle_departures has it.").
+-spec there(peer()) -> barnacle_departures:there().
+there(#{checks := Checks}) when Checks >= ?CHECKS -> none;
+there(#{checks := Checks}) when Checks > 0 -> checking;
+there(#{barnacle := Barnacle}) -> Barnacle.
+
+?DOC("In how many ms the next check is due at NowMs: the checks are spread over the waiting.").
+-spec due_in(peer(), NowMs :: integer(), View :: map()) -> non_neg_integer().
+due_in(#{checked_ms := none}, _NowMs, _View) -> 0;
+due_in(#{waits := waived}, _NowMs, _View) -> 0;
+due_in(#{checked_ms := LastMs}, NowMs, #{settings := #{departed_after := AfterMs}}) ->
+    max(0, LastMs + AfterMs div (?CHECKS - 1) - NowMs).
+
+?DOC("How long until the node is looked at again, in ms.").
+-spec interval(peer(), View :: map()) -> pos_integer().
+interval(#{times := Times}, #{settings := #{poll_interval := PollMs}}) ->
+    min(?LAST_MS, min(PollMs, ?FIRST_MS) bsl min(Times, 20)).
+
+?DOC("The node, its timer with this interval, and a longer one the next time.").
+-spec wait_longer(node(), peer(), state(), View :: map()) -> done().
+wait_longer(Node, #{times := Times} = Peer, Own, View) ->
+    arm(interval(Peer, View), Node, Peer#{times := Times + 1}, Own).
 
 ?DOC("The node as it is now.").
 -spec put(node(), peer(), state()) -> state().

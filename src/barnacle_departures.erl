@@ -13,7 +13,7 @@ from the table.
 
 -export([table/0, columns/0, meanings/0, decide/1]).
 
--export_type([facts/0, row/0, act/0]).
+-export_type([facts/0, row/0, act/0, there/0]).
 
 ?DOC("""
 What begins a decision: a poll, a call of refresh, another look (a timer, or a node's report that its
