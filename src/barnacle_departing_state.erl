@@ -12,13 +12,33 @@ and the refresh that waits for some of them. Pure. A function that changes it re
 -export([there/1, due_in/3, interval/2, wait_longer/4]).
 -export([put/3, arm/4, disarm/3, remove/2, left/3, wait/4, failed/3, clear/2, each/3]).
 
--export_type([state/0, peer/0, done/0, asked/0]).
+-export_type([state/0, peer/0, done/0, asked/0, stays/0]).
 
 ?DOC("""
 For status. not_asked: the setting disconnect is report. asked: no reply yet; no_answer: none within
 the interval. {stays, Why}: the node declined, or it has no barnacle and a condition does not hold.
 """).
--type asked() :: not_asked | asked | no_answer | {stays, Why :: term()}.
+-type asked() :: not_asked | asked | no_answer | {stays, stays()}.
+
+?DOC("""
+What the node has replied (barnacle_leaving:stay/0), or what this node found. no_barnacle: it has none
+for this source, and is looked at. wanted_by, no_reply: barnacles on these nodes want it, or have not
+replied. not_disconnected: it was made to leave and has not left. returned: it left and came back.
+""").
+-type stays() ::
+    named
+    | never_named
+    | no_complete_answer
+    | suspect
+    | {foreign_links, [node()]}
+    | {wanted_by_others, [node()]}
+    | {disconnect, barnacle_plan:mode()}
+    | paused
+    | no_barnacle
+    | {wanted_by, [node()]}
+    | {no_reply, [node()]}
+    | not_disconnected
+    | returned.
 
 ?DOC("""
 A departed node. waits, barnacle, connections: the columns of barnacle_departures; connections as the
