@@ -131,7 +131,10 @@ named(#transport{module = Module} = Transport) ->
         _ -> {ok, Transport}
     catch
         Class:Reason ->
-            {error, text("~ts:name/1 ended with ~p ~ts", [term(Module), Class, reason(Reason)])}
+            {error,
+                text("the own name cannot be had: ~ts:name/1 ended with ~p ~ts", [
+                    term(Module), Class, reason(Reason)
+                ])}
     end.
 
 ?DOC("The transport of distributed Erlang.").
@@ -140,16 +143,16 @@ default() ->
     #transport{module = barnacle_dist, state = [], connect = distribution, list = distribution}.
 
 ?DOC("The transport that the functions of a custom strategy form.").
--spec custom(barnacle_transport_custom:functions()) -> t().
+-spec custom(barnacle_transport_custom:functions()) -> {ok, t()} | {error, binary()}.
 custom(Functions) when map_size(Functions) =:= 0 ->
-    default();
+    {ok, default()};
 custom(Functions) ->
-    #transport{
+    named(#transport{
         module = barnacle_transport_custom,
         state = Functions,
         connect = own(connect, Functions),
         list = own(list, Functions)
-    }.
+    }).
 
 own(Function, Functions) when is_map_key(Function, Functions) -> own;
 own(_Function, _Functions) -> distribution.
