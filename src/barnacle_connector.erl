@@ -116,7 +116,7 @@ run(Owner, #{do := Do, nodes := Nodes, transport := Transport} = Work) ->
             leave(barnacle_transport:has_leave(Transport), Common, Work)
     end.
 
-common(Owner, #{transport := Transport, own := Own, options := Options}) ->
+common(Owner, #{own := Own, options := Options}) ->
     #{connect_timeout := TimeoutMs, max_connects := Max} = Options,
     #{
         owner => Owner,
@@ -124,8 +124,7 @@ common(Owner, #{transport := Transport, own := Own, options := Options}) ->
         deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
         max => Max,
         cluster => none,
-        crash => reported,
-        watched => barnacle_transport:watches(Transport)
+        crash => reported
     }.
 
 connect(true, Common, #{nodes := Nodes, options := Options}) ->

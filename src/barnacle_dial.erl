@@ -50,7 +50,7 @@ owner: its end stops all. deadline_ms: of the monotonic clock. max: the most att
 cluster: the nodes that are to form one cluster of distributed Erlang, connected or not; none for
 another transport, where max alone bounds the attempts. attempt: runs one. is_done: whether a node
 needs no attempt any more. list: the nodes that the transport lists. until: whether a pending node
-is done when it is listed, or when it is not. watched: whether up/2 is called. crash: whether an
+is done when it is listed, or when it is not. crash: whether an
 attempt that crashes has failed, or is reported. own: the name of this node, for the order.
 """).
 -type options() :: #{
@@ -63,7 +63,6 @@ attempt that crashes has failed, or is reported. own: the name of this node, for
     is_done => fun((node()) -> boolean()),
     list => fun(() -> {ok, [node()]} | {error, term()}),
     until => listed | unlisted,
-    watched => boolean(),
     crash => failed | reported,
     probe => probe(),
     unprobed => failed_to_connect | failed_unprobed
@@ -109,7 +108,6 @@ attempt that crashes has failed, or is reported. own: the name of this node, for
 %% The gaps between two lists: at first, and at most.
 -define(FIRST_GAP_MS, 10).
 -define(LAST_GAP_MS, 500).
--define(WATCHED_GAP_MS, 1000).
 
 ?DOC("""
 Attempts nodes and returns those that failed, each with its reason. Nodes of at_once are attempted
@@ -297,18 +295,13 @@ start_lister(Run, Options) ->
     end.
 
 %% A list at the last moment, so that a node that is there by then does not fail.
-next_list(NowMs, #run{gap_ms = GapMs} = Run, #{last_ms := LastMs} = Options) ->
+next_list(NowMs, #run{gap_ms = GapMs} = Run, #{last_ms := LastMs}) ->
     NextMs =
         case NowMs >= LastMs of
             true -> infinity;
             false -> min(LastMs, NowMs + GapMs)
         end,
-    Longer =
-        case Options of
-            #{watched := true} -> ?WATCHED_GAP_MS;
-            #{} -> min(2 * GapMs, ?LAST_GAP_MS)
-        end,
-    Run#run{list_ms = NextMs, gap_ms = Longer}.
+    Run#run{list_ms = NextMs, gap_ms = min(2 * GapMs, ?LAST_GAP_MS)}.
 
 wake(true, Run) -> Run#run{list_ms = now_ms()};
 wake(false, Run) -> Run.
