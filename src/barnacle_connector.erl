@@ -164,8 +164,7 @@ disconnect(Nodes, Common, Transport) ->
     barnacle_dial:all(#{at_once => Nodes, probed => []}, Common#{
         attempt => fun(Node) -> barnacle_transport:disconnect(Node, Transport) end,
         list => list(known, Transport),
-        until => unlisted,
-        unprobed => failed_to_disconnect
+        until => unlisted
     }).
 
 %% This node leaves as one attempt, which is pending for each node that it is to lose.

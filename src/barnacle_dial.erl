@@ -116,7 +116,7 @@ is ended (timeout); OTP may go on with it. A node without an attempt by then has
 not_dialled, or not_probed if it has no verdict. After a crash the other attempts go on. The calling
 process traps exits.
 """).
--spec all(#{at_once := [node()], probed := [node()]}, options()) -> outcome().
+-spec all(#{at_once := [node()], probed := [node()], _ => _}, options()) -> outcome().
 all(#{at_once := AtOnce, probed := Probed}, #{deadline_ms := DeadlineMs} = Options0) ->
     LeftMs = max(0, DeadlineMs - now_ms()),
     Options = Options0#{last_ms => DeadlineMs - min(?LAST_MS, LeftMs div 10)},

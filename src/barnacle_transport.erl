@@ -147,8 +147,9 @@ default() ->
 custom(Functions) when map_size(Functions) =:= 0 ->
     {ok, default()};
 custom(Functions) ->
+    {module, Module} = code:ensure_loaded(barnacle_transport_custom),
     named(#transport{
-        module = barnacle_transport_custom,
+        module = Module,
         state = Functions,
         connect = own(connect, Functions),
         list = own(list, Functions)

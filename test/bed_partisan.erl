@@ -18,7 +18,7 @@
 -behaviour(gen_server).
 
 -export([start_link/1, stop/1, behave/3, come/2, go/2, attempts/2, attempts/1, seen/1]).
--export([await_attempt/3, functions/1]).
+-export([await_attempt/3, is_watched/1, on/3, functions/1]).
 %% barnacle_transport
 -export([init/1, name/1, connect/3, disconnect/2, connected/1, known/1, watch/2, leave/1, hints/1]).
 %% gen_server
@@ -29,7 +29,7 @@
     peers = #{} :: #{node() => term()},
     members = [] :: [node()],
     connected = [] :: [node()],
-    notify = none,
+    notify = #{},
     log = [],
     waiting = []
 }).
@@ -68,6 +68,13 @@ seen(Cluster) -> gen_server:call(Cluster, seen).
 -spec await_attempt({atom(), node()}, pos_integer(), pid()) -> ok.
 await_attempt({Verb, Node}, N, Cluster) ->
     gen_server:call(Cluster, {await, Verb, Node, N}, 60000).
+
+-spec is_watched(pid()) -> boolean().
+is_watched(Cluster) -> gen_server:call(Cluster, is_watched).
+
+%% One of the two, with a function of the node.
+-spec on(up | down, fun((node()) -> ok), pid()) -> ok.
+on(Change, Do, Cluster) -> gen_server:call(Cluster, {on, Change, Do}).
 
 %% The same as functions of a custom strategy, with one list for both.
 -spec functions(pid()) -> map().
@@ -172,8 +179,13 @@ handle_call(seen, _From, #c{members = Members, connected = Connected} = C) ->
     {reply, #{members => lists:sort(Members), connected => lists:sort(Connected)}, C};
 handle_call(name, _From, C) ->
     {reply, C#c.own, C};
+handle_call(is_watched, _From, C) ->
+    {reply, map_size(C#c.notify) =:= 2, C};
 handle_call({watch, Notify}, _From, C) ->
-    {reply, ok, C#c{notify = Notify}};
+    Each = fun(Change) -> fun(Node) -> Notify(Change, Node) end end,
+    {reply, ok, C#c{notify = #{up => Each(up), down => Each(down)}}};
+handle_call({on, Change, Do}, _From, #c{notify = Notify} = C) ->
+    {reply, ok, C#c{notify = Notify#{Change => Do}}};
 handle_call({await, Verb, Node, N}, From, #c{waiting = Waiting} = C) ->
     {noreply, answered(C#c{waiting = [{Verb, Node, N, From} | Waiting]})}.
 
@@ -196,8 +208,11 @@ gone(Node, #c{connected = Connected} = C) ->
     C#c{connected = lists:delete(Node, Connected)}.
 
 %% After the reply, so that whoever is woken finds the new list.
-told(_Change, _Node, #c{notify = none}) -> ok;
-told(Change, Node, #c{notify = Notify}) -> Notify(Change, Node).
+told(Change, Node, #c{notify = Notify}) ->
+    case Notify of
+        #{Change := Do} -> Do(Node);
+        #{} -> ok
+    end.
 
 logged(Verb, Node, Data, #c{log = Log} = C) ->
     answered(C#c{log = [{erlang:monotonic_time(millisecond), Verb, Node, Data} | Log]}).
