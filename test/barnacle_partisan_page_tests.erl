@@ -53,9 +53,9 @@ cases({Cluster, Module, _}) ->
             ok = barnacle_transport:watch(Transport),
             ok = bed_wait:until(watched, fun() -> bed_partisan:is_watched(Cluster) end),
             ok = bed_partisan:come(d@p, Cluster),
-            ?assertEqual({up, d@p, visible}, receive M -> barnacle_transport:event(M) end),
+            ?assertEqual({up, d@p, visible}, next()),
             ok = bed_partisan:go(d@p, Cluster),
-            ?assertEqual({down, d@p, visible, unknown}, receive M -> barnacle_transport:event(M) end)
+            ?assertEqual({down, d@p, visible, unknown}, next())
         end)},
         {"connect", ?_assertEqual({done, []}, Run(connect, ['a@127.0.0.1', b@p]))},
         {"address of the name", ?_assertEqual(#{ip => {127, 0, 0, 1}, port => 10200}, Spec('a@127.0.0.1'))},
@@ -72,6 +72,11 @@ cases({Cluster, Module, _}) ->
     ].
 
 members(Cluster) -> maps:get(members, bed_partisan:seen(Cluster)).
+
+next() ->
+    receive
+        {barnacle_transport, _, _} = Message -> barnacle_transport:event(Message)
+    end.
 
 run(Do, Nodes, Transport) ->
     #{ref := Ref} = barnacle_connector:start(#{

@@ -110,7 +110,7 @@ events_reach_the_owner_test() ->
     ok = bed_wait:until(watched, fun() -> bed_partisan:is_watched(Cluster) end),
     ok = bed_partisan:come(a@p, Cluster),
     ok = bed_partisan:go(a@p, Cluster),
-    Next = fun() -> receive Message -> barnacle_transport:event(Message) end end,
+    Next = fun() -> receive {barnacle_transport, _, _} = Message -> barnacle_transport:event(Message) end end,
     ?assertEqual({up, a@p, visible}, Next()),
     ?assertEqual({down, a@p, visible, unknown}, Next()),
     ok = bed_partisan:stop(Cluster).

@@ -18,7 +18,7 @@
 -behaviour(gen_server).
 
 -export([start_link/1, stop/1, behave/3, come/2, go/2, attempts/2, attempts/1, seen/1]).
--export([await_attempt/3, is_watched/1, on/3, functions/1]).
+-export([await_attempt/3, is_watched/1, most/1, hanging/1, on/3, functions/1]).
 %% barnacle_transport
 -export([init/1, name/1, connect/3, disconnect/2, connected/1, known/1, watch/2, leave/1, hints/1]).
 %% gen_server
@@ -31,6 +31,9 @@
     connected = [] :: [node()],
     notify = #{},
     log = [],
+    slow = 0 :: non_neg_integer(),
+    most = 0 :: non_neg_integer(),
+    hanging = [] :: [pid()],
     waiting = []
 }).
 
@@ -71,6 +74,13 @@ await_attempt({Verb, Node}, N, Cluster) ->
 
 -spec is_watched(pid()) -> boolean().
 is_watched(Cluster) -> gen_server:call(Cluster, is_watched).
+
+%% How many slow joins ran at a time, at most; the processes of joins that hang.
+-spec most(pid()) -> non_neg_integer().
+most(Cluster) -> gen_server:call(Cluster, most).
+
+-spec hanging(pid()) -> [pid()].
+hanging(Cluster) -> gen_server:call(Cluster, hanging).
 
 %% One of the two, with a function of the node.
 -spec on(up | down, fun((node()) -> ok), pid()) -> ok.
@@ -113,7 +123,7 @@ name(Cluster) -> gen_server:call(Cluster, name).
 connect(Node, Data, Cluster) ->
     case gen_server:call(Cluster, {join, Node, Data}) of
         hangs -> receive never -> ok end;
-        {slow, Ms} -> receive after Ms -> gen_server:call(Cluster, {come, Node}) end;
+        {slow, Ms} -> receive after Ms -> gen_server:call(Cluster, {slow_end, Node}) end;
         {crash, Reason} -> error(Reason);
         Result -> Result
     end.
@@ -149,9 +159,20 @@ handle_call({join, Node, Data}, From, C0) ->
         stays ->
             gen_server:reply(From, pending),
             handle_info({come, Node}, member(Node, C));
+        {slow, _} = Slow ->
+            Now = C#c.slow + 1,
+            {reply, Slow, C#c{slow = Now, most = max(Now, C#c.most)}};
+        hangs ->
+            {reply, hangs, C#c{hanging = [element(1, From) | C#c.hanging]}};
         Other ->
             {reply, Other, C}
     end;
+handle_call({slow_end, Node}, From, C) ->
+    handle_call({come, Node}, From, C#c{slow = C#c.slow - 1});
+handle_call(most, _From, C) ->
+    {reply, C#c.most, C};
+handle_call(hanging, _From, C) ->
+    {reply, C#c.hanging, C};
 handle_call({remove, Node}, From, C0) ->
     C = logged(disconnect, Node, none, C0),
     case C#c.peers of
