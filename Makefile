@@ -25,7 +25,8 @@ $(beams)/barnacle.app: $(wildcard src/*.erl) src/barnacle.app.src $(wildcard src
 	@rm -f $(beams)/*
 	@ln -sfn ../../../../priv $(app)/priv
 	@ln -sfn ../../../../include $(app)/include
-	@erlc +debug_info -I include -pa $(beams) -o $(beams) src/barnacle_native.erl src/barnacle_strategy.erl
+	@erlc +debug_info -I include -pa $(beams) -o $(beams) src/barnacle_native.erl src/barnacle_strategy.erl \
+		src/barnacle_transport.erl
 	@erlc +debug_info -DBEHAVIOURS -I include -pa $(beams) -o $(beams) src/*.erl
 	@cp src/barnacle.app.src $@
 

@@ -186,7 +186,7 @@ a_killed_dialler_leaves_no_prober_test() ->
     Monitor = monitor(process, Prober),
     exit(Dialler, kill),
     receive
-        {'DOWN', Monitor, process, Prober, Reason} -> ?assertEqual(dialler_is_gone, Reason)
+        {'DOWN', Monitor, process, Prober, Reason} -> ?assertEqual(killed, Reason)
     end.
 
 dial(AtOnce, Verdicts) ->
@@ -195,18 +195,27 @@ dial(AtOnce, Verdicts) ->
 
 dial(AtOnce, Probed, Probe, TimeoutMs) ->
     Nodes = #{at_once => AtOnce, probed => Probed},
-    lists:sort(barnacle_dial:all(Nodes, dial_options(2, Probe, TimeoutMs))).
+    lists:sort(failed(Nodes, dial_options(2, Probe, TimeoutMs))).
 
 attempts(Max, Verdicts) ->
     Nodes = #{at_once => [], probed => [Node || {Node, _} <- Verdicts]},
-    barnacle_dial:all(Nodes, dial_options(Max, fun(_, _, _) -> Verdicts end, ?TIMEOUT_MS)).
+    failed(Nodes, dial_options(Max, fun(_, _, _) -> Verdicts end, ?TIMEOUT_MS)).
+
+failed(Nodes, Options) ->
+    Before = process_flag(trap_exit, true),
+    {done, Failed} = barnacle_dial:all(Nodes, Options),
+    process_flag(trap_exit, Before),
+    Failed.
 
 dial_options(Max, Probe, TimeoutMs) ->
     #{
         deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
         max => Max,
         cluster => 3,
-        gate => barnacle_gate:new(),
+        owner => self(),
+        own => node(),
+        attempt => fun(Node) -> barnacle_dist:connect(Node, undefined, []) end,
+        crash => failed,
         probe => Probe
     }.
 

@@ -193,7 +193,7 @@ watch() ->
          || {Module, Function, Arity} <- [
                 {barnacle_farewell, ask, 1},
                 {barnacle_farewell, leave, 1},
-                {barnacle_links, disconnect, 2}
+                {barnacle_dist, disconnect, 2}
             ]
         ],
         Caller ! {self(), watching},

@@ -77,7 +77,8 @@ test(Name, Fun) ->
 %% of it names its unit, if that is ms, and its default.
 gleam_settings() ->
     {ok, Gleam} = file:read_file("src/barnacle.gleam"),
-    Arguments = [strategy, basename, query, timeout, hosts],
+    %% A transport is a module with callbacks, for Erlang and Elixir only.
+    Arguments = [strategy, transport, basename, query, timeout, hosts],
     [] = [
         {Key, Missing}
      || Table <- [barnacle_options, barnacle_strategy_dns, barnacle_strategy_hosts],
