@@ -122,16 +122,13 @@ table() ->
             <<"of one family; a longer answer is refused">>}
     ].
 
-%% The core says what a name server is; a lookup of nothing has it look, and sends nothing. Without
-%% the library there is no start, so nothing is lost where it cannot be asked.
 check_nameservers(Servers) ->
     Wanted = "must be a list of binaries such as <<\"10.0.0.2:53\">>",
     case barnacle_settings:check_list(Servers, fun is_binary/1, Wanted) of
-        ok ->
-            case barnacle_native:resolve([], #{timeout => 1000, nameservers => Servers}) of
-                {error, {bad_nameserver, Text}} -> {error, Text};
-                _ -> ok
-            end;
-        {error, _} = Error ->
-            Error
+        ok -> first_error([barnacle_nameserver:check(Server) || Server <- Servers]);
+        {error, _} = Error -> Error
     end.
+
+first_error([ok | Checks]) -> first_error(Checks);
+first_error([Error | _]) -> Error;
+first_error([]) -> ok.
