@@ -1,6 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_nameserver_tests).
 
+%% Gleam compiles tests of dependencies too, and EUnit may be missing there.
+-ifdef(TEST).
+
 -include_lib("eunit/include/eunit.hrl").
 
 %% The strategy's check and the core's accept the same texts.
@@ -153,3 +156,5 @@ kind({error, {bad_nameserver, _}}) -> bad;
 kind({error, <<_, _/binary>>}) -> bad.
 
 pick(Pieces) -> lists:nth(rand:uniform(length(Pieces)), Pieces).
+
+-endif.
