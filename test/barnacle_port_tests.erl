@@ -63,16 +63,19 @@ dies_often() ->
     ],
     ok = bed_wait:until(works, fun() -> lookup() =/= {error, port_program_died} end),
     ok = logger:remove_handler(?MODULE),
-    %% Of five deaths, at growing gaps; others may have died young before.
-    Said = [Text || {{died, <<"was ended by signal 9">>, _, _}, Text} <- logged()],
+    %% Of five deaths, at growing gaps; others may have died young before. A death that a write
+    %% finds first has other words.
+    Said = [{How, Text} || {{died, How, _, _}, Text} <- logged()],
     ?assert(length(Said) >= 1 andalso length(Said) < 5, Said),
     [
-        ?assertMatch(
-            "barnacle barnacle_port: the port program was ended by signal 9, and its operations "
-            "have failed; the next one starts in " ++ _,
-            Text
+        ?assertNotEqual(
+            nomatch,
+            string:prefix(Text, [
+                "barnacle barnacle_port: the port program ", How,
+                ", and its operations have failed; the next one starts in "
+            ])
         )
-     || Text <- Said
+     || {How, Text} <- Said
     ].
 
 owner_dies() ->

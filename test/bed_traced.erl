@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-Which modules of the application a refresh over DNS enters, in a node with a scripted name server. The
-VM counts the calls.
+Which modules of the application a refresh over DNS enters, in a node with a scripted name server.
+The VM counts the calls.
 """).
 
 -export([print/0]).
