@@ -27,6 +27,10 @@ text(gone_again, Report) ->
     ["connected and lost again: ", lost(Report), connected(Report)];
 text(asked, #{nodes := Nodes}) ->
     ["departed from discovery, asked to leave: ", names(Nodes)];
+text(expelled, #{nodes := Nodes}) ->
+    ["departed and without a barnacle, made to leave: ", names(Nodes)];
+text(disconnecting, #{nodes := Nodes}) ->
+    ["departed and without a barnacle, disconnected: ", names(Nodes)];
 text(leaving, #{nodes := Nodes}) ->
     ["this node leaves ", names(Nodes)];
 text(hint, #{hint := Hint}) ->

@@ -21,7 +21,7 @@ event of an older generation changes nothing.
 """).
 
 -export([new/1, step/3]).
--export([mode/1, status/2, is_met/2, found/1]).
+-export([mode/1, status/2, is_met/2, known/1]).
 
 -export_type([machine/0, settings/0, event/0, effect/0, tag/0, id/0]).
 
@@ -88,6 +88,9 @@ new(Settings) ->
 
 ?DOC("The state after an event at a time, and what is to be done.").
 -spec step(event(), NowMs :: integer(), machine()) -> {machine(), [effect()]}.
+step({self, Node}, NowMs, #machine{settings = Settings} = Machine) ->
+    Named = Settings#{node := Node, self := barnacle_names:to_binary(Node)},
+    step({renamed, Node}, NowMs, Machine#machine{settings = Named});
 step(Event, NowMs, Machine) ->
     {Next, Effects} = steps([Event], NowMs, Machine, []),
     {Next, ordered(Effects)}.
@@ -154,10 +157,15 @@ rank_of(_) -> 2.
 mode(#machine{leaving = Leaving}) ->
     barnacle_leaving:mode(Leaving).
 
-?DOC("Names that were this node in the refresh before, and the plan: what a discovery needs to know.").
--spec found(machine()) -> #{own_names := [binary()], plan := barnacle_plan:plan()}.
-found(#machine{membership = Membership}) ->
-    barnacle_membership:found(Membership).
+?DOC("""
+What a discovery needs to know: the plan, names that were this node in the refresh before, and nodes
+that fail.
+""").
+-spec known(machine()) ->
+    #{plan := barnacle_plan:plan(), own_names := [binary()], failed := [{node(), term()}]}.
+known(#machine{membership = Membership, retries = Retries}) ->
+    Failed = maps:to_list(barnacle_retries:failing(Retries)),
+    (barnacle_membership:found(Membership))#{failed => Failed}.
 
 ?DOC("Whether a condition of await and ready holds.").
 -spec is_met(barnacle_conditions:what(), machine()) -> boolean().

@@ -90,6 +90,8 @@ handle({leaving, Node}, NowMs, #membership{announced = Announced} = Own, _View) 
     Recent = maps:filter(fun(_, AtMs) -> NowMs - AtMs < ?ANNOUNCED_MS end, Announced),
     Plan = barnacle_plan:left(Node, Own#membership.plan),
     {Own#membership{announced = Recent#{Node => NowMs}, plan = Plan}, []};
+handle({renamed, Node}, _NowMs, #membership{history = History} = Own, _View) ->
+    {Own#membership{history = barnacle_history:renamed(Node, History)}, []};
 handle({others, Wants}, _NowMs, Own, _View) ->
     {Own#membership{others = Wants}, []};
 handle({discovered, _Id, Found}, NowMs, Own, #{settings := Settings}) ->

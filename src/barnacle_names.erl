@@ -19,7 +19,7 @@ connected (barnacle_atom_budget), and only if it has the form that OTP accepts f
     self/0,
     split/1,
     set/1,
-    are_keys/2,
+    are_keys/3,
     to_binary/1
 ]).
 
@@ -152,14 +152,15 @@ self() ->
 set(Names) ->
     maps:from_keys([to_binary(Name) || Name <- Names], true).
 
-?DOC("Whether some different nodes, this one left out, are all keys of a map and the only ones.").
--spec are_keys([node()], #{node() => _}) -> boolean().
-are_keys(Nodes, Map) ->
-    are_keys(Nodes, Map, map_size(Map)).
+?DOC("Whether some different nodes, the own one left out, are all keys of a map and the only ones.").
+-spec are_keys([node()], Own :: node(), #{node() => _}) -> boolean().
+are_keys(Nodes, Own, Map) ->
+    are_keys(Nodes, Own, Map, map_size(Map)).
 
-are_keys([], _Map, Left) -> Left =:= 0;
-are_keys([Node | Nodes], Map, Left) when is_map_key(Node, Map) -> are_keys(Nodes, Map, Left - 1);
-are_keys([Node | Nodes], Map, Left) -> Node =:= node() andalso are_keys(Nodes, Map, Left).
+are_keys([], _Own, _Map, Left) -> Left =:= 0;
+are_keys([Own | Nodes], Own, Map, Left) -> are_keys(Nodes, Own, Map, Left);
+are_keys([Node | Nodes], Own, Map, Left) ->
+    is_map_key(Node, Map) andalso are_keys(Nodes, Own, Map, Left - 1).
 
 ?DOC("A name as a binary, whichever form it came in.").
 -spec to_binary(name()) -> binary().

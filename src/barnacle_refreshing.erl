@@ -93,7 +93,7 @@ handle(_Event, _NowMs, Own, _View) ->
 discovered(NowMs, #refresh{found = #{listed := {error, _} = Error}} = R, View) ->
     {Ended, Effects} = ended(Error, [], NowMs, R, View),
     {Ended, [{want, wants(View)} | Effects]};
-discovered(NowMs, #refresh{found = #{result := Result} = Found} = R, View) ->
+discovered(_NowMs, #refresh{found = #{result := Result} = Found} = R, View) ->
     #{settings := #{node := Self}, connected := Connected, visible := Visible} = View,
     Wants = wants(View),
     {Connect, _} = barnacle_diff:names(
@@ -120,20 +120,22 @@ wanted({complete, Names}, Wants, _View) ->
 wanted(_PartialOrError, Wants, _View) ->
     maps:keys(Wants).
 
-%% Only in the mode undiscovered, or for the disconnect function of a custom strategy, is a connected
-%% node of interest that was not discovered.
-extra({complete, Names}, Found, Visible, #{settings := #{disconnect := undiscovered} = S} = View) ->
-    {_, Extra} = barnacle_diff:names(Names, Visible, maps:get(node, S)),
-    ours(known(Extra, View), Found);
+%% The mode undiscovered disconnects what is connected and was not discovered. The complete result of
+%% a custom strategy with a disconnect function decides on the nodes that it returned before.
+extra({complete, Names}, Found, Visible, #{settings := Settings, plan := Plan}) ->
+    #{custom := IsCustom, own_disconnect := OwnDisconnect, disconnect := Mode, node := Self} = Settings,
+    case {IsCustom, Mode} of
+        {true, _} when OwnDisconnect, Mode =:= departed orelse Mode =:= undiscovered ->
+            Absent = [Node || Node <- Visible, barnacle_plan:standing(Node, Plan) =:= absent],
+            ours(Absent, Found);
+        {false, undiscovered} ->
+            {_, Extra} = barnacle_diff:names(Names, Visible, Self),
+            ours(Extra, Found);
+        _ ->
+            []
+    end;
 extra(_Result, _Found, _Visible, _View) ->
     [].
-
-%% Without a list of its own, the result of a custom strategy decides on the nodes that it returned
-%% before.
-known(Extra, #{settings := #{custom := true}, plan := Plan}) ->
-    [Node || Node <- Extra, barnacle_plan:standing(Node, Plan) =:= absent];
-known(Extra, _View) ->
-    Extra.
 
 ours(Extra, #{ours := all}) -> Extra;
 ours(Extra, #{ours := Ours}) -> [Node || Node <- Extra, lists:member(Node, Ours)].
@@ -185,22 +187,15 @@ connected(Failures, #refresh{id = Id, tried = Tried, failed = Before} = R, View)
         end,
     {Last, Own ++ Effects}.
 
+%% Never what another barnacle of this VM wants. An empty result is exact only with a list of its own,
+%% or as the word of a custom strategy.
 cut(#refresh{extra = []}, _View) ->
     [];
-cut(#refresh{extra = Extra, found = #{result := Result}}, #{settings := Settings, others := Others}) ->
-    #{own_list := OwnList, custom := IsCustom, own_disconnect := OwnDisconnect} = Settings,
-    case IsCustom andalso not OwnDisconnect of
-        %% Such nodes depart (barnacle_departing).
-        true ->
-            [];
-        false ->
-            barnacle_plan:cut(#{
-                mode => maps:get(disconnect, Settings),
-                answer => Result,
-                own_list => OwnList orelse IsCustom,
-                extra => Extra,
-                wanted_by_others => fun(N) -> is_map_key(barnacle_names:to_binary(N), Others) end
-            })
+cut(#refresh{extra = Extra, found = #{result := {complete, Names}}}, View) ->
+    #{settings := #{own_list := OwnList, custom := IsCustom}, others := Others} = View,
+    case Names =/= [] orelse OwnList orelse IsCustom of
+        true -> [N || N <- Extra, not is_map_key(barnacle_names:to_binary(N), Others)];
+        false -> []
     end.
 
 departs(#refresh{id = Id} = R) ->

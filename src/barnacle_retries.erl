@@ -30,8 +30,8 @@ it.
 
 ?DOC("No node fails.").
 -spec new(barnacle_machine:settings()) -> retries().
-new(#{seed := Seed}) ->
-    #retries{retry = barnacle_retry:new(Seed)}.
+new(_Settings) ->
+    #retries{retry = barnacle_retry:new()}.
 
 ?DOC("The nodes that wait out a retry delay or are being connected again, each with the reason.").
 -spec failing(retries()) -> #{node() => Reason :: term()}.
