@@ -18,7 +18,7 @@ The built-in ones are chosen by the forms of strategy/0; {Module, Arg} is a modu
 """).
 
 -export([new/1, discover/1, queried/1, has/2, makes_links/1, call/3, timeout/2]).
--export([describe/1, to_error/2]).
+-export([describe/1]).
 
 -export_type([strategy/0, t/0, answer/0, queried/0]).
 
@@ -61,22 +61,12 @@ not named may exist all the same; error, nothing is known.
 -callback list(State :: term()) -> {ok, [node()]} | {error, term()}.
 
 ?DOC("""
-How long discover/1 may take, in ms. A module without it has the option strategy_timeout; so has one
-that gives default.
+How long discover/1 may take, in ms. A module without it has the option strategy_timeout.
 """).
--callback timeout(State :: term()) -> pos_integer() | default.
+-callback timeout(State :: term()) -> pos_integer().
 
 ?DOC("Which of connect, disconnect and list this state has; without it, those that are exported.").
 -callback functions(State :: term()) -> [connect | disconnect | list].
-
-?DOC("The module to name in logs and status, where a strategy wraps another one.").
--callback describe(State :: term()) -> module().
-
-?DOC("""
-What barnacle has against an answer ({too_many_nodes, Count, Max}) as an error of this strategy,
-where its errors have forms of their own; without it, as it is.
-""").
--callback to_error(Why :: term(), State :: term()) -> Error :: term().
 
 ?DOC("""
 The queries of the last discovery that brought nothing: what was queried, where, and the outcome.
@@ -85,7 +75,7 @@ status and the log show them beside a result that is not complete.
 -callback queried(State :: term()) -> [queried()].
 
 -optional_callbacks([
-    connect/2, disconnect/2, list/1, timeout/1, functions/1, describe/1, to_error/2, queried/1
+    connect/2, disconnect/2, list/1, timeout/1, functions/1, queried/1
 ]).
 
 ?DOC("The strategy that an option names, or a text that says what is wrong with it.").
@@ -152,26 +142,15 @@ call(Function, Nodes, {Module, State}) ->
 ?DOC("How long a discovery may take; Default for a strategy that does not say.").
 -spec timeout(t(), Default) -> pos_integer() | Default.
 timeout({Module, State}, Default) ->
-    case erlang:function_exported(Module, timeout, 1) andalso Module:timeout(State) of
-        Ms when is_integer(Ms) -> Ms;
-        _ -> Default
+    case erlang:function_exported(Module, timeout, 1) of
+        true -> Module:timeout(State);
+        false -> Default
     end.
 
 ?DOC("The strategy's module, for logs and status.").
 -spec describe(t()) -> module().
-describe({Module, State}) ->
-    case erlang:function_exported(Module, describe, 1) of
-        true -> Module:describe(State);
-        false -> Module
-    end.
-
-?DOC("What barnacle has against an answer, as an error of the strategy.").
--spec to_error(Why, t()) -> Why | term().
-to_error(Why, {Module, State}) ->
-    case erlang:function_exported(Module, to_error, 2) of
-        true -> Module:to_error(Why, State);
-        false -> Why
-    end.
+describe({Module, _State}) ->
+    Module.
 
 own(Module, Arg) ->
     case code:ensure_loaded(Module) of
