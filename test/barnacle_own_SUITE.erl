@@ -213,7 +213,9 @@ of_dns() ->
     ok = bed_wait:until(another, fun() ->
         maps:is_key(<<"app@alias.test">>, bed_story:missing(Node)) orelse bed_story:status(Node)
     end),
-    ?assertEqual([], maps:get(own_names, bed_story:status(Node))).
+    ok = bed_wait:until(no_own_name, fun() ->
+        maps:get(own_names, bed_story:status(Node)) =:= []
+    end).
 
 %% DNS does not know the name; inet_db does.
 known_to_otp_alone(Config) ->
