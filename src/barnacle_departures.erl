@@ -57,20 +57,20 @@ columns() ->
 ?DOC("The rows. The first row that fits decides; the last one fits always.").
 -spec table() -> [row()].
 table() ->
-    Good = [complete, exact],
     Passed = [over, waived],
+    NotByPoll = [refresh, again, returned],
     [
         {any, any, [empty, partial, error, suspect], any, any, stay},
-        {poll, running, complete, [unknown, checking], any, check},
+        {poll, running, any, [unknown, checking], any, check},
         {any, running, any, any, any, stay},
-        {any, Passed, Good, checking, any, check},
-        {any, Passed, Good, none, unknown, look},
-        {any, Passed, Good, none, alone, disconnect},
-        {any, Passed, Good, none, source, expel},
-        {[refresh, again, returned], Passed, Good, none, others, look},
-        {any, Passed, Good, [unknown, there], any, ask},
-        {[refresh, again, returned], Passed, Good, [asked, passing], any, ask},
-        {refresh, Passed, Good, declined, any, ask},
+        {any, Passed, any, [unknown, there], any, ask},
+        {NotByPoll, Passed, any, [asked, passing], any, ask},
+        {refresh, Passed, any, declined, any, ask},
+        {any, Passed, any, checking, any, check},
+        {any, Passed, any, none, unknown, look},
+        {NotByPoll, Passed, any, none, others, look},
+        {any, Passed, any, none, alone, disconnect},
+        {any, Passed, any, none, source, expel},
         {any, any, any, any, any, stay}
     ].
 
