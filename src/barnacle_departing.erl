@@ -167,9 +167,11 @@ do(check, _Trigger, {Node, #{waits := Waits} = Peer}, NowMs, Own, View) ->
         LeftMs -> arm(LeftMs, Node, Peer, Own)
     end;
 do(ask, Trigger, {Node, #{barnacle := Before, asked := Asked} = Peer}, _NowMs, Own, View) ->
-    {Next, Timer} = wait_longer(Node, Peer#{barnacle := asked, asked := asked}, Own, View),
+    IsNew = Asked =:= undefined orelse Trigger =:= refresh,
+    Said = case IsNew of true -> asked; false -> Asked end,
+    {Next, Timer} = wait_longer(Node, Peer#{barnacle := asked, asked := Said}, Own, View),
     Inspect = [{inspect, Node} || Before =:= unknown orelse Before =:= asked],
-    Log = [{log, {asked, [Node]}} || Asked =:= undefined orelse Trigger =:= refresh],
+    Log = [{log, {asked, [Node]}} || IsNew],
     {Next, [{ask, Node}] ++ Inspect ++ Timer ++ Log};
 do(look, _Trigger, {_, #{connections := List}} = Departed, NowMs, Own, View) when is_list(List) ->
     look(List, Departed, NowMs, Own, View);

@@ -62,7 +62,7 @@ no_reply_is_a_passing_reason_test() ->
     {_, {S2, E2}} = timeout(S1),
     %% Perhaps there is no barnacle any more.
     ?assertEqual([{ask, d@h}, {inspect, d@h}], acts(E2)),
-    ?assertEqual(#{?D => asked}, departed(S2)),
+    ?assertEqual(#{?D => no_answer}, departed(S2)),
     {S3, E3} = event({inspected, d@h, nothing()}, 65001, S2),
     ?assertEqual([], acts(E3)),
     {_, {_, E4}} = timeout(S3),
