@@ -11,17 +11,19 @@ The sub-machine barnacle_departing looks up each of its decisions here. docs/dep
 from the table.
 """).
 
--export([table/0, columns/0, meanings/0, decide/1]).
+-export([table/0, columns/0, meanings/0, decide/1, result/1]).
 
 -export_type([facts/0, row/0, act/0, there/0]).
 
 ?DOC("""
-What begins a decision: a poll, a call of refresh, another look (a timer, or a node's report that its
-reason to decline is over), or the return of a node that was made to leave.
+What begins a decision: a poll, a call of refresh, another look (a timer, or a node's report that
+its reason to decline is over), or the return of a node that was made to leave.
 """).
 -type trigger() :: poll | refresh | again | returned.
 
-?DOC("Whether the waiting has passed: departed_after and three complete results. waived: there is none.").
+?DOC("""
+Whether the waiting has passed: departed_after and three complete results. waived: there is none.
+""").
 -type waiting() :: running | over | waived.
 
 ?DOC("The last result. exact: the complete result of a custom strategy, empty or not.").
@@ -125,6 +127,13 @@ meanings() ->
             {expel, <<"make the node run `global:disconnect/0`">>}
         ]}
     ].
+
+?DOC("The last result that a view of the machine has, as the table has it.").
+-spec result(View :: map()) -> result().
+result(#{settings := #{custom := true}, result := R}) when R =:= complete; R =:= empty -> exact;
+result(#{result := complete, suspect := true}) -> suspect;
+result(#{result := none}) -> error;
+result(#{result := Result}) -> Result.
 
 ?DOC("The act of the first row that fits.").
 -spec decide(facts()) -> act().

@@ -1,10 +1,10 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_departures_SUITE).
 
-%% The table of barnacle_departures with real nodes: each of its acts, and the rules that keep a node.
-%% Every pair of the nodes that stay is counted: none may lose its connection. Groups: global's guard
-%% against overlapping partitions on (its default), off, and mixed. At length (FAULTS=long), meshes have
-%% 3, 5 and 8 nodes, and a node departs 20 times from each.
+%% The table of barnacle_departures with real nodes: each of its acts, and the rules that keep a
+%% node. Every pair of the nodes that stay is counted: none may lose its connection. Groups:
+%% global's guard against overlapping partitions on (its default), off, and mixed. At length
+%% (FAULTS=long), meshes have 3, 5 and 8 nodes, and a node departs 20 times from each.
 
 -include_lib("stdlib/include/assert.hrl").
 
@@ -226,8 +226,8 @@ passes(Why, Begin) ->
 
 %% ---- a custom strategy ----
 
-%% "This will attempt to connect to new nodes, and disconnect from nodes that are no longer available":
-%% the program that the documentation of the Gleam API has for it, on one node.
+%% "This will attempt to connect to new nodes, and disconnect from nodes that are no longer
+%% available": the program that the documentation of the Gleam API has for it, on one node.
 documented_program_disconnects_in_a_cluster_of_two(_) ->
     [First, Gone] = Nodes = hosts([on, on]),
     ok = program([First], Nodes),
@@ -465,7 +465,8 @@ program(Members, Nodes) ->
 
 lists(Members, Nodes) ->
     Names = bed_story:names(Nodes),
-    [ok = bed_node:call(N, application, set_env, [barnacle_bed, names, {ok, Names}]) || N <- Members],
+    Env = [barnacle_bed, names, {ok, Names}],
+    [ok = bed_node:call(Node, application, set_env, Env) || Node <- Members],
     ok.
 
 listed() ->
