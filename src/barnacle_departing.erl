@@ -4,7 +4,8 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_departures, [decide/1, result/1]).
--import(barnacle_departing_state, [find/2, away/2, there/1, due_in/3, interval/2]).
+-import(barnacle_departing_state, [find/2, away/2, there/1, without_barnacle/1]).
+-import(barnacle_departing_state, [due_in/3, interval/2]).
 -import(barnacle_departing_state, [put/3, arm/4, wait_longer/4, disarm/3, remove/2]).
 -import(barnacle_departing_state, [wait/4, failed/3, each/3]).
 
@@ -261,10 +262,6 @@ inspected(#{registry := Registry, connections := List}, {Node, Before}, NowMs, O
         {_, running} -> {put(Node, Next, Own), []};
         {_, _} -> again({Node, Next}, NowMs, Own, View)
     end.
-
-without_barnacle(#{waits := Waits, checks := Checks, asked := Asked} = Peer) ->
-    Said = case Waits of running -> Asked; _ -> {stays, no_barnacle} end,
-    Peer#{barnacle := unknown, checks := Checks + 1, asked := Said}.
 
 %% no_barnacle: the registry there replies for a VM that has no barnacle for this source.
 declined(no_barnacle, {Node, Peer}, NowMs, Own, View) ->

@@ -10,7 +10,7 @@ effects too.
 """).
 
 -export([new/0, nodes/1, asked/1, find/2, away/2, recent/2, forget_away/2]).
--export([there/1, due_in/3, interval/2, wait_longer/4]).
+-export([there/1, without_barnacle/1, due_in/3, interval/2, wait_longer/4]).
 -export([put/3, arm/4, disarm/3, remove/2, left/3, wait/4, failed/3, clear/2, each/3]).
 
 -export_type([state/0, peer/0, done/0, asked/0, stays/0]).
@@ -138,6 +138,17 @@ forget_away(Node, #state{away = Away} = State) ->
 there(#{checks := Checks}) when Checks >= ?CHECKS -> none;
 there(#{checks := Checks}) when Checks > 0 -> checking;
 there(#{barnacle := Barnacle}) -> Barnacle.
+
+?DOC("The node after one more check that found no barnacle.").
+-spec without_barnacle(peer()) -> peer().
+without_barnacle(#{waits := Waits, checks := Checks, asked := Asked} = Peer) ->
+    Said =
+        case Asked of
+            {stays, _} when Checks > 0 -> Asked;
+            _ when Waits =:= running -> Asked;
+            _ -> {stays, no_barnacle}
+        end,
+    Peer#{barnacle := unknown, checks := Checks + 1, asked := Said}.
 
 ?DOC("In how many ms the next check is due at NowMs: the checks are spread over the waiting.").
 -spec due_in(peer(), NowMs :: integer(), View :: map()) -> non_neg_integer().

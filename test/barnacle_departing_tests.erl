@@ -249,7 +249,11 @@ conditions_keep_a_plain_node_test_() ->
         ?assertEqual([], acts(E)),
         %% It is looked at again.
         {_, {_, Again}} = timeout(S),
-        ?assertEqual([{inspect, d@h}], acts(Again))
+        ?assertEqual([{inspect, d@h}], acts(Again)),
+        %% status has the reason meanwhile.
+        {_, {Next, _}} = timeout(S),
+        {Looked1, _} = event({inspected, d@h, none([a@h, b@h])}, now_ms(Next), Next),
+        ?assertEqual(#{?D => {stays, Why}}, departed(Looked1))
     end,
     [
         {"connection outside this source", fun() ->
