@@ -84,8 +84,8 @@ meanings() ->
             {poll, <<"a refresh that the timer started">>},
             {refresh, <<"a call of `refresh`">>},
             {again,
-                <<"another look: at growing intervals, or because the node reports that its reason to "
-                    "decline is over">>},
+                <<"another look: at growing intervals, or because the node reports that its reason "
+                    "to decline is over">>},
             {returned, <<"a node that was made to leave is connected again">>}
         ]},
         {<<"Waiting">>, [
@@ -113,16 +113,19 @@ meanings() ->
         {<<"Its connections">>, [
             {unknown, <<"not looked at">>},
             {alone, <<"its only connection is to this node, and this node has no other">>},
-            {source, <<"all are to nodes of this source, and no barnacle of the cluster wants the node">>},
+            {source,
+                <<"all are to nodes of this source, and no barnacle of the cluster wants the node">>},
             {others,
-                <<"some are to nodes outside this source, or a barnacle of the cluster wants the node or "
-                    "does not reply">>}
+                <<"some are to nodes outside this source, or a barnacle of the cluster wants the node "
+                    "or does not reply">>}
         ]},
         {<<"Act">>, [
             {stay, <<"the node stays connected">>},
-            {check, <<"look whether there is a barnacle on the node, over the existing connection">>},
+            {check, <<"look for a barnacle on the node, over the existing connection">>},
             {ask, <<"ask the node to leave; the node decides">>},
-            {look, <<"ask the node for its connections, and each connected barnacle whether it wants it">>},
+            {look,
+                <<"ask the node for its connections, and each connected barnacle whether it wants "
+                    "the node">>},
             {disconnect, <<"disconnect the node">>},
             {expel, <<"make the node run `global:disconnect/0`">>}
         ]}
