@@ -31,8 +31,10 @@ that it was paused, or had left. That it is on standby is remembered without an 
 -define(BACK_MS, 60000).
 %% How long a question of a peer waits for the barnacles of this VM.
 -define(QUESTION_MS, 10000).
-%% Changes of what others want are sent at once, and then at most this often.
+%% Changes of what others want are sent at once, and then at most this often: many barnacles that
+%% change all the time would keep the registry busy.
 -define(GATHER_MS, 20).
+-define(GATHER_EACH_MS, 2).
 
 -record(row, {owner :: pid(), hash :: non_neg_integer(), names :: wanted()}).
 
@@ -263,20 +265,16 @@ changed(#state{gathering = no} = State) -> send_others(State);
 changed(State) -> State#state{gathering = changed}.
 
 send_others(#state{owners = Owners} = State) ->
-    _ = erlang:send_after(?GATHER_MS, self(), gathered),
+    GatherMs = max(?GATHER_MS, ?GATHER_EACH_MS * map_size(Owners)),
+    _ = erlang:send_after(GatherMs, self(), gathered),
     lists:foldl(fun send_others/2, State#state{gathering = quiet}, maps:keys(Owners)).
 
 send_others(Owner, #state{sent = Sent} = State) ->
     Others = others(Owner, State),
-    case Sent of
-        #{Owner := Others} ->
-            State;
-        _ when Others =:= #{}, not is_map_key(Owner, Sent) ->
-            State#state{sent = Sent#{Owner => Others}};
-        _ ->
-            Owner ! {barnacle_others, Others},
-            State#state{sent = Sent#{Owner => Others}}
-    end.
+    _ =
+        maps:keys(Others) =:= maps:keys(maps:get(Owner, Sent, #{})) orelse
+            (Owner ! {barnacle_others, Others}),
+    State#state{sent = Sent#{Owner => Others}}.
 
 %% Without the names that it alone wants.
 others(Owner, #state{counts = Counts}) ->
