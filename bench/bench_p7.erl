@@ -76,17 +76,13 @@ wait_ours(Nameserver, Nodes) ->
         )
     end,
     Connect = fun() ->
-        barnacle_links:connect(
-            Nodes,
-            #{
-                connect_timeout => ?TIMEOUT_MS,
-                max_connects => length(Nodes),
-                %% Each is a dial that waits.
-                probe => false,
-                probe_timeout => ?TIMEOUT_MS
-            },
-            barnacle_gate:new()
-        )
+        bed_links:connect(Nodes, #{
+            connect_timeout => ?TIMEOUT_MS,
+            max_connects => length(Nodes),
+            %% Each is an attempt that waits.
+            probe => false,
+            probe_timeout => ?TIMEOUT_MS
+        })
     end,
     forever(lists:duplicate(?WAITING, Lookup) ++ [Connect]).
 

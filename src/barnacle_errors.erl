@@ -41,7 +41,7 @@ table() ->
 ?DOC("What a reason means, as a phrase.").
 -spec says(term()) -> {ok, binary()} | error.
 says(Reason) ->
-    first([Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, plain(Reason))]).
+    first([Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, Reason)]).
 
 ?DOC("What to do about a node that was not linked, or a name that is not used, for this reason.").
 -spec fix(term()) -> {ok, binary()} | error.
@@ -51,7 +51,7 @@ fix({at_address, Address, _Why, Others}) when is_list(Others) ->
     {ok,
         unicode:characters_to_binary([
             "the host's name has several addresses: OTP connects to ", Address, " alone, and of ",
-            barnacle_words:names(Others, 5), " one works; remove or repair ", Address
+            barnacle_text:names(Others, 5), " one works; remove or repair ", Address
         ])};
 fix({posix, Errno}) ->
     {ok, errno(Errno, "see errno(3)")};
@@ -69,8 +69,6 @@ discovery_fix({posix, econnrefused} = Reason) ->
     fix(lookups(), Reason);
 discovery_fix({posix, Errno}) ->
     {ok, errno(Errno, "see errno(3), and check the name servers")};
-discovery_fix({posix_error, _} = Reason) ->
-    discovery_fix(plain(Reason));
 discovery_fix(Reason) ->
     fix(lookups() ++ hosts() ++ partial() ++ too_many() ++ not_alive(), Reason).
 
@@ -93,30 +91,10 @@ errno(emsgsize, _) ->
 errno(eaddrnotavail, _) ->
     <<"this host has no source address for that address: correct its network settings">>;
 errno(Errno, Else) ->
-    unicode:characters_to_binary([barnacle_words:term(Errno), ": ", Else]).
+    unicode:characters_to_binary([barnacle_text:term(Errno), ": ", Else]).
 
 fix(Rows, Reason) ->
-    first([Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, plain(Reason))]).
-
-%% A reason as it is where barnacle_gleam_strategy has made a value of Gleam from it.
-plain(no_such_domain) -> nxdomain;
-plain(server_failure) -> servfail;
-plain(format_error) -> formerr;
-plain(query_format_error) -> qfmterror;
-plain(not_implemented) -> notimp;
-plain(bad_version) -> badvers;
-plain({posix_error, Name}) -> {posix, existing(Name)};
-plain(timed_out) -> timeout;
-plain(reply_too_long) -> too_long;
-plain({connection_failed, Name}) -> existing(Name);
-plain(Reason) -> Reason.
-
-existing(Name) ->
-    try
-        binary_to_existing_atom(Name, utf8)
-    catch
-        error:badarg -> Name
-    end.
+    first([Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, Reason)]).
 
 first([First | _]) -> {ok, First};
 first([]) -> error.

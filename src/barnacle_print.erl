@@ -3,7 +3,8 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [count/2, names/2, printable/1, time/1, reason/1, queried/2, term/1]).
+-import(barnacle_text, [count/2, names/2, printable/1, time/1, term/1]).
+-import(barnacle_words, [reason/1, queried/2]).
 
 ?MODULEDOC("""
 A status as a page for a person on a shell, 80 columns wide: what the barnacle does, every node with

@@ -113,7 +113,6 @@ has_left(Node) ->
 
 -spec init([]) -> {ok, #state{}}.
 init([]) ->
-    ok = barnacle_names:make_counter(),
     ?TABLE = ets:new(?TABLE, [
         named_table, protected, compressed, {keypos, #row.owner}, {read_concurrency, true}
     ]),

@@ -14,16 +14,21 @@
 -type failures() :: [{node(), Reason :: term()}].
 
 ?DOC("""
-discover must be there. connect, disconnect and list stand in for distributed Erlang, for example
-for Partisan.
+discover is required. connect, disconnect and list replace those of distributed Erlang, for example
+for Partisan; see barnacle_transport_custom:functions/0, also for own_name and leave. A node that
+discover returns may be a pair {Node, Data}.
 """).
 -type functions() :: #{
     discover :=
-        fun(() -> {ok, [node()]} | {partial, [node()], Why :: term()} | {error, term()}),
+        fun(() -> {ok, [found()]} | {partial, [found()], Why :: term()} | {error, term()}),
     connect => fun(([node()]) -> {ok, [node()]} | {error, failures()}),
     disconnect => fun(([node()]) -> {ok, [node()]} | {error, failures()}),
-    list => fun(() -> {ok, [node()]} | {error, term()})
+    list => fun(() -> {ok, [node()]} | {error, term()}),
+    own_name => fun(() -> node()),
+    leave => fun(() -> ok | pending | {error, Reason :: term()})
 }.
+
+-type found() :: node() | {node(), Data :: term()}.
 
 -spec init(term()) -> {ok, functions()} | {error, binary()}.
 init(#{discover := _} = Functions) ->
@@ -44,7 +49,7 @@ init(_) ->
 functions(Functions) ->
     [Key || Key <- [connect, disconnect, list], is_map_key(Key, Functions)].
 
--spec discover(functions()) -> {barnacle_strategy:answer(), functions()}.
+-spec discover(functions()) -> {barnacle_strategy:found(), functions()}.
 discover(#{discover := Discover} = Functions) ->
     case Discover() of
         {ok, Nodes} -> {{complete, Nodes}, Functions};
@@ -68,13 +73,15 @@ list(#{list := List}) ->
 %% A key that is not known is wrong whatever stands there: nobody writes 255 arguments.
 arity(discover) -> 0;
 arity(list) -> 0;
+arity(own_name) -> 0;
+arity(leave) -> 0;
 arity(connect) -> 1;
 arity(disconnect) -> 1;
 arity(_) -> 255.
 
 wrong(Keys) ->
     barnacle_settings:text(
-        "~0p: {custom, Functions} has discover and list, functions of no argument, and connect "
-        "and disconnect, functions of a list of nodes",
+        "~0p: {custom, Functions} has discover, list, own_name and leave, functions of no "
+        "argument, and connect and disconnect, functions of a list of nodes",
         [Keys]
     ).

@@ -86,10 +86,9 @@ second_address_while_running(Config) ->
     ?assert(bed_node:call(Node, barnacle_own, is_this, [Second])),
     ?assertEqual(
         [{Second, this_node}],
-        bed_node:call(Node, barnacle_links, connect, [
+        bed_node:call(Node, bed_links, connect, [
             [Second],
-            #{connect_timeout => 5000, max_connects => 9, probe => true, probe_timeout => 1000},
-            bed_node:call(Node, barnacle_gate, new, [])
+            #{connect_timeout => 5000, max_connects => 9, probe => true, probe_timeout => 1000}
         ])
     ),
     ?assertNot(bed_node:call(Node, barnacle_own, is_this, [Own])),

@@ -193,7 +193,8 @@ watch() ->
          || {Module, Function, Arity} <- [
                 {barnacle_leave_protocol, ask, 1},
                 {barnacle_leave_protocol, leave, 1},
-                {barnacle_links, disconnect, 2}
+                {barnacle_leave_protocol, expel, 1},
+                {barnacle_dist, disconnect, 2}
             ]
         ],
         Caller ! {self(), watching},

@@ -48,11 +48,13 @@ check([DirName]) ->
     io:format("~b passed, ~b failed, 0 skipped~n", [length(Results) - Failed, Failed]),
     halt(min(Failed, 1)).
 
-?DOC("Writes the tables into README.md and docs/departures.md, and ends the VM.").
+?DOC("Writes the tables into README.md, docs/departures.md and CONTRIBUTING.md, and ends the VM.").
 -spec write([atom()]) -> no_return().
 write(_) ->
     {ok, Readme} = file:read_file(?FILE_NAME),
     ok = file:write_file(?FILE_NAME, bed_readme_tables:write(Readme)),
+    {ok, Contributing} = file:read_file("CONTRIBUTING.md"),
+    ok = file:write_file("CONTRIBUTING.md", bed_rooms:write(Contributing)),
     {ok, Page} = file:read_file(?DEPARTURES),
     ok = file:write_file(?DEPARTURES, bed_readme_tables:departures(Page)),
     halt(0).
@@ -75,7 +77,8 @@ test(Name, Fun) ->
 %% of it names its unit, if that is ms, and its default.
 gleam_settings() ->
     {ok, Gleam} = file:read_file("src/barnacle.gleam"),
-    Arguments = [strategy, basename, query, timeout, hosts],
+    %% A transport is a module with callbacks, for Erlang and Elixir only.
+    Arguments = [strategy, transport, basename, query, timeout, hosts],
     [] = [
         {Key, Missing}
      || Table <- [barnacle_options, barnacle_strategy_dns, barnacle_strategy_hosts],
@@ -106,7 +109,7 @@ by_default(Value) -> [Value, " by default"].
 
 %% What is said of a function, in one line.
 doc(Name, Gleam) ->
-    Pattern = ["((?:^///.*\n)+)^@external.*\n^pub fn ", Name, "\\("],
+    Pattern = ["((?:^///.*\n)+)^pub fn ", Name, "\\("],
     case re:run(Gleam, Pattern, [multiline, {capture, all_but_first, list}]) of
         {match, [Doc]} -> re:replace(Doc, "\\s*///\\s*", " ", [global, {return, list}]);
         nomatch -> no_function

@@ -5,7 +5,7 @@
 
 ?MODULEDOC("The tables of README.md, made from those in the code.").
 
--export([write/1, departures/1, term/1]).
+-export([write/1, departures/1, section/3, term/1]).
 
 ?DOC("README.md with each of its tables as the code has it.").
 -spec write(binary()) -> binary().
@@ -47,6 +47,8 @@ departures(Page) ->
 column(List) when is_list(List) -> lists:join("`, `", [atom_to_list(Value) || Value <- List]);
 column(Value) -> atom_to_list(Value).
 
+?DOC("A text in which the section of this name is replaced.").
+-spec section(string(), unicode:chardata(), binary()) -> binary().
 section(Name, Text, Readme) ->
     Begin = ["<!-- ", Name, ": `make readme` writes this from the code -->\n"],
     End = ["<!-- end of ", Name, " -->\n"],
