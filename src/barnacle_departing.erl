@@ -27,7 +27,7 @@ returns through global, it is made to leave again, at growing intervals.
 %% Longer than barnacle_leave_protocol takes for a result.
 -define(RESULT_MS, 10000).
 %% How long a node that was made to leave has to leave.
--define(LEAVE_MS, 4000).
+-define(LEAVE_MS, 2000).
 
 ?DOC("No node has departed.").
 -spec new(map()) -> own().

@@ -150,38 +150,30 @@ wants(Peers, Ref, Said, DeadlineMs) ->
 
 ?DOC("""
 Makes a connected node run global:disconnect/0: it disconnects all nodes that it sees. Then that
-node alone has left. It does so under the lock of global, as leave/1 does, if it has it within 2 s.
-No reply is awaited: its nodedown shows it.
+node alone has left. No reply is awaited: its nodedown shows it.
 """).
 -spec expel(node()) -> ok.
 expel(Node) ->
-    evaluate(
-        Node,
-        "Lock = {global, self()}, IsSet = global:set_lock(Lock, [node()], 3),"
-        " global:disconnect(),"
-        " IsSet andalso global:del_lock(Lock, [node()]).",
-        []
-    ).
+    run(Node, {global, disconnect, []}).
 
-%% Executes expressions there, over the existing connection: rex of OTP does that for rpc:cast/4.
+%% Executes a function there, over the existing connection: rex of OTP does that for rpc:cast/4.
 %% user: a group leader of that node, so that it has nothing of this one.
-evaluate(Node, Text, Bindings) ->
-    {ok, Tokens, _} = erl_scan:string(Text),
-    {ok, Expressions} = erl_parse:parse_exprs(Tokens),
-    Cast = {'$gen_cast', {cast, erl_eval, exprs, [Expressions, Bindings], user}},
+run(Node, {Module, Function, Args}) ->
+    Cast = {'$gen_cast', {cast, Module, Function, Args, user}},
     _ = erlang:send({rex, Node}, Cast, [noconnect, nosuspend]),
     ok.
 
 %% The reply is sent there with noconnect too, which the reply of an rpc:call/4 is not: if the
 %% connection ends meanwhile, such a reply would make it again.
 question(Node, Ref) ->
-    evaluate(
-        Node,
+    {ok, Tokens, _} = erl_scan:string(
         "erlang:send(Asker, {Ref, Node, erlang:whereis(barnacle_registry),"
         " erlang:function_exported(barnacle_registry, start_link, 0), erlang:nodes()},"
-        " [noconnect, nosuspend]).",
-        [{'Asker', self()}, {'Node', Node}, {'Ref', Ref}]
-    ).
+        " [noconnect, nosuspend])."
+    ),
+    {ok, Expressions} = erl_parse:parse_exprs(Tokens),
+    Bindings = [{'Asker', self()}, {'Node', Node}, {'Ref', Ref}],
+    run(Node, {erl_eval, exprs, [Expressions, Bindings]}).
 
 found([], _Ref, Found, _DeadlineMs) ->
     Found;

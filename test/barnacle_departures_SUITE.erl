@@ -98,7 +98,7 @@ plain_node_leaves_by_refresh(Config) ->
     departs(Config, Cluster, fun(Gone, [First | _] = Rest) ->
         [ok = bed_story:await_wanted(Node, Rest) || Node <- Rest],
         ?assertEqual({ok, bed_story:names(Rest)}, bed_story:refresh(First)),
-        ?assertEqual([], bed_node:visible(Gone))
+        ?assertNot(lists:member(bed_node:name(First), bed_node:visible(Gone)))
     end).
 
 %% A program connects it, as global of a busy node would.
