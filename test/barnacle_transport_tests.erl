@@ -13,6 +13,7 @@
 
 %% Bad input names the value and the fix.
 what_is_no_transport_is_refused_at_the_start_test_() ->
+    None = fun() -> {ok, []} end,
     [
         {Text,
             ?_test(begin
@@ -25,14 +26,13 @@ what_is_no_transport_is_refused_at_the_start_test_() ->
      || {Options, Text} <- [
             {#{transport => partisan}, "a transport is {Module, Arg}"},
             {#{transport => {no_such_module_here, []}}, "no module no_such_module_here"},
-            {#{transport => {lists, []}}, "does not export init/1, connect/3, disconnect/2, connected/1"},
+            {#{transport => {lists, []}}, "not export init/1, connect/3, disconnect/2, connected/1"},
             {#{transport => {bed_partisan, wrong}}, "a cluster is a process of bed_partisan"},
             {#{transport => {barnacle_dist, #{}}}, "barnacle_dist has no settings"},
             {
                 #{
                     transport => {barnacle_dist, []},
-                    strategy =>
-                        {custom, #{discover => fun() -> {ok, []} end, list => fun() -> {ok, []} end}}
+                    strategy => {custom, #{discover => None, list => None}}
                 },
                 "functions of a transport \\(list\\) too"
             }
