@@ -186,7 +186,7 @@ nothing_begins_after_stop_test_() ->
                 after 0 -> ok
                 end
             end,
-            lists:seq(1, 2000)
+            lists:seq(1, 10000)
         ),
         process_flag(trap_exit, Traps)
     end}.
