@@ -15,6 +15,7 @@ worker process, so the server answers at any time. Options are those of barnacle
     child_spec/1,
     start_link/1,
     refresh/1, refresh/2,
+    refreshed/2,
     pause/1, pause/2,
     shutdown/1, shutdown/2,
     leave/1, leave/2,
@@ -99,8 +100,14 @@ has no room for a round, and with {too_many_callers, Max} where max_callers wait
 """).
 -spec refresh(server(), timeout()) -> barnacle_plan:result().
 refresh(Server, TimeoutMs) ->
+    {_Strategy, Result} = refreshed(Server, TimeoutMs),
+    Result.
+
+?DOC("The same with the strategy's module, which tells the Gleam adapter the type of the error.").
+-spec refreshed(server(), timeout()) -> {Strategy :: module(), barnacle_plan:result()}.
+refreshed(Server, TimeoutMs) ->
     case wait(Server, refresh, TimeoutMs) of
-        {result, Result} -> Result;
+        {result, Strategy, Result} -> {Strategy, Result};
         {crashed, Reason} -> exit(Reason)
     end.
 

@@ -41,7 +41,7 @@ table() ->
 ?DOC("What a reason means, as a phrase.").
 -spec says(term()) -> {ok, binary()} | error.
 says(Reason) ->
-    first([Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, plain(Reason))]).
+    first([Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, Reason)]).
 
 ?DOC("What to do about a node that was not linked, or a name that is not used, for this reason.").
 -spec fix(term()) -> {ok, binary()} | error.
@@ -69,8 +69,6 @@ discovery_fix({posix, econnrefused} = Reason) ->
     fix(lookups(), Reason);
 discovery_fix({posix, Errno}) ->
     {ok, errno(Errno, "see errno(3), and check the name servers")};
-discovery_fix({posix_error, _} = Reason) ->
-    discovery_fix(plain(Reason));
 discovery_fix(Reason) ->
     fix(lookups() ++ hosts() ++ partial() ++ too_many() ++ not_alive(), Reason).
 
@@ -96,27 +94,7 @@ errno(Errno, Else) ->
     unicode:characters_to_binary([barnacle_words:term(Errno), ": ", Else]).
 
 fix(Rows, Reason) ->
-    first([Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, plain(Reason))]).
-
-%% A reason as it is where barnacle_gleam_strategy has made a value of Gleam from it.
-plain(no_such_domain) -> nxdomain;
-plain(server_failure) -> servfail;
-plain(format_error) -> formerr;
-plain(query_format_error) -> qfmterror;
-plain(not_implemented) -> notimp;
-plain(bad_version) -> badvers;
-plain({posix_error, Name}) -> {posix, existing(Name)};
-plain(timed_out) -> timeout;
-plain(reply_too_long) -> too_long;
-plain({connection_failed, Name}) -> existing(Name);
-plain(Reason) -> Reason.
-
-existing(Name) ->
-    try
-        binary_to_existing_atom(Name, utf8)
-    catch
-        error:badarg -> Name
-    end.
+    first([Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, Reason)]).
 
 first([First | _]) -> {ok, First};
 first([]) -> error.

@@ -6,9 +6,8 @@
 ?MODULEDOC("""
 The Gleam face: Gleam values to the options and calls of barnacle_cluster, and back.
 
-src/barnacle.gleam says what each function is for. A Barnacle is the map of options as it will be
-given to barnacle_cluster; the strategy is wrapped in barnacle_gleam_strategy when it starts, so
-that errors of discovery are Gleam's wherever they turn up.
+src/barnacle.gleam says what each function is for. A Barnacle is the map of options for
+barnacle_cluster. barnacle_gleam_error converts the errors that come back.
 """).
 
 -export([dns/3, epmd/1, local_epmd/0, hosts/3, custom/1]).
@@ -69,11 +68,7 @@ that errors of discovery are Gleam's wherever they turn up.
 -type subject() :: {subject, pid(), Tag :: term()} | {named_subject, atom()}.
 -type builder() :: #{strategy := barnacle_strategy:strategy(), atom() => term()}.
 -type functions() :: barnacle_strategy_custom:functions().
--type result() :: {ok, [node()]} | {error, refresh_error()}.
--type refresh_error() ::
-    {strategy_error, term()}
-    | {connect_error, [{node(), failed_to_connect | local_node_is_not_alive}]}
-    | {disconnect_error, [{node(), failed_to_disconnect | local_node_is_not_alive}]}.
+-type result() :: barnacle_gleam_error:result().
 -type start_error() :: {init_failed, binary()}.
 -type log_level() :: notices | warnings | errors | silent.
 
@@ -139,8 +134,8 @@ named(Builder, Name) ->
     Builder#{name => Name, named => true}.
 
 -spec with_listener(builder(), subject()) -> builder().
-with_listener(Builder, Subject) ->
-    Builder#{listener => {?MODULE, Subject}}.
+with_listener(#{strategy := Strategy} = Builder, Subject) ->
+    Builder#{listener => {?MODULE, {barnacle_gleam_error:kind(Strategy), Subject}}}.
 
 -spec with_poll_interval(builder(), integer()) -> builder().
 with_poll_interval(Builder, Ms) ->
@@ -272,7 +267,7 @@ start_child(Builder, Parent) ->
 -spec start_supervised(builder()) ->
     {ok, {started, pid(), subject()}} | {error, start_error()}.
 start_supervised(Builder) ->
-    case barnacle_cluster:start_link(to_options(Builder)) of
+    case barnacle_cluster:start_link(maps:remove(named, Builder)) of
         {ok, Pid} -> {ok, {started, Pid, subject(Pid, Builder)}};
         {error, Reason} -> {error, {init_failed, start_error(Reason)}}
     end.
@@ -291,21 +286,20 @@ start_error(Reason) ->
     barnacle_cluster:format_error(Reason).
 
 -spec refresh(subject(), integer()) -> result().
-refresh(Subject, TimeoutMs) when TimeoutMs > 0 ->
-    from_result(barnacle_cluster:refresh(server(Subject), limit(TimeoutMs)));
-refresh(Subject, _TimeoutMs) ->
-    try
-        from_result(barnacle_cluster:refresh(server(Subject), 0))
+refresh(Subject, TimeoutMs) ->
+    try barnacle_cluster:refreshed(server(Subject), limit(TimeoutMs)) of
+        {Strategy, Result} -> returned(Strategy, Result)
     catch
-        exit:{timeout, _} = Reason -> no_time(Subject, Reason)
+        exit:{timeout, _} = Reason when TimeoutMs < 1 -> no_time(Subject, Reason)
     end.
 
 %% A timeout that no result could meet is input, and no input of dns and hosts ends its caller.
 no_time(Subject, Reason) ->
-    case barnacle_cluster:status(server(Subject)) of
-        #{strategy := barnacle_strategy_dns} -> {error, {strategy_error, timeout}};
-        #{strategy := barnacle_strategy_hosts} -> {error, {strategy_error, []}};
-        #{} -> exit(Reason)
+    #{strategy := Strategy} = barnacle_cluster:status(server(Subject)),
+    case barnacle_gleam_error:kind(Strategy) of
+        dns -> {error, {strategy_error, timeout}};
+        hosts -> {error, {strategy_error, []}};
+        _ -> exit(Reason)
     end.
 
 -spec pause(subject(), integer()) -> nil.
@@ -350,9 +344,9 @@ run_once(Builder) ->
         {error, _} = Error -> Error
     end.
 
-refreshed_once(Builder) ->
-    try
-        from_result(barnacle_cluster:run_once(to_options(Builder)))
+refreshed_once(#{strategy := Strategy} = Builder) ->
+    try barnacle_cluster:run_once(maps:remove(named, Builder)) of
+        Result -> returned(Strategy, Result)
     catch
         %% What start/1 would give as the text of InitFailed.
         exit:{native_library, _} = Reason -> exit(start_error(Reason))
@@ -371,7 +365,7 @@ get_node_basename(Node) ->
 dns_lookup(Hostname, TimeoutMs) ->
     case in_time(TimeoutMs, fun(Ms) -> barnacle_dns:lookup(Hostname, Ms) end) of
         {ok, Addresses} ->
-            {ok, [barnacle_gleam_strategy:from_address(Address) || Address <- Addresses]};
+            {ok, [barnacle_gleam_error:from_address(Address) || Address <- Addresses]};
         {error, _} = Error -> Error
     end.
 
@@ -391,15 +385,19 @@ The listener of barnacle_options:listener/0: an event as BarnacleResponse on a s
 that crashed has no value of its own there, and a program that matches on the documented
 constructors permits no new one: it is a ConnectError without nodes, which nothing else is.
 """).
--spec notify(subject(), barnacle_cluster:event()) -> ok.
-notify(Subject, {refresh, {error, {crashed, _}}}) ->
-    told(tell(Subject, {refresh_response, {error, {connect_error, []}}}));
-notify(Subject, {refresh, Result}) ->
-    told(tell(Subject, {refresh_response, from_result(Result)}));
-notify(Subject, pause) ->
-    told(tell(Subject, {pause_response, nil}));
-notify(Subject, shutdown) ->
-    told(tell(Subject, {shutdown_response, nil})).
+-spec notify({barnacle_gleam_error:kind(), subject()}, barnacle_cluster:event()) -> ok.
+notify({Kind, Subject}, Event) ->
+    told(tell(Subject, response(Kind, Event))).
+
+response(Kind, {refresh, Refreshed}) ->
+    case barnacle_gleam_error:result(Kind, Refreshed) of
+        {crashed, _} -> {refresh_response, {error, {connect_error, []}}};
+        Result -> {refresh_response, Result}
+    end;
+response(_Kind, pause) ->
+    {pause_response, nil};
+response(_Kind, shutdown) ->
+    {shutdown_response, nil}.
 
 with_option(_Key, none, Options) -> Options;
 with_option(Key, {some, Value}, Options) -> Options#{Key => Value}.
@@ -409,9 +407,6 @@ with_strategy_option(#{strategy := {Kind, Options}} = Builder, Kind, Key, Value)
     Builder#{strategy => {Kind, Options#{Key => Value}}};
 with_strategy_option(Builder, _Kind, Key, Value) ->
     Builder#{Key => Value}.
-
-to_options(#{strategy := Strategy} = Builder) ->
-    maps:remove(named, Builder#{strategy => {barnacle_gleam_strategy, Strategy}}).
 
 subject(_Pid, #{named := true, name := Name}) -> {named_subject, Name};
 subject(Pid, _Builder) -> {subject, Pid, make_ref()}.
@@ -439,26 +434,16 @@ tell({named_subject, Name}, Message) ->
 told(ok) -> ok;
 told({no_process, _} = Gone) -> error(Gone).
 
-%% Strategy errors are Gleam's already: barnacle_gleam_strategy has seen to that.
-from_result({ok, _} = Ok) ->
-    Ok;
-from_result({error, {strategy_error, _}} = Error) ->
-    Error;
-from_result({error, {connect_error, Nodes}}) ->
-    {error, {connect_error, reasons(Nodes, failed_to_connect)}};
-from_result({error, {disconnect_error, Nodes}}) ->
-    {error, {disconnect_error, reasons(Nodes, failed_to_disconnect)}}.
-
-reasons(Nodes, Otherwise) ->
-    [{Node, reason(Why, Otherwise)} || {Node, Why} <- Nodes].
-
-reason(local_node_is_not_alive = Why, _Otherwise) -> Why;
-reason(_Why, Otherwise) -> Otherwise.
+returned(Strategy, Result) ->
+    case barnacle_gleam_error:result(barnacle_gleam_error:kind(Strategy), Result) of
+        {crashed, Reason} -> exit(Reason);
+        Returned -> Returned
+    end.
 
 in_time(TimeoutMs, _Lookup) when TimeoutMs < 1 ->
     {error, timeout};
 in_time(TimeoutMs, Lookup) ->
     case Lookup(min(TimeoutMs, ?DAY_MS)) of
         {ok, _} = Ok -> Ok;
-        {error, Why} -> {error, barnacle_gleam_strategy:from_lookup_error(Why)}
+        {error, Why} -> {error, barnacle_gleam_error:from_lookup_error(Why)}
     end.

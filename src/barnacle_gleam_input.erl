@@ -57,7 +57,7 @@ once(#{strategy := {Kind, _} = Strategy} = Builder) when Kind =:= dns; Kind =:= 
     Keys = [Key || {Key, _, _} <- problems(Table, Settings)],
     case {wrong(Kind, Keys, Settings), refused(Once)} of
         {none, []} -> {ok, Once};
-        {none, _} -> {error, {strategy_error, barnacle_gleam_strategy:least(Kind)}};
+        {none, _} -> {error, {strategy_error, barnacle_gleam_error:least(Kind)}};
         {Error, _} -> {error, {strategy_error, Error}}
     end;
 once(#{strategy := {epmd, Nodes}} = Builder) ->
@@ -93,7 +93,7 @@ wrong(dns, Keys, _Settings) ->
     case {Keys -- [basename, query] =/= Keys, lists:member(timeout, Keys)} of
         {true, _} -> query_format_error;
         {false, true} -> timeout;
-        {false, false} -> barnacle_gleam_strategy:least(dns)
+        {false, false} -> barnacle_gleam_error:least(dns)
     end;
 wrong(hosts, Keys, #{hosts := Hosts}) ->
     IsWrong = fun(Key) -> lists:member(Key, Keys) end,
@@ -106,7 +106,7 @@ wrong(hosts, Keys, #{hosts := Hosts}) ->
         [timeout] ->
             [{Host, timed_out} || Host <- Hosts];
         [] ->
-            barnacle_gleam_strategy:least(hosts)
+            barnacle_gleam_error:least(hosts)
     end.
 
 not_queried(Hosts) ->

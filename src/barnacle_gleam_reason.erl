@@ -11,7 +11,7 @@ compare them with the tables of barnacle_errors and with the types in Gleam. Wha
 becomes a text, so that no Gleam program ever meets a value that its types do not have.
 """).
 
--export([from/1, incomplete/2, round_error/1, departure/1, plain/0]).
+-export([from/1, incomplete/3, round_error/2, departure/1, plain/0]).
 
 -export_type([reason/0, incomplete/0, round_error/0, departure/0]).
 
@@ -86,7 +86,7 @@ from(Why) when is_atom(Why) ->
         false -> {other, text(Why)}
     end;
 from({lookup_failed, Why}) ->
-    {lookup_failed, barnacle_gleam_strategy:from_lookup_error(Why)};
+    {lookup_failed, barnacle_gleam_error:from_lookup_error(Why)};
 from({not_registered, Names} = Why) ->
     case lists:all(fun is_binary/1, Names) of
         true -> Why;
@@ -104,40 +104,43 @@ from(Why) ->
     {other, text(Why)}.
 
 ?DOC("Why the last result of a discovery is not complete: its kind, and the reason of the status.").
--spec incomplete(partial | error, term()) -> incomplete().
-incomplete(error, {too_many_nodes, Count, Max}) -> {names_refused, Count, Max};
-incomplete(error, Why) -> {discovery_failed, Why};
-incomplete(partial, Gaps) when is_list(Gaps) -> {partial, [gap(Gap) || Gap <- Gaps]};
-incomplete(partial, Why) -> {partial, [gap(Why)]}.
+-spec incomplete(barnacle_gleam_error:kind(), partial | error, term()) -> incomplete().
+incomplete(_, error, {too_many_nodes, Count, Max}) -> {names_refused, Count, Max};
+incomplete(Kind, error, Why) -> {discovery_failed, barnacle_gleam_error:from(Kind, Why)};
+incomplete(_, partial, Gaps) when is_list(Gaps) -> {partial, [gap(Gap) || Gap <- Gaps]};
+incomplete(_, partial, Why) -> {partial, [gap(Why)]}.
 
 gap({Family, no_longer}) when Family =:= inet; Family =:= inet6 ->
     {family_gone, Family};
 gap({Family, Why}) when Family =:= inet; Family =:= inet6 ->
-    {family_failed, Family, barnacle_gleam_strategy:from_lookup_error(Why)};
+    {family_failed, Family, barnacle_gleam_error:from_lookup_error(Why)};
 gap({Now, instead_of, Before}) when is_binary(Now), is_binary(Before) ->
     {other_candidate, Now, Before};
 gap({response, Doubt}) when is_atom(Doubt) ->
     {doubtful_response, atom_to_binary(Doubt)};
 gap({unusable, Address}) when is_tuple(Address) ->
-    {unusable, barnacle_gleam_strategy:from_address(Address)};
+    {unusable, barnacle_gleam_error:from_address(Address)};
 gap({Host, Why}) when is_binary(Host) ->
-    {host_failed, Host, barnacle_gleam_strategy:from_host_error(Why)};
+    {host_failed, Host, barnacle_gleam_error:from_host_error(Why)};
 gap(local_node_is_not_registered) ->
     local_node_is_not_registered;
 gap(Why) ->
     {other_gap, text(Why)}.
 
 ?DOC("The last error of a refresh, as the status has it.").
--spec round_error(term()) -> round_error().
-round_error({strategy_error, {too_many_nodes, Count, Max}}) ->
+-spec round_error(barnacle_gleam_error:kind(), term()) -> round_error().
+round_error(_, {strategy_error, {too_many_nodes, Count, Max}}) ->
     {too_many_nodes, Count, Max};
-round_error({strategy_error, Why}) ->
-    {strategy_failed, Why};
-round_error({connect_error, Nodes}) ->
+round_error(Kind, {strategy_error, Why}) ->
+    case barnacle_gleam_error:is_foreign(Kind, Why) of
+        true -> {crashed, text(Why)};
+        false -> {strategy_failed, barnacle_gleam_error:from(Kind, Why)}
+    end;
+round_error(_, {connect_error, Nodes}) ->
     {not_connected, [{Node, from(Why)} || {Node, Why} <- Nodes]};
-round_error({disconnect_error, Nodes}) ->
+round_error(_, {disconnect_error, Nodes}) ->
     {not_disconnected, [{Node, from(Why)} || {Node, Why} <- Nodes]};
-round_error(Why) ->
+round_error(_, Why) ->
     {crashed, text(Why)}.
 
 ?DOC("What became of asking a departed node to leave.").

@@ -103,11 +103,9 @@ observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = Bef
             complete -> H1#history{complete = {barnacle_plan:shared(Names, Plan), NowMs}};
             _ -> H1
         end,
-    case {Kind, Result} of
-        {_, {ok, _}} -> H2#history{lasting = false};
-        %% In the strategy's own words where the result has them in another's.
-        {error, {error, _}} -> failed({strategy_error, Why}, NowMs, H2);
-        {_, {error, Reason}} -> failed(Reason, NowMs, H2)
+    case Result of
+        {ok, _} -> H2#history{lasting = false};
+        {error, Reason} -> failed(Reason, NowMs, H2)
     end.
 
 ?DOC("A round crashed at NowMs.").

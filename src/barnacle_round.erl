@@ -144,7 +144,7 @@ run(#{options := Options, owner := Owner} = Work0) ->
                 uncut => Uncut
             });
         {uncompared, Why, #{visible := Visible}} ->
-            outcome(first_error(Answer, Why, Work), Answer, Visible, Work, Nothing);
+            outcome(first_error(Answer, Why), Answer, Visible, Work, Nothing);
         {error, _} = Error ->
             outcome(Error, Answer, [], Work, Nothing)
     end.
@@ -350,23 +350,17 @@ has(Function, #{strategy := Strategy}) ->
 finish(Answer, Work, Done) ->
     case list(Work) of
         {ok, #{visible := Visible}} ->
-            outcome(strategy_result(Answer, Work), Answer, Visible, Work, Done);
+            outcome(strategy_result(Answer), Answer, Visible, Work, Done);
         {error, _} = Error ->
             outcome(Error, Answer, [], Work, Done)
     end.
 
 %% What the source has to say goes first.
-first_error({error, _} = Answer, _Why, Work) ->
-    strategy_result(Answer, Work);
-first_error(_Answer, Why, #{strategy := Strategy}) ->
-    {error, barnacle_strategy:to_error(Why, Strategy)}.
+first_error({error, _} = Error, _Why) -> Error;
+first_error(_Answer, Why) -> {error, Why}.
 
-strategy_result({error, {too_many_nodes, _, _} = Why}, #{strategy := Strategy}) ->
-    {error, barnacle_strategy:to_error(Why, Strategy)};
-strategy_result({error, _} = Error, _Work) ->
-    Error;
-strategy_result(_, _Work) ->
-    ok.
+strategy_result({error, _} = Error) -> Error;
+strategy_result(_Answer) -> ok.
 
 outcome(StrategyResult, Answer, Visible, Work, Done) ->
     #{options := Options, plan := Plan, strategy := Strategy, trigger := Trigger} = Work,

@@ -239,7 +239,8 @@ begin_round(#state{round = Round} = State0) ->
     end.
 
 done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
-    Over = barnacle_current:answer({result, Result}, Round),
+    Strategy = barnacle_strategy:describe(State#state.strategy),
+    Over = barnacle_current:answer({result, Strategy, Result}, Round),
     Notified = notify({refresh, Result}, State),
     Plan = barnacle_plan:heard(barnacle_current:heard(Round), maps:get(plan, Outcome)),
     History = barnacle_history:observe(Outcome, now_ms(), State#state.history),

@@ -16,9 +16,8 @@ goes on. How nodes are connected is the matter of barnacle_transport.
 The forms of strategy/0 select the built-in strategies; {Module, Arg} is a module of your own.
 """).
 
--export([new/1, discover/1, data/1, functions/1, queried/1, timeout/2]).
+-export([new/1, discover/1, data/1, functions/1, queried/1, timeout/2, describe/1]).
 -export([has/2, makes_links/1, call/3]).
--export([describe/1, to_error/2]).
 
 -export_type([strategy/0, t/0, answer/0, found/0, data/0, queried/0]).
 
@@ -73,22 +72,12 @@ data reach connect/3 of the transport, for example an address and a port.
 -callback list(State :: term()) -> {ok, [node()]} | {error, term()}.
 
 ?DOC("""
-How long discover/1 may take, in ms. A module without it has the option strategy_timeout; so has one
-that gives default.
+How long discover/1 may take, in ms. A module without it has the option strategy_timeout.
 """).
--callback timeout(State :: term()) -> pos_integer() | default.
+-callback timeout(State :: term()) -> pos_integer().
 
 ?DOC("Which of connect, disconnect and list this state has; without it, those that are exported.").
 -callback functions(State :: term()) -> [connect | disconnect | list].
-
-?DOC("The module to name in logs and status, where a strategy wraps another one.").
--callback describe(State :: term()) -> module().
-
-?DOC("""
-What barnacle has against an answer ({too_many_nodes, Count, Max}) as an error of this strategy,
-where its errors have forms of their own; without it, as it is.
-""").
--callback to_error(Why :: term(), State :: term()) -> Error :: term().
 
 ?DOC("""
 The queries of the last discovery that brought nothing: what was queried, where, and the outcome.
@@ -97,7 +86,7 @@ status and the log show them beside a result that is not complete.
 -callback queried(State :: term()) -> [queried()].
 
 -optional_callbacks([
-    connect/2, disconnect/2, list/1, timeout/1, functions/1, describe/1, to_error/2, queried/1
+    connect/2, disconnect/2, list/1, timeout/1, functions/1, queried/1
 ]).
 
 ?DOC("The strategy that an option names, or a text that says what is wrong with it.").
@@ -202,27 +191,16 @@ call(Function, Nodes, {Module, State, _}) ->
 
 ?DOC("How long a discovery may take; Default for a strategy that does not say.").
 -spec timeout(t(), Default) -> pos_integer() | Default.
-timeout({Module, State, _}, Default) ->
-    case erlang:function_exported(Module, timeout, 1) andalso Module:timeout(State) of
-        Ms when is_integer(Ms) -> Ms;
-        _ -> Default
+timeout({Module, State, _Data}, Default) ->
+    case erlang:function_exported(Module, timeout, 1) of
+        true -> Module:timeout(State);
+        false -> Default
     end.
 
 ?DOC("The strategy's module, for logs and status.").
 -spec describe(t()) -> module().
-describe({Module, State, _}) ->
-    case erlang:function_exported(Module, describe, 1) of
-        true -> Module:describe(State);
-        false -> Module
-    end.
-
-?DOC("What barnacle has against an answer, as an error of the strategy.").
--spec to_error(Why, t()) -> Why | term().
-to_error(Why, {Module, State, _}) ->
-    case erlang:function_exported(Module, to_error, 2) of
-        true -> Module:to_error(Why, State);
-        false -> Why
-    end.
+describe({Module, _State, _Data}) ->
+    Module.
 
 own(Module, Arg) ->
     case code:ensure_loaded(Module) of

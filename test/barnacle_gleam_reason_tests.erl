@@ -40,10 +40,10 @@ departures_are_those_of_the_types_test() ->
     ).
 
 lookup_and_host_errors_are_those_of_the_adapter_test() ->
-    Lookup = [kind(barnacle_gleam_strategy:from_lookup_error(Why)) || Why <- lookup_errors()],
+    Lookup = [kind(barnacle_gleam_error:from_lookup_error(Why)) || Why <- lookup_errors()],
     ?assertEqual(lists:usort(Lookup), constructors("dns", "LookupError")),
     Host = [
-        kind(barnacle_gleam_strategy:from_host_error(Why))
+        kind(barnacle_gleam_error:from_host_error(Why))
      || Why <- [timeout, bad_reply, too_long, econnrefused, nxdomain]
     ],
     ?assertEqual(lists:usort(Host), constructors("hosts", "HostError")).

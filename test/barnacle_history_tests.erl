@@ -62,10 +62,10 @@ errors_in_a_row_test() ->
     Well = barnacle_history:observe(outcome(#{}), 60, Crashed),
     ?assertMatch(#{age := 10, lasting := false, rounds := 3}, barnacle_history:error(60, Well)).
 
-%% The strategy's error as it is, whatever words the result has for it.
 an_answer_that_fails_test() ->
     Refused = #{
-        answer => {error, {too_many_nodes, 3, 2}}, result => {error, {strategy_error, unknown}}
+        answer => {error, {too_many_nodes, 3, 2}},
+        result => {error, {strategy_error, {too_many_nodes, 3, 2}}}
     },
     H = observed([{10, #{answer => {complete, [x]}}}, {20, Refused}], []),
     ?assertMatch(

@@ -180,7 +180,7 @@ example(Why) -> Why.
 every_gap_has_its_constructor(_) ->
     [
         ?assertEqual(
-            Expected, facade@beyond:incomplete(barnacle_gleam_reason:incomplete(Kind, Why))
+            Expected, facade@beyond:incomplete(barnacle_gleam_reason:incomplete(custom, Kind, Why))
         )
      || {Kind, Why, Expected} <- [
             {error, why, [<<"DiscoveryFailed">>]},
@@ -200,7 +200,7 @@ every_gap_has_its_constructor(_) ->
 every_failure_has_its_constructor(_) ->
     [
         ?assertEqual(
-            Expected, facade@beyond:refresh_failure(barnacle_gleam_reason:round_error(Why))
+            Expected, facade@beyond:refresh_failure(barnacle_gleam_reason:round_error(custom, Why))
         )
      || {Why, Expected} <- [
             {{strategy_error, why}, <<"StrategyFailed">>},
@@ -263,7 +263,7 @@ every_lookup_error_has_its_constructor(_) ->
     [
         ?assertEqual(
             Constructor,
-            facade@beyond:lookup_error(barnacle_gleam_strategy:from_lookup_error(Reason))
+            facade@beyond:lookup_error(barnacle_gleam_error:from_lookup_error(Reason))
         )
      || {Reason, Constructor} <- [
             {formerr, <<"FormatError">>},
@@ -284,7 +284,7 @@ every_host_error_has_its_constructor(_) ->
     [
         ?assertEqual(
             Constructor,
-            facade@beyond:host_error(barnacle_gleam_strategy:from_host_error(Reason))
+            facade@beyond:host_error(barnacle_gleam_error:from_host_error(Reason))
         )
      || {Reason, Constructor} <- [
             {timeout, <<"TimedOut">>},
