@@ -87,7 +87,7 @@ check: test ## What CI runs: the same as make test
 format: ## Reformat the C++ code, and the Gleam code where gleam is installed
 	@scripts/format
 
-readme: deps-test ## Write the table of settings into README.md from the code
+readme: deps-test ## Write tables into README.md and the rooms into CONTRIBUTING.md, from the code
 	@test/step/55-readme write
 
 tidy: deps-test ## Run clang-tidy over the core

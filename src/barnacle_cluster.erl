@@ -184,7 +184,7 @@ Waits until first_round, {nodes, N} or all has come about; at once where it has.
 after TimeoutMs. Exits with {bad_argument, Text} for anything else to wait for, and as
 gen_server:call/3 does without a server; with {too_many_callers, Max} where max_callers wait.
 """).
--spec await(server(), barnacle_waiting:what(), timeout()) -> ok | {error, timeout}.
+-spec await(server(), barnacle_conditions:what(), timeout()) -> ok | {error, timeout}.
 await(Server, What, TimeoutMs) ->
     ok = check_wait(What, TimeoutMs),
     wait(Server, {await, What, TimeoutMs}, infinity).
@@ -198,7 +198,7 @@ ready(Server) ->
 Whether it has come about, at once: for a readiness probe. false where no server answers within
 1000 ms. Exits with {bad_argument, Text} for what cannot be waited for.
 """).
--spec ready(server(), barnacle_waiting:what()) -> boolean().
+-spec ready(server(), barnacle_conditions:what()) -> boolean().
 ready(Server, What) ->
     ok = check_wait(What, infinity),
     try
@@ -217,16 +217,19 @@ max_callers, and those of polls and retry delays. Exits with {bad_options, _} or
 -spec run_once(barnacle_options:options()) -> barnacle_plan:result().
 run_once(Options) ->
     case checked(barnacle_options:used_once(Options)) of
-        {ok, #{strategy := Strategy} = Checked} ->
-            barnacle_round_once:run(#{
-                options => Checked,
-                strategy => Strategy,
-                plan => barnacle_plan:new(),
-                gate => barnacle_gate:new(),
-                trigger => refresh
-            });
+        {ok, Checked} ->
+            once(Checked#{log => none});
         {error, Reason} ->
             exit(Reason)
+    end.
+
+%% A server that does not poll. It ends with its caller, and cannot take its caller with it.
+once(Checked) ->
+    {ok, Server} = gen_server:start(barnacle_server, {once, self(), Checked}, []),
+    try
+        refresh(Server, infinity)
+    after
+        shutdown(Server, infinity)
     end.
 
 ?DOC("Why a barnacle did not start, and what to do, as a text for people.").
@@ -242,15 +245,11 @@ wait(Server, Request, TimeoutMs) ->
     end.
 
 start_server(Checked) ->
-    try
-        case Checked of
-            #{name := Name} ->
-                gen_server:start_link({local, Name}, barnacle_server, Checked, ?SERVER_OPTIONS);
-            #{} ->
-                gen_server:start_link(barnacle_server, Checked, ?SERVER_OPTIONS)
-        end
-    catch
-        error:system_limit -> {error, barnacle_spawn:refused()}
+    case Checked of
+        #{name := Name} ->
+            gen_server:start_link({local, Name}, barnacle_server, Checked, ?SERVER_OPTIONS);
+        #{} ->
+            gen_server:start_link(barnacle_server, Checked, ?SERVER_OPTIONS)
     end.
 
 checked(Options) ->
@@ -265,7 +264,7 @@ checked(Options) ->
     end.
 
 check_wait(What, TimeoutMs) ->
-    case barnacle_waiting:check(What) of
+    case barnacle_conditions:check(What) of
         ok when TimeoutMs =:= infinity ->
             ok;
         ok when is_integer(TimeoutMs), TimeoutMs >= 0, TimeoutMs =< ?MAX_WAIT_MS ->

@@ -154,7 +154,7 @@ of_hosts(Basename, Addresses) ->
 to_nodes([], Nodes) ->
     {ok, lists:reverse(Nodes)};
 to_nodes([Name | Names], Nodes) ->
-    case barnacle_names:to_node(Name) of
+    case barnacle_atom_budget:to_node(Name) of
         {ok, Node} -> to_nodes(Names, [Node | Nodes]);
         {error, Why} when Why =/= atom_limit -> {error, qfmterror};
         {error, atom_limit} -> {error, unknown}

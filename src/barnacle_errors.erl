@@ -51,7 +51,7 @@ fix({at_address, Address, _Why, Others}) when is_list(Others) ->
     {ok,
         unicode:characters_to_binary([
             "the host's name has several addresses: OTP connects to ", Address, " alone, and of ",
-            barnacle_words:names(Others, 5), " one works; remove or repair ", Address
+            barnacle_text:names(Others, 5), " one works; remove or repair ", Address
         ])};
 fix({posix, Errno}) ->
     {ok, errno(Errno, "see errno(3)")};
@@ -91,7 +91,7 @@ errno(emsgsize, _) ->
 errno(eaddrnotavail, _) ->
     <<"this host has no source address for that address: correct its network settings">>;
 errno(Errno, Else) ->
-    unicode:characters_to_binary([barnacle_words:term(Errno), ": ", Else]).
+    unicode:characters_to_binary([barnacle_text:term(Errno), ": ", Else]).
 
 fix(Rows, Reason) ->
     first([Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, Reason)]).

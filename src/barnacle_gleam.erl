@@ -326,14 +326,14 @@ print(Subject) ->
     ok = barnacle_cluster:print(server(Subject)),
     nil.
 
--spec await(subject(), barnacle_waiting:what(), integer()) -> {ok, nil} | {error, nil}.
+-spec await(subject(), barnacle_conditions:what(), integer()) -> {ok, nil} | {error, nil}.
 await(Subject, Goal, TimeoutMs) ->
     case barnacle_cluster:await(server(Subject), Goal, limit(TimeoutMs)) of
         ok -> {ok, nil};
         {error, timeout} -> {error, nil}
     end.
 
--spec ready(subject(), barnacle_waiting:what()) -> boolean().
+-spec ready(subject(), barnacle_conditions:what()) -> boolean().
 ready(Subject, Goal) ->
     barnacle_cluster:ready(server(Subject), Goal).
 

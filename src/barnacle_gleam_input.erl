@@ -134,10 +134,10 @@ to_problem({Key, Value, Text}) ->
 %% As the facade calls it.
 setting(port) -> <<"epmd_port">>;
 setting(query) -> <<"hostname_query">>;
-setting(Key) -> unicode:characters_to_binary(barnacle_words:term(Key)).
+setting(Key) -> unicode:characters_to_binary(barnacle_text:term(Key)).
 
 %% Text as Gleam writes it.
 value(Value) when is_binary(Value) ->
-    unicode:characters_to_binary([$", barnacle_words:printable(Value), $"]);
+    unicode:characters_to_binary([$", barnacle_text:printable(Value), $"]);
 value(Value) ->
-    unicode:characters_to_binary(barnacle_words:term(Value)).
+    unicode:characters_to_binary(barnacle_text:term(Value)).

@@ -144,7 +144,7 @@ round_error(_, Why) ->
     {crashed, text(Why)}.
 
 ?DOC("What became of asking a departed node to leave.").
--spec departure(barnacle_departures:asked() | term()) -> departure().
+-spec departure(barnacle_departing_state:asked() | term()) -> departure().
 departure(Asked) when Asked =:= not_asked; Asked =:= asked; Asked =:= no_answer -> Asked;
 departure({stays, Why}) -> {stays, stay(Why)};
 departure(Other) -> {other_departure, text(Other)}.
@@ -154,10 +154,15 @@ stay(Why) when
     Why =:= never_named;
     Why =:= no_complete_answer;
     Why =:= suspect;
-    Why =:= paused
+    Why =:= paused;
+    Why =:= no_barnacle;
+    Why =:= not_disconnected;
+    Why =:= returned
 ->
     Why;
-stay({Kind, Nodes} = Why) when Kind =:= foreign_links; Kind =:= wanted_by_others ->
+stay({Kind, Nodes} = Why) when
+    Kind =:= foreign_links; Kind =:= wanted_by_others; Kind =:= wanted_by; Kind =:= no_reply
+->
     %% Both come from another node.
     case is_list(Nodes) andalso lists:all(fun is_atom/1, Nodes) of
         true -> Why;

@@ -102,7 +102,7 @@ to_nodes(Names) ->
 
 %% A transport of the user's own names nodes as it likes.
 to_node(Name) when is_atom(Name) -> {ok, Name};
-to_node(Name) -> barnacle_names:to_node(Name).
+to_node(Name) -> barnacle_atom_budget:to_node(Name).
 
 complete(#{names := Names, age := AgeMs}) ->
     {to_nodes(Names), AgeMs}.
@@ -120,7 +120,7 @@ query({Name, Nameserver, Why}) ->
 listener(ok) ->
     receiving;
 listener({no_process, Process}) ->
-    {no_listener, unicode:characters_to_binary(barnacle_words:term(Process))};
+    {no_listener, unicode:characters_to_binary(barnacle_text:term(Process))};
 listener({not_connected, Node}) ->
     {listener_not_connected, Node};
 listener({failed, _, _, _} = Failed) ->

@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [names/1, count/2]).
+-import(barnacle_text, [names/1, count/2]).
 
 ?MODULEDOC("""
 Mistakes in how a node is named or set up, which no single connect can tell of: what is known of the

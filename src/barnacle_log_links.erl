@@ -78,6 +78,12 @@ down(_Node, _Why, _NowMs, Links) ->
 ?DOC("These nodes, and no others, are connected: of strategies with a list function of their own.").
 -spec list([node()], integer(), links()) -> links().
 list(Nodes, NowMs, #links{up = Up} = Links) ->
+    case barnacle_names:are_keys(lists:usort(Nodes), node(), Up) of
+        true -> Links;
+        false -> relisted(Nodes, NowMs, Links)
+    end.
+
+relisted(Nodes, NowMs, #links{up = Up} = Links) ->
     Lost = maps:keys(maps:without(Nodes, Up)),
     Down = lists:foldl(fun(Node, Acc) -> down(Node, unknown, NowMs, Acc) end, Links, Lost),
     lists:foldl(fun(Node, Acc) -> up(Node, NowMs, Acc) end, Down, Nodes).

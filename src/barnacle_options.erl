@@ -4,7 +4,8 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_settings, [text/2]).
--import(barnacle_words, [term/1, cut/2, reason/1]).
+-import(barnacle_text, [term/1, cut/2]).
+-import(barnacle_words, [reason/1]).
 
 ?MODULEDOC("The options of a barnacle: the table of them, and their check.").
 

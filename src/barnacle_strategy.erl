@@ -4,7 +4,8 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_settings, [text/2]).
--import(barnacle_words, [reason/1, term/1]).
+-import(barnacle_text, [term/1]).
+-import(barnacle_words, [reason/1]).
 
 ?MODULEDOC("""
 Where a barnacle discovers nodes: the behaviour of a strategy, and the built-in strategies.

@@ -30,7 +30,9 @@ reasons_of_disconnects_and_connects_have_their_rows_test_() ->
     [
         ?_assertEqual([], union(barnacle_dial, reason) -- Reasons(connect_error)),
         ?_assertEqual([], union(barnacle_native, probe_error) -- Reasons(connect_error)),
-        ?_assertEqual([], union(barnacle_names, refusal) -- [atom_limit | Reasons(connect_error)])
+        ?_assertEqual(
+            [], union(barnacle_atom_budget, refusal) -- [atom_limit | Reasons(connect_error)]
+        )
     ].
 
 phrases_test_() ->
@@ -39,7 +41,7 @@ phrases_test_() ->
      || Why <- union(barnacle_native, lookup_error) ++
             union(barnacle_dial, reason) ++
             union(barnacle_native, probe_error) ++
-            union(barnacle_names, refusal) ++
+            union(barnacle_atom_budget, refusal) ++
             doubts() ++
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
                 {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile},

@@ -31,11 +31,11 @@ gaps_that_are_plain_have_their_constructor_test() ->
 
 departures_are_those_of_the_types_test() ->
     ?assertEqual(
-        lists:usort([other_departure | kinds(barnacle_departures, asked)]),
+        lists:usort([other_departure | kinds(barnacle_departing_state, asked)]),
         constructors("departure", "Departure")
     ),
     ?assertEqual(
-        lists:usort([other_stay | kinds(barnacle_farewell, stay)]),
+        lists:usort([other_stay | kinds(barnacle_departing_state, stays)]),
         constructors("departure", "Stay")
     ).
 

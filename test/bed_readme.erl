@@ -13,6 +13,7 @@ a name server on a loopback address in place of the system's; that is the only c
 -export([check/1, write/1]).
 
 -define(FILE_NAME, "README.md").
+-define(DEPARTURES, "docs/departures.md").
 -define(QUERY, "my-app.internal").
 -define(LIMIT_MS, 60000).
 
@@ -31,6 +32,10 @@ check([DirName]) ->
         test("tables are those of the code", fun() ->
             Readme = bed_readme_tables:write(Readme)
         end),
+        test("the table of departures is that of the code", fun() ->
+            {ok, Page} = file:read_file(?DEPARTURES),
+            Page = bed_readme_tables:departures(Page)
+        end),
         test("Gleam has each option, with unit and default", fun gleam_settings/0)
         | [
             test(["example in ", Language], fun() ->
@@ -43,11 +48,15 @@ check([DirName]) ->
     io:format("~b passed, ~b failed, 0 skipped~n", [length(Results) - Failed, Failed]),
     halt(min(Failed, 1)).
 
-?DOC("Writes the tables into README.md and ends the VM.").
+?DOC("Writes the tables into README.md, docs/departures.md and CONTRIBUTING.md, and ends the VM.").
 -spec write([atom()]) -> no_return().
 write(_) ->
     {ok, Readme} = file:read_file(?FILE_NAME),
     ok = file:write_file(?FILE_NAME, bed_readme_tables:write(Readme)),
+    {ok, Contributing} = file:read_file("CONTRIBUTING.md"),
+    ok = file:write_file("CONTRIBUTING.md", bed_rooms:write(Contributing)),
+    {ok, Page} = file:read_file(?DEPARTURES),
+    ok = file:write_file(?DEPARTURES, bed_readme_tables:departures(Page)),
     halt(0).
 
 test(Name, Fun) ->
