@@ -286,7 +286,4 @@ gone(Barnacles) ->
         [ok || {process, Pid} <- Monitors, lists:member(Pid, Barnacles)] =:= []
     end).
 
-unique() ->
-    integer_to_binary(erlang:unique_integer([positive])).
-
 -endif.
