@@ -7,7 +7,8 @@
 The Gleam face: Gleam values to the options and calls of barnacle_cluster, and back.
 
 src/barnacle.gleam says what each function is for. A Barnacle is the map of options for
-barnacle_cluster. barnacle_gleam_error converts the errors that come back.
+barnacle_cluster, but for the values that barnacle_gleam_input:options/1 converts. barnacle_gleam_error
+converts the errors that come back.
 """).
 
 -export([dns/3, epmd/1, local_epmd/0, hosts/3, custom/1]).
@@ -17,34 +18,7 @@ barnacle_cluster. barnacle_gleam_error converts the errors that come back.
     with_disconnect_nodes_function/2,
     with_list_nodes_function/2
 ]).
--export([
-    with_name/2,
-    named/2,
-    with_listener/2,
-    with_poll_interval/2,
-    with_eager_poll_interval/2,
-    with_disconnect/2,
-    with_departed_after/2,
-    with_connect_timeout/2,
-    with_max_connects/2,
-    with_probe/2,
-    with_probe_timeout/2,
-    with_filter/2,
-    with_max_nodes/2,
-    with_log/2,
-    with_retry_min/2,
-    with_retry_max/2,
-    with_strategy_timeout/2,
-    with_max_callers/2,
-    with_nameservers/2,
-    with_grace/2,
-    with_families/2,
-    with_max_addresses/2,
-    with_epmd_port/2,
-    with_concurrency/2,
-    with_max_names/2,
-    with_max_bytes/2
-]).
+-export([put/3]).
 -export([
     validate/1,
     start/1,
@@ -70,7 +44,6 @@ barnacle_cluster. barnacle_gleam_error converts the errors that come back.
 -type functions() :: barnacle_strategy_custom:functions().
 -type result() :: barnacle_gleam_error:result().
 -type start_error() :: {init_failed, binary()}.
--type log_level() :: notices | warnings | errors | silent.
 
 -define(DAY_MS, 86400000).
 %% The longest time limit of a call: that of erlang:send_after/3.
@@ -118,124 +91,20 @@ with_list_nodes_function(Functions, List) ->
 
 %% Settings
 
-%% The name stays a binary where it can't be an atom; the check of the options says so.
--spec with_name(builder(), binary()) -> builder().
-with_name(Builder, Name) ->
-    Registered =
-        try
-            binary_to_atom(Name)
-        catch
-            error:_ -> Name
-        end,
-    maps:remove(named, Builder#{name => Registered}).
-
--spec named(builder(), atom()) -> builder().
-named(Builder, Name) ->
-    Builder#{name => Name, named => true}.
-
--spec with_listener(builder(), subject()) -> builder().
-with_listener(#{strategy := Strategy} = Builder, Subject) ->
-    Builder#{listener => {?MODULE, {barnacle_gleam_error:kind(Strategy), Subject}}}.
-
--spec with_poll_interval(builder(), integer()) -> builder().
-with_poll_interval(Builder, Ms) ->
-    Builder#{poll_interval => Ms}.
-
--spec with_eager_poll_interval(builder(), integer()) -> builder().
-with_eager_poll_interval(Builder, Ms) ->
-    Builder#{eager_poll_interval => Ms}.
-
--spec with_disconnect(builder(), barnacle_plan:mode()) -> builder().
-with_disconnect(Builder, Mode) ->
-    Builder#{disconnect => Mode}.
-
--spec with_departed_after(builder(), integer()) -> builder().
-with_departed_after(Builder, Ms) ->
-    Builder#{departed_after => Ms}.
-
--spec with_connect_timeout(builder(), integer()) -> builder().
-with_connect_timeout(Builder, Ms) ->
-    Builder#{connect_timeout => Ms}.
-
--spec with_max_connects(builder(), integer()) -> builder().
-with_max_connects(Builder, Max) ->
-    Builder#{max_connects => Max}.
-
--spec with_probe(builder(), boolean()) -> builder().
-with_probe(Builder, Probe) ->
-    Builder#{probe => Probe}.
-
--spec with_probe_timeout(builder(), integer()) -> builder().
-with_probe_timeout(Builder, Ms) ->
-    Builder#{probe_timeout => Ms}.
-
-%% What is no Filter stays as it is; the check of the options says so.
--spec with_filter(builder(), {patterns, [binary()]} | {predicate, fun((binary()) -> boolean())}) ->
-    builder().
-with_filter(Builder, {Kind, Filter}) when Kind =:= patterns; Kind =:= predicate ->
-    Builder#{filter => Filter};
-with_filter(Builder, Other) ->
-    Builder#{filter => Other}.
-
--spec with_max_nodes(builder(), integer()) -> builder().
-with_max_nodes(Builder, Max) ->
-    Builder#{max_nodes => Max}.
-
-%% Error and None are words of Gleam's prelude and of gleam/option, so the levels have others there.
--spec with_log(builder(), log_level()) -> builder().
-with_log(Builder, notices) -> Builder#{log => notice};
-with_log(Builder, warnings) -> Builder#{log => warning};
-with_log(Builder, errors) -> Builder#{log => error};
-with_log(Builder, silent) -> Builder#{log => none};
-with_log(Builder, Other) -> Builder#{log => Other}.
-
--spec with_retry_min(builder(), integer()) -> builder().
-with_retry_min(Builder, Ms) ->
-    Builder#{retry_min => Ms}.
-
--spec with_retry_max(builder(), integer()) -> builder().
-with_retry_max(Builder, Ms) ->
-    Builder#{retry_max => Ms}.
-
--spec with_strategy_timeout(builder(), integer()) -> builder().
-with_strategy_timeout(Builder, Ms) ->
-    Builder#{strategy_timeout => Ms}.
-
--spec with_max_callers(builder(), integer()) -> builder().
-with_max_callers(Builder, Max) ->
-    Builder#{max_callers => Max}.
-
--spec with_nameservers(builder(), [binary()]) -> builder().
-with_nameservers(Builder, Servers) ->
-    with_strategy_option(Builder, dns, nameservers, Servers).
-
--spec with_grace(builder(), integer()) -> builder().
-with_grace(Builder, Ms) ->
-    with_strategy_option(Builder, dns, grace, Ms).
-
--spec with_families(builder(), barnacle_dns_answer:families()) -> builder().
-with_families(Builder, Families) ->
-    with_strategy_option(Builder, dns, families, Families).
-
--spec with_max_addresses(builder(), integer()) -> builder().
-with_max_addresses(Builder, Max) ->
-    with_strategy_option(Builder, dns, max_addresses, Max).
-
--spec with_epmd_port(builder(), integer()) -> builder().
-with_epmd_port(Builder, Port) ->
-    with_strategy_option(Builder, hosts, port, Port).
-
--spec with_concurrency(builder(), integer()) -> builder().
-with_concurrency(Builder, Max) ->
-    with_strategy_option(Builder, hosts, concurrency, Max).
-
--spec with_max_names(builder(), integer()) -> builder().
-with_max_names(Builder, Max) ->
-    with_strategy_option(Builder, hosts, max_names, Max).
-
--spec with_max_bytes(builder(), integer()) -> builder().
-with_max_bytes(Builder, Max) ->
-    with_strategy_option(Builder, hosts, max_bytes, Max).
+?DOC("""
+Sets an option of the strategy if it has one of that name, else of the barnacle. An option that neither
+has is refused by the check of the options.
+""").
+-spec put(builder(), binary(), term()) -> builder().
+put(#{strategy := Strategy} = Builder, Name, Value) ->
+    Key = binary_to_atom(Name),
+    case barnacle_gleam_input:has(Key, Strategy) of
+        true ->
+            {Kind, Options} = Strategy,
+            Builder#{strategy := {Kind, Options#{Key => Value}}};
+        false ->
+            Builder#{Key => Value}
+    end.
 
 %% Running
 
@@ -267,7 +136,7 @@ start_child(Builder, Parent) ->
 -spec start_supervised(builder()) ->
     {ok, {started, pid(), subject()}} | {error, start_error()}.
 start_supervised(Builder) ->
-    case barnacle_cluster:start_link(maps:remove(named, Builder)) of
+    case barnacle_cluster:start_link(barnacle_gleam_input:options(Builder)) of
         {ok, Pid} -> {ok, {started, Pid, subject(Pid, Builder)}};
         {error, Reason} -> {error, {init_failed, start_error(Reason)}}
     end.
@@ -345,7 +214,7 @@ run_once(Builder) ->
     end.
 
 refreshed_once(#{strategy := Strategy} = Builder) ->
-    try barnacle_cluster:run_once(maps:remove(named, Builder)) of
+    try barnacle_cluster:run_once(barnacle_gleam_input:options(Builder)) of
         Result -> returned(Strategy, Result)
     catch
         %% What start/1 would give as the text of InitFailed.
@@ -402,13 +271,8 @@ response(_Kind, shutdown) ->
 with_option(_Key, none, Options) -> Options;
 with_option(Key, {some, Value}, Options) -> Options#{Key => Value}.
 
-%% A setting for another strategy is left among the settings of the server, whose check refuses it.
-with_strategy_option(#{strategy := {Kind, Options}} = Builder, Kind, Key, Value) ->
-    Builder#{strategy => {Kind, Options#{Key => Value}}};
-with_strategy_option(Builder, _Kind, Key, Value) ->
-    Builder#{Key => Value}.
-
-subject(_Pid, #{named := true, name := Name}) -> {named_subject, Name};
+%% with_name gives a text, named a name of gleam_erlang, which is an atom.
+subject(_Pid, #{name := Name}) when is_atom(Name) -> {named_subject, Name};
 subject(Pid, _Builder) -> {subject, Pid, make_ref()}.
 
 limit(TimeoutMs) -> max(0, min(TimeoutMs, ?MAX_WAIT_MS)).

@@ -31,13 +31,11 @@ of the refresh.
 }.
 
 ?DOC("""
-result: after the filter, with this node's own name in the place of its other names. error: what the
-refresh reports of it. ours: the connected nodes that pass the filter, if that matters. listed: none
+result: after the filter, with this node's own name in the place of its other names. ours: the connected nodes that pass the filter, if that matters. listed: none
 without a list of its own.
 """).
 -type found() :: #{
     result := barnacle_plan:answer(),
-    error := ok | {error, term()},
     filtered := [barnacle_names:name()],
     own_names := [binary()],
     queried := [barnacle_strategy:queried()],
@@ -126,7 +124,6 @@ discover(#{options := Options, strategy := Strategy0, events := Events} = Work, 
     Listed = listed(Options, Context),
     Found = #{
         result => Result,
-        error => error_of(Result, Strategy),
         filtered => Filtered,
         own_names => OwnNames,
         queried => queried(Result, Strategy),
@@ -148,13 +145,6 @@ own_names(Named, #{options := #{transport := Transport}, own_names := Before, pl
         true -> barnacle_own:answer(Named, Before, Plan);
         false -> {Named, []}
     end.
-
-error_of({error, {too_many_nodes, _, _} = Why}, Strategy) ->
-    {error, barnacle_strategy:to_error(Why, Strategy)};
-error_of({error, _} = Error, _Strategy) ->
-    Error;
-error_of(_Result, _Strategy) ->
-    ok.
 
 %% Of a complete result there is nothing to explain.
 queried({complete, _}, _Strategy) -> [];

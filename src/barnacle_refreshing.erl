@@ -228,12 +228,12 @@ stopped(R, _View) ->
 
 ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View) ->
     #{plan := Plan, settings := #{departed_after := AfterMs, node := Self}} = View,
-    #{result := Answer, error := Error, own_names := OwnNames} = Found,
+    #{result := Answer, own_names := OwnNames} = Found,
     #refresh{failed = Failed, uncut = Uncut, same = Same} = R,
     StrategyResult =
-        case Listed of
-            ok -> Error;
-            {error, _} -> Listed
+        case {Answer, Listed} of
+            {{error, _}, ok} -> Answer;
+            _ -> Listed
         end,
     Visible = lists:delete(Self, Nodes),
     Outcome = #{

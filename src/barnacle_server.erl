@@ -250,6 +250,9 @@ perform([{name, Id, Names} | Effects], #state{options = #{transport := Transport
 perform([Effect | Effects], State) ->
     perform(Effects, do(Effect, State)).
 
+%% The strategy's module tells the Gleam adapter the type of an error.
+do({reply, Tag, {result, Result}}, #state{strategy = Strategy} = State) ->
+    do({reply, Tag, {result, barnacle_strategy:describe(Strategy), Result}}, State);
 do({reply, {none, From}, Answer}, State) ->
     gen_server:reply(From, Answer),
     State;

@@ -192,15 +192,6 @@ application_takes_over_a_registry_that_runs_test() ->
     unlink(Sup),
     ok = gen_server:stop(Sup).
 
-gate_lets_through_while_it_is_open_test() ->
-    Gate = barnacle_gate:new(),
-    Pass = fun() -> barnacle_gate:pass(Gate, fun() -> passed end) end,
-    ?assertEqual(passed, Pass()),
-    ok = barnacle_gate:close(Gate),
-    ?assertEqual(closed, Pass()),
-    ok = barnacle_gate:open(Gate),
-    ?assertEqual(passed, Pass()).
-
 is_wanted(Name) ->
     ok = barnacle_registry:ensure(),
     Ref = make_ref(),

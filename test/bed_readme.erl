@@ -109,7 +109,7 @@ by_default(Value) -> [Value, " by default"].
 
 %% What is said of a function, in one line.
 doc(Name, Gleam) ->
-    Pattern = ["((?:^///.*\n)+)^@external.*\n^pub fn ", Name, "\\("],
+    Pattern = ["((?:^///.*\n)+)^pub fn ", Name, "\\("],
     case re:run(Gleam, Pattern, [multiline, {capture, all_but_first, list}]) of
         {match, [Doc]} -> re:replace(Doc, "\\s*///\\s*", " ", [global, {return, list}]);
         nomatch -> no_function
