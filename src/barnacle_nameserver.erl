@@ -67,5 +67,5 @@ text(Server) ->
         "name server \"~ts\" is not an IP address with an optional port of 1 to ~b: write it like "
         "\"10.0.0.2\", \"10.0.0.2:53\" or \"[::1]:53\"; only an address of fe80::/10 has a zone, "
         "as in \"fe80::1%eth0\"",
-        [barnacle_words:printable(Server), ?MAX_PORT]
+        [barnacle_text:printable(Server), ?MAX_PORT]
     ).

@@ -142,6 +142,8 @@ due(NowMs, Retries) ->
 failing(Retries) ->
     maps:filtermap(
         fun
+            %% Each poll tries again: this node may be alive by then.
+            (_, #retry{reason = local_node_is_not_alive}) -> false;
             (_, #retry{next_ms = Next, reason = Reason}) when is_integer(Next) -> {true, Reason};
             (_, _) -> false
         end,
@@ -185,7 +187,11 @@ failed(Node, Reason, {NowMs, #{retry_min := MinMs} = Settings}, Retries) when
         #{Node := Retry} ->
             NextMs = NowMs + jittered(MinMs, {Node, NowMs}, Settings),
             Retries#{Node := Retry#retry{next_ms = NextMs}};
-        _ -> Retries
+        #{} when Reason =:= paused ->
+            Retries;
+        #{} ->
+            #{retry_max := MaxMs} = Settings,
+            Retries#{Node => (fresh(Reason, NowMs))#retry{next_ms = NowMs + MaxMs}}
     end;
 failed(Node, not_dialled = Reason, {NowMs, #{retry_min := MinMs} = Settings}, Retries) ->
     Before = known_or_fresh(Node, Reason, NowMs, Settings, Retries),

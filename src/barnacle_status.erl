@@ -187,8 +187,18 @@ peer(Name, IsConnected, #{history := History, now_ms := NowMs} = Known) ->
             #{state => connecting, for => 0, attempts => 0}
     end.
 
-not_connected(Node, #{retries := Retries, history := History, mode := Mode, now_ms := NowMs}) ->
+not_connected(Node, #{retries := Retries, history := History, now_ms := NowMs} = Known) ->
+    #{mode := Mode, next_poll_in := PollMs} = Known,
     case barnacle_retries:find(Node, Retries) of
+        %% Each poll tries such a node again.
+        #{reason := local_node_is_not_alive, since := SinceMs} ->
+            Peer = #{
+                state => failing,
+                for => NowMs - SinceMs,
+                attempts => 1,
+                reason => local_node_is_not_alive
+            },
+            maps:merge(Peer, maps:from_list([{next_try_in, PollMs} || PollMs =/= none]));
         #{next := NextMs, since := SinceMs} = Retry when is_integer(NextMs) ->
             Peer = maps:merge(maps:with([attempts, reason], Retry), #{for => NowMs - SinceMs}),
             case Mode of
