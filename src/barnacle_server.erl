@@ -193,8 +193,8 @@ worker_said(Ref, Event, #state{workers = Workers} = State) ->
             {noreply, State}
     end.
 
-said({discovered, Found, Strategy}, _Key, Id, State) ->
-    step({discovered, Id, Found}, renamed(State#state{strategy = Strategy}));
+said({discovered, #{node := Node} = Found, Strategy}, _Key, Id, State) ->
+    step({discovered, Id, Found}, renamed(Node, State#state{strategy = Strategy}));
 said({listed, Listed}, _Key, Id, State) ->
     step({listed, Id, Listed}, State);
 said({done, Failures}, retry, retry, State) ->
@@ -213,14 +213,11 @@ said({crashed, Reason, Stacktrace}, _Key, Id, State) ->
     step({crashed, Id, Reason, Stacktrace}, State).
 
 %% A node may get its name, or another one, while it runs.
-renamed(#state{node = Node, options = #{transport := Transport}, machine = Machine} = State) ->
-    case barnacle_transport:name(Transport) of
-        Node ->
-            State;
-        Now ->
-            {Renamed, []} = barnacle_machine:step({self, Now}, 0, Machine),
-            State#state{node = Now, machine = Renamed}
-    end.
+renamed(Node, #state{node = Node} = State) ->
+    State;
+renamed(Node, #state{machine = Machine} = State) ->
+    {Renamed, []} = barnacle_machine:step({self, Node}, 0, Machine),
+    State#state{node = Node, machine = Renamed}.
 
 %% A pending attempt of a transport is checked at once when its node comes.
 changed({up, Node, _} = Event, #state{workers = Workers} = State) ->

@@ -97,15 +97,17 @@ new({Module, Arg}) when is_atom(Module) ->
         {module, Module} ->
             case [F || {Name, Arity} = F <- ?REQUIRED, not exported(Module, Name, Arity)] of
                 [] -> init(Module, Arg);
-                Absent -> {error, text("the module ~ts does not export ~ts", [
-                    term(Module), lists:join(", ", [[atom_to_list(N), $/, $0 + A] || {N, A} <- Absent])
-                ])}
+                Absent -> {error, absent(Module, Absent)}
             end;
         {error, Why} ->
             {error, text("no module ~ts (~p); a transport is {Module, Arg}", [term(Module), Why])}
     end;
 new(_) ->
     {error, <<"a transport is {Module, Arg}, a module with the behaviour barnacle_transport">>}.
+
+absent(Module, Functions) ->
+    Texts = [[atom_to_list(Name), $/, $0 + Arity] || {Name, Arity} <- Functions],
+    text("the module ~ts does not export ~ts", [term(Module), lists:join(", ", Texts)]).
 
 init(barnacle_dist, Arg) ->
     case barnacle_dist:init(Arg) of
