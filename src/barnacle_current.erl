@@ -89,13 +89,9 @@ follow_up(#current{phase = none, followers = Followers} = Current) ->
     end.
 
 ?DOC("Starts the worker.").
--spec start(barnacle_round:work(), current()) ->
-    {ok, current()} | {error, barnacle_spawn:refused()}.
+-spec start(barnacle_round:work(), current()) -> current().
 start(Work, #current{phase = asked} = Current) ->
-    case barnacle_round:start(Work) of
-        {ok, Worker} -> {ok, Current#current{phase = begun, worker = Worker}};
-        {error, _} = Error -> Error
-    end.
+    Current#current{phase = begun, worker = barnacle_round:start(Work)}.
 
 ?DOC("Something was heard of a node; without a round there is nothing to remember it for.").
 -spec heard(said(), current()) -> current().

@@ -20,8 +20,7 @@ anybody else.
 Why a node is not linked: what barnacle_probe says; handshake_failed, it accepts connections and
 turned this one away; failed_to_connect, its attempt failed and there is no probe to tell why;
 failed_unprobed, its attempt failed and the probe could not look at it; timeout, the deadline came
-before its dial ended; not_dialled, before its dial had a place; too_many_processes, the VM has no
-room for a dial; this_node, it is this node by another name (barnacle_own).
+before its dial ended; not_dialled, before its dial had a place; this_node, it is this node by another name (barnacle_own).
 """).
 -type reason() ::
     barnacle_probe:reason()
@@ -32,8 +31,7 @@ room for a dial; this_node, it is this node by another name (barnacle_own).
     | this_node
     | timeout
     | not_dialled
-    | paused
-    | barnacle_spawn:refused().
+    | paused.
 
 -type verdicts() :: [{node(), barnacle_probe:verdict()}].
 
@@ -66,11 +64,6 @@ room for a dial; this_node, it is this node by another name (barnacle_own).
     connected :: non_neg_integer(),
     failed = [] :: [dial()]
 }).
-
-%% What net_kernel starts for a dial, over TLS, and what it may start once for names of hosts. It
-%% does not live on where there is no room for those, nor does the distribution of the VM.
--define(PROCESSES_EACH, 5).
--define(PROCESSES_ONCE, 10).
 
 %% How long before the deadline the probe says what it knows, a tenth of the time at most.
 -define(HEARD_MS, 100).
@@ -114,13 +107,10 @@ start_probe(Nodes, #dials{ref = Ref} = Dials, #{probe := Probe, deadline_ms := D
     OnVerdicts = fun(Verdicts) -> Dialler ! {Ref, Verdicts} end,
     Unseen = Dials#dials{unseen = maps:from_keys(Nodes, [])},
     Run = fun() ->
-        _ = barnacle_spawn:start(fun() -> end_with(Dialler) end, [link]),
+        _ = spawn_link(fun() -> end_with(Dialler) end),
         exit({verdicts, Probe(Nodes, TimeoutMs, OnVerdicts)})
     end,
-    case barnacle_spawn:start(Run, [monitor]) of
-        {ok, Prober} -> Unseen#dials{prober = Prober};
-        {error, _} = Error -> judged([{Node, Error} || Node <- Nodes], Unseen)
-    end.
+    Unseen#dials{prober = spawn_monitor(Run)}.
 
 %% Linked to the prober, which would otherwise outlive a dialler that is killed.
 -spec end_with(pid()) -> no_return().
@@ -188,29 +178,21 @@ fill(#dials{dials = Queue, running = Running} = Dials, Options) ->
 fill_place(#dials{dials = Queue, running = Running} = Dials, Options) ->
     {{_, {Node, _} = Dial}, Queue1} = gb_sets:take_smallest(Queue),
     Rest = Dials#dials{dials = Queue1},
-    Count = map_size(Running),
-    case lists:member(Node, erlang:nodes(connected)) orelse dial(Dial, Count, Options) of
+    case lists:member(Node, erlang:nodes(connected)) orelse dial(Dial, Options) of
         true ->
             fill(Rest, Options);
-        {ok, {Pid, Monitor}} ->
-            fill(Rest#dials{running = Running#{Monitor => {Pid, Dial}}}, Options);
-        {error, _} when Count > 0 ->
-            %% There may be room when one of those has ended.
-            Dials;
-        {error, Reason} ->
-            fill(failed(Node, Reason, Rest), Options)
+        {Pid, Monitor} ->
+            fill(Rest#dials{running = Running#{Monitor => {Pid, Dial}}}, Options)
     end.
 
 %% A dial hands over its result as its exit reason.
--dialyzer({nowarn_function, dial/3}).
-dial({Node, _}, Running, #{gate := Gate}) ->
-    Dial = fun() ->
+-dialyzer({nowarn_function, dial/2}).
+dial({Node, _}, #{gate := Gate}) ->
+    spawn_monitor(fun() ->
         barnacle_registry:has_left(Node) andalso exit({result, left}),
         barnacle_own:is_this(Node) andalso exit({result, this_node}),
         exit({result, barnacle_gate:pass(Gate, connect(Node))})
-    end,
-    Processes = ?PROCESSES_ONCE + ?PROCESSES_EACH * (Running + 1),
-    barnacle_spawn:start(Dial, [monitor], Processes).
+    end).
 
 connect(Node) ->
     fun() -> net_kernel:connect_node(Node) end.

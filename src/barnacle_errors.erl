@@ -145,12 +145,6 @@ start() ->
                     "barnacle, in Gleam `gleam run -m barnacle/install`), or install the runtime "
                     "packages of c-ares and libuv"
                 >>
-        },
-        #{
-            place => start,
-            error => {too_many_processes, 'Max'},
-            gleam => <<"InitFailed(text)">>,
-            fix => <<"as for `connect_error`">>
         }
     ].
 
@@ -375,11 +369,6 @@ dials() ->
                 >>},
             {not_dialled, <<"the time limit ended before its connection attempt began">>,
                 <<"many nodes start at once: it is attempted soon; or many hang, see `timeout`">>},
-            {{too_many_processes, 'Max'}, <<"this VM has no room for more processes">>,
-                <<
-                    "see what has so many; then raise their limit (`erl +P`): a dial needs 15 "
-                    "free ones, and 5 more for each that runs beside it"
-                >>},
             {failed_unprobed, <<"the connect failed">>,
                 <<
                     "most likely the two nodes have different cookies (`-setcookie`), or one has "
@@ -433,11 +422,6 @@ exits() ->
                 <<
                     "so many wait for this server: have fewer processes wait, or raise "
                     "`max_callers`"
-                >>},
-            {{too_many_processes, 'Max'}, <<"the same">>,
-                <<
-                    "the VM had no room for the round, or for leaving, which then only paused: as "
-                    "for `connect_error`"
                 >>},
             {{strategy_timeout, 'Function'}, <<"the same">>,
                 <<"a function of your own overstayed `strategy_timeout`">>},

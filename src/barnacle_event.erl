@@ -28,7 +28,7 @@ its round.
     Event :: [atom(), ...], [{atom(), binary()}], [{atom(), binary()}], When :: binary()
 }.
 
-?DOC("Who hands events on; none where there is no telemetry, or no room for a process.").
+?DOC("Who hands events on; none where there is no telemetry.").
 -opaque emitter() :: none | pid().
 
 -define(KEY, {?MODULE, telemetry}).
@@ -133,22 +133,17 @@ open(Common) ->
 
 begun(Module, Common, Hello) ->
     Worker = self(),
-    barnacle_spawn:start(
-        fun() ->
-            Monitor = monitor(process, Worker),
-            _ = Hello(Worker),
-            loop(Monitor, #emitter{telemetry = Module, common = Common})
-        end,
-        []
-    ).
+    spawn(fun() ->
+        Monitor = monitor(process, Worker),
+        _ = Hello(Worker),
+        loop(Monitor, #emitter{telemetry = Module, common = Common})
+    end).
 
 %% From here on the reason of the worker's end is known.
-await({ok, Pid}) ->
+await(Pid) ->
     receive
         {emitting, Pid} -> Pid
-    end;
-await({error, _}) ->
-    none.
+    end.
 
 ?DOC("A span begins; Metadata joins that of its stop or exception too.").
 -spec start(span(), metadata(), emitter()) -> ok.
@@ -221,10 +216,7 @@ alive(Before, Module, Common) ->
         true ->
             Before;
         false ->
-            case begun(Module, Common, fun(_Owner) -> ok end) of
-                {ok, Pid} -> Pid;
-                {error, _} -> none
-            end
+            begun(Module, Common, fun(_Owner) -> ok end)
     end.
 
 tell(none, _) ->

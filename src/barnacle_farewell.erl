@@ -102,11 +102,11 @@ stay(Asker, Why) ->
 ?DOC("""
 Tells all visible nodes that this one leaves, and leaves them, in a worker process linked to the
 caller. It ends with the message {barnacle_farewell, Ref, Left} to the caller: the nodes that are
-linked no longer. An error where the VM has no room for it. Source: global:disconnect/0, which
+linked no longer. Source: global:disconnect/0, which
 leaves as one whole what the leaving node alone may leave; what global does not know of is cut one
 by one. On a node with a dynamic name that is each connection: global knows no hidden ones.
 """).
--spec leave([node()]) -> {ok, farewell()} | {error, barnacle_spawn:refused()}.
+-spec leave([node()]) -> farewell().
 leave(Visible) ->
     Owner = self(),
     Ref = make_ref(),
@@ -115,10 +115,7 @@ leave(Visible) ->
         ok = undisturbed(fun() -> disconnect(Visible) end),
         Owner ! {barnacle_farewell, Ref, Visible -- linked(Visible)}
     end,
-    case barnacle_spawn:start(Leave, [link]) of
-        {ok, Pid} -> {ok, #{pid => Pid, ref => Ref}};
-        {error, _} = Error -> Error
-    end.
+    #{pid => spawn_link(Leave), ref => Ref}.
 
 disconnect(Nodes) ->
     _ = erlang:function_exported(global, disconnect, 0) andalso global:disconnect(),

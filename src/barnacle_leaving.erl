@@ -168,36 +168,29 @@ stay(Why, #leaving{askers = Askers, later = Later} = Leaving) ->
     lists:foreach(fun(Asker) -> barnacle_farewell:stay(Asker, Why) end, Askers ++ Later),
     Leaving#leaving{askers = [], later = []}.
 
-?DOC("Leaves all visible nodes unasked; where the VM has no room for that, later or not at all.").
+?DOC("Leaves all visible nodes unasked.").
 -spec go(leaving()) -> leaving().
 go(Leaving) ->
-    case go([], Leaving) of
-        {ok, Leaving1} -> Leaving1;
-        {error, _} -> Leaving
-    end.
+    go([], Leaving).
 
 ?DOC("Leaves all visible nodes. The callers are answered {ok, Left} when that is done.").
--spec go([gen_server:from()], leaving()) -> {ok, leaving()} | {error, barnacle_spawn:refused()}.
+-spec go([gen_server:from()], leaving()) -> leaving().
 go(Callers, #leaving{farewell = none, who = Who, relinked = Before} = Leaving) ->
     case {barnacle_links:visible(), Callers} of
         {[], []} ->
-            {ok, Leaving};
+            Leaving;
         {Visible, _} ->
-            case barnacle_farewell:leave(Visible) of
-                {ok, Farewell} ->
-                    ok = barnacle_log:leaving(Who, Visible),
-                    Left = #{nodes => Visible, asked => Callers =/= []},
-                    {ok, Leaving#leaving{
-                        farewell = Farewell,
-                        relinked = barnacle_relinked:left(Left, now_ms(), Before),
-                        callers = joined(Callers, barnacle_callers:new())
-                    }};
-                {error, _} = Error ->
-                    Error
-            end
+            Farewell = barnacle_farewell:leave(Visible),
+            ok = barnacle_log:leaving(Who, Visible),
+            Left = #{nodes => Visible, asked => Callers =/= []},
+            Leaving#leaving{
+                farewell = Farewell,
+                relinked = barnacle_relinked:left(Left, now_ms(), Before),
+                callers = joined(Callers, barnacle_callers:new())
+            }
     end;
 go(Callers, #leaving{callers = Others} = Leaving) ->
-    {ok, Leaving#leaving{callers = joined(Callers, Others)}}.
+    Leaving#leaving{callers = joined(Callers, Others)}.
 
 joined(Callers, Others) -> lists:foldl(fun barnacle_callers:add/2, Others, Callers).
 

@@ -240,8 +240,6 @@ words({already_started, Pid}) ->
     ]);
 words({native_library, Text}) ->
     Text;
-words({too_many_processes, _} = Reason) ->
-    [reason(Reason), "; raise their limit, erl +P"];
 words(Reason) ->
     term(Reason).
 

@@ -120,10 +120,8 @@ dial(#redial{retries = Retries} = Redial) ->
             Owner = self(),
             Ref = make_ref(),
             Dial = fun() -> Owner ! {barnacle_redial, Ref, connect(Nodes, Owner, Redial)} end,
-            case barnacle_spawn:start(Dial, [link]) of
-                {ok, Pid} -> Redial#redial{worker = #worker{pid = Pid, ref = Ref, nodes = Nodes}};
-                {error, Reason} -> ended(Nodes, [{Node, Reason} || Node <- Nodes], Redial)
-            end
+            Worker = #worker{pid = spawn_link(Dial), ref = Ref, nodes = Nodes},
+            Redial#redial{worker = Worker}
     end.
 
 connect(Nodes, Owner, #redial{settings = Settings, gate = Gate}) ->

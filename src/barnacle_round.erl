@@ -55,17 +55,14 @@ function of the strategy overstays, then or else one of {done, Outcome} or
 -define(HEAP_WORDS, 2586).
 
 ?DOC("Starts a worker, linked to the caller, who is its owner.").
--spec start(work()) -> {ok, worker()} | {error, barnacle_spawn:refused()}.
+-spec start(work()) -> worker().
 start(Work) ->
     Owner = self(),
     Ref = make_ref(),
-    Started = barnacle_spawn:start(fun() -> worker(Owner, Ref, Work) end, [
+    {Pid, Monitor} = spawn_opt(fun() -> worker(Owner, Ref, Work) end, [
         link, monitor, {min_heap_size, ?HEAP_WORDS}
     ]),
-    case Started of
-        {ok, {Pid, Monitor}} -> {ok, #{pid => Pid, monitor => Monitor, ref => Ref}};
-        {error, _} = Error -> Error
-    end.
+    #{pid => Pid, monitor => Monitor, ref => Ref}.
 
 ?DOC("Ends a worker wherever it is; no message of it arrives afterwards.").
 -spec cancel(worker()) -> ok.

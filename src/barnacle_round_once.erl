@@ -10,7 +10,7 @@
 ?DOC("""
 A round from begin to end for the calling process, which it ends with, and which it cannot take with
 it. Exits with the reason that a function of the strategy crashed with, or
-{strategy_timeout, Function}, or with {too_many_processes, Max} in a VM without room for it.
+{strategy_timeout, Function}.
 """).
 -spec run(barnacle_round:work()) -> barnacle_plan:result().
 %% The owner hands over the result as its exit reason.
@@ -19,10 +19,8 @@ run(Work) ->
     Caller = self(),
     %% A shutdown, so that the registry forgets at once what it wanted.
     Own = fun() -> exit({shutdown, {once, own(Caller, Work)}}) end,
-    case barnacle_spawn:start(Own, [monitor]) of
-        {ok, {_Owner, Monitor}} -> result(Monitor);
-        {error, Reason} -> exit(Reason)
-    end.
+    {_Owner, Monitor} = spawn_monitor(Own),
+    result(Monitor).
 
 result(Monitor) ->
     receive
@@ -35,14 +33,10 @@ result(Monitor) ->
 own(Caller, Work) ->
     process_flag(trap_exit, true),
     CallerMonitor = monitor(process, Caller),
-    case barnacle_round:start(Work) of
-        {ok, Worker} ->
-            Outcome = await(Worker, CallerMonitor),
-            ok = barnacle_round:cancel(Worker),
-            Outcome;
-        {error, Reason} ->
-            {crashed, Reason}
-    end.
+    Worker = barnacle_round:start(Work),
+    Outcome = await(Worker, CallerMonitor),
+    ok = barnacle_round:cancel(Worker),
+    Outcome.
 
 await(#{ref := Ref, monitor := Monitor}, CallerMonitor) ->
     receive

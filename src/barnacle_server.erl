@@ -100,14 +100,7 @@ handle_call(leave, From, State) ->
     admit(State, fun(#state{gate = Gate} = Now) ->
         ok = barnacle_gate:close(Gate),
         #state{leaving = Leaving} = Left = stop(left, Now),
-        case barnacle_leaving:go([From], Leaving) of
-            {ok, Going} ->
-                Left#state{leaving = Going};
-            {error, Reason} ->
-                gen_server:reply(From, {refused, Reason}),
-                ok = barnacle_leaving:keep(paused, Leaving),
-                Left#state{mode = paused}
-        end
+        Left#state{leaving = barnacle_leaving:go([From], Leaving)}
     end);
 handle_call(shutdown, From, State) ->
     State1 = cancel_round(rest(stop_timer(State))),
@@ -233,10 +226,7 @@ begin_round(#state{round = Round} = State0) ->
         left_alone => barnacle_redial:left_alone(State#state.redial),
         own_names => maps:get(own_names, barnacle_history:last(State#state.history))
     },
-    case barnacle_current:start(Work, Round) of
-        {ok, Begun} -> State#state{round = Begun};
-        {error, Reason} -> crashed(Reason, [], State)
-    end.
+    State#state{round = barnacle_current:start(Work, Round)}.
 
 done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
     Over = barnacle_current:answer({result, Result}, Round),

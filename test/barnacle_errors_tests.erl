@@ -42,8 +42,7 @@ phrases_test_() ->
             union(barnacle_names, refusal) ++
             doubts() ++
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
-                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile},
-                {too_many_processes, 1024}, {native_library, <<"no program">>}]
+                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile}, {native_library, <<"no program">>}]
     ] ++
         [
             ?_assertEqual(error, barnacle_errors:says(Why))
@@ -174,7 +173,6 @@ doubts() ->
 
 instance(bad_options) -> [{key, value, <<"text">>}];
 instance(already_started) -> self();
-instance(too_many_processes) -> 1024;
 instance(native_library) -> <<"text">>.
 
 gleam({strategy_error, [{Host, Why}]}) ->
