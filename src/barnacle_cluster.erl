@@ -35,7 +35,8 @@ worker process, so the server answers at any time. Options are those of barnacle
 -type start_error() ::
     {bad_options, [barnacle_settings:problem()]}
     | {native_library, Text :: binary()}
-    | {already_started, pid()}.
+    | {already_started, pid()}
+    | barnacle_app:not_started().
 
 ?DOC("""
 What a listener is told, as {barnacle, ServerPid, Event}. shutdown: shutdown/2 was called; when a
@@ -73,8 +74,9 @@ child_spec(Options) ->
 
 ?DOC("""
 Starts a barnacle, linked to the caller; its first round begins at once. Errors leave the caller
-alive, linked or not: bad_options with every problem, native_library where the C++ library cannot
-be used, already_started where the name is taken.
+alive, linked or not: bad_options with every problem, not_started where the application barnacle is
+not started, native_library where the C++ library cannot be used, already_started where the name is
+taken.
 """).
 -spec start_link(barnacle_options:options()) -> {ok, pid()} | {error, start_error()}.
 start_link(Options) ->
@@ -201,9 +203,9 @@ ready(Server, What) ->
 ?DOC("""
 One refresh without a server, in the caller's name, with the same result as refresh/2. Options that
 it does not use are ignored, whatever their values: name, listener, log, departed_after,
-max_callers, and those of polls and retry delays. Exits with {bad_options, _} or
-{native_library, _}, with the reason of a strategy's function that crashed, or with
-{strategy_timeout, Function}.
+max_callers, and those of polls and retry delays. Exits with {bad_options, _},
+{not_started, barnacle} or {native_library, _}, with the reason of a strategy's function that
+crashed, or with {strategy_timeout, Function}.
 """).
 -spec run_once(barnacle_options:options()) -> barnacle_plan:result().
 run_once(Options) ->
@@ -243,12 +245,18 @@ start_server(Checked) ->
 checked(Options) ->
     case barnacle_options:new(Options) of
         {ok, Checked} ->
-            case barnacle_native:available() of
-                ok -> {ok, Checked};
-                {error, Text} -> {error, {native_library, Text}}
+            case barnacle_app:check() of
+                ok -> available(Checked);
+                {error, _} = Error -> Error
             end;
         {error, _} = Error ->
             Error
+    end.
+
+available(Checked) ->
+    case barnacle_native:available() of
+        ok -> {ok, Checked};
+        {error, Text} -> {error, {native_library, Text}}
     end.
 
 check_wait(What, TimeoutMs) ->

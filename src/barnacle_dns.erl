@@ -54,7 +54,8 @@ query without EDNS. Give them to the next lookup of the same name: its responses
 
 ?DOC("""
 All addresses of a host name, IPv4 first. TimeoutMs bounds the whole lookup. One family is enough:
-the failure of the other one is no error.
+the failure of the other one is no error. Exits with {not_started, barnacle} if the application
+barnacle is not started.
 """).
 -spec lookup(binary(), pos_integer()) -> {ok, [inet:ip_address()]} | {error, lookup_error()}.
 lookup(Hostname, TimeoutMs) ->

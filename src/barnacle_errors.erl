@@ -61,7 +61,7 @@ fix({lookup_failed, Why} = Reason) ->
         error -> fix(connects(), Reason)
     end;
 fix(Reason) ->
-    fix(connects() ++ refusals() ++ losses(), Reason).
+    fix(connects() ++ refusals() ++ losses() ++ start(), Reason).
 
 ?DOC("What to do about a discovery that failed, or is partial, for this reason.").
 -spec discovery_fix(term()) -> {ok, binary()} | error.
@@ -134,6 +134,17 @@ start() ->
             error => {already_started, 'Pid'},
             gleam => <<"InitFailed(text)">>,
             fix => <<"another process has that name: stop it, or give another name">>
+        },
+        #{
+            place => start,
+            error => {not_started, barnacle},
+            gleam => <<"InitFailed(text)">>,
+            says => {{not_started, barnacle}, <<"the application barnacle is not started">>},
+            fix =>
+                <<
+                    "add `barnacle` to `applications` of your application, or call "
+                    "`application:ensure_all_started(barnacle)`"
+                >>
         },
         #{
             place => start,
@@ -430,6 +441,11 @@ exits() ->
                 <<
                     "`run_once` only: as for `start_link`; in Gleam for `custom` alone, others "
                     "have `StrategyError`"
+                >>},
+            {{not_started, barnacle}, <<"the text of InitFailed">>,
+                <<
+                    "`run_once`, and functions that query DNS or EPMD: as for `start_link`; those "
+                    "functions exit with the same in Gleam"
                 >>},
             {{native_library, 'Text'}, <<"the text of InitFailed">>,
                 <<"`run_once` only: as for `start_link`">>}

@@ -220,13 +220,7 @@ max_new_atoms() ->
 
 %% The registry is one process, so there is one counter and it outlives the registry.
 counter() ->
-    case persistent_term:get(?COUNTER, undefined) of
-        undefined ->
-            ok = barnacle_registry:ensure(),
-            persistent_term:get(?COUNTER);
-        Counter ->
-            Counter
-    end.
+    persistent_term:get(?COUNTER).
 
 without_root(Host) ->
     case binary:last(Host) of

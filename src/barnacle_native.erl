@@ -440,6 +440,7 @@ key(Key) -> Key.
 
 %% An operation that has to wait for others has less time of its own, but no later deadline.
 run({Operation, #{timeout_ms := TimeoutMs} = Arguments}, OnPart) ->
+    ok = barnacle_app:need(),
     DeadlineMs = now_ms() + TimeoutMs,
     barnacle_queue:run(DeadlineMs, fun(LeftMs) ->
         Request = {Operation, Arguments#{timeout_ms := min(TimeoutMs, LeftMs)}},

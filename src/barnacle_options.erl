@@ -240,6 +240,10 @@ words({already_started, Pid}) ->
     ]);
 words({native_library, Text}) ->
     Text;
+words({not_started, barnacle} = Reason) ->
+    {ok, Phrase} = barnacle_errors:says(Reason),
+    {ok, Fix} = barnacle_errors:fix(Reason),
+    [Phrase, ": ", Fix];
 words(Reason) ->
     term(Reason).
 

@@ -16,7 +16,7 @@ left.
 
 -behaviour(gen_server).
 
--export([start_link/0, ensure/0, want/2, wanted_by_others/1, has_left/1]).
+-export([start_link/0, want/2, wanted_by_others/1, has_left/1]).
 -export([rest/2, rests/1, keep/2, back/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
@@ -38,16 +38,9 @@ left.
 -type wanted() :: #{binary() => _}.
 -type monitors() :: #{pid() => reference()}.
 
-?DOC("Starts the registry, or links to the one that runs already.").
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    barnacle_single:start_link(?MODULE).
-
-?DOC("Makes sure that a registry runs.").
--spec ensure() -> ok.
-ensure() ->
-    {ok, _} = barnacle_single:ensure(?MODULE),
-    ok.
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 ?DOC("""
 The barnacle Owner wants these names from now on, and no others. Says nothing to the registry
@@ -55,7 +48,6 @@ where it knows that already.
 """).
 -spec want(pid(), wanted()) -> ok.
 want(Owner, Names) ->
-    ok = ensure(),
     Hash = erlang:phash2(Names),
     try ets:lookup_element(?TABLE, Owner, #row.hash) of
         Hash -> ok;
@@ -67,7 +59,6 @@ want(Owner, Names) ->
 ?DOC("A predicate: is this name wanted by a barnacle of this VM other than Owner?").
 -spec wanted_by_others(pid()) -> fun((barnacle_names:name()) -> boolean()).
 wanted_by_others(Owner) ->
-    ok = ensure(),
     Others = [Names || #row{owner = Pid, names = Names} <- ets:tab2list(?TABLE), Pid =/= Owner],
     fun(Name) ->
         Key = barnacle_names:to_binary(Name),
@@ -92,13 +83,11 @@ process, so that one that is restarted does not come back uninvited.
 """).
 -spec rest(Barnacle :: term(), boolean()) -> ok.
 rest(Barnacle, Rests) ->
-    ok = ensure(),
     gen_server:call(?MODULE, {rest, Barnacle, Rests}).
 
 ?DOC("Whether a barnacle rests.").
 -spec rests(Barnacle :: term()) -> boolean().
 rests(Barnacle) ->
-    ok = ensure(),
     ets:member(?RESTS, Barnacle).
 
 ?DOC("""
@@ -108,7 +97,6 @@ what it wants. Nobody is waited for.
 """).
 -spec keep(Barnacle :: term(), running | paused | left) -> ok.
 keep(Barnacle, Mode) ->
-    ok = ensure(),
     gen_server:cast(?MODULE, {keep, Barnacle, self(), Mode}).
 
 ?DOC("""
@@ -117,7 +105,6 @@ process takes its place, and wants what that wanted.
 """).
 -spec back(Barnacle :: term()) -> running | paused | left.
 back(Barnacle) ->
-    ok = ensure(),
     gen_server:call(?MODULE, {back, Barnacle, self()}).
 
 -spec init([]) -> {ok, monitors()}.

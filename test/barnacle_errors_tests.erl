@@ -42,7 +42,7 @@ phrases_test_() ->
             union(barnacle_names, refusal) ++
             doubts() ++
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
-                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile}, {native_library, <<"no program">>}]
+                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile}, {native_library, <<"no program">>}, {not_started, barnacle}]
     ] ++
         [
             ?_assertEqual(error, barnacle_errors:says(Why))
@@ -173,6 +173,7 @@ doubts() ->
 
 instance(bad_options) -> [{key, value, <<"text">>}];
 instance(already_started) -> self();
+instance(not_started) -> barnacle;
 instance(native_library) -> <<"text">>.
 
 gleam({strategy_error, [{Host, Why}]}) ->

@@ -88,33 +88,16 @@ shut_down_while_paused_test() ->
 killed_registry_is_told_again_test() ->
     {Owner, Monitor} = owner(),
     ok = barnacle_registry:want(Owner, #{?A => present}),
-    Registry = whereis(barnacle_registry),
-    Down = monitor(process, Registry),
-    exit(Registry, kill),
-    receive
-        {'DOWN', Down, process, _, _} -> ok
-    after ?LIMIT_MS -> error(not_killed)
-    end,
+    ok = bed_app:killed(barnacle_registry),
     ok = barnacle_registry:want(Owner, #{?A => present}),
     ?assert(is_wanted(?A, self())),
     gone(Owner, Monitor).
-
-application_takes_over_a_registry_that_runs_test() ->
-    ok = barnacle_registry:ensure(),
-    Registry = whereis(barnacle_registry),
-    {ok, Sup} = barnacle_app:start(normal, []),
-    Children = supervisor:which_children(Sup),
-    ?assertMatch({_, Registry, worker, _}, lists:keyfind(barnacle_registry, 1, Children)),
-    unlink(Sup),
-    ok = gen_server:stop(Sup).
 
 atom_counter_outlives_the_registry_test() ->
     {ok, _} = barnacle_names:to_node(<<"counted_", (unique())/binary, "@h">>),
     {Before, _} = barnacle_names:new_atoms(),
     ?assert(Before >= 1),
-    ok = barnacle_registry:ensure(),
-    ok = gen_server:stop(barnacle_registry),
-    ok = barnacle_registry:ensure(),
+    ok = bed_app:restarted(barnacle_registry),
     ?assertMatch({Before, _}, barnacle_names:new_atoms()).
 
 gate_lets_through_while_it_is_open_test() ->
