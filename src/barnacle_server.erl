@@ -130,7 +130,7 @@ handle_info(Info, State) ->
         ignored ->
             case barnacle_transport:event(Info) of
                 none -> {noreply, State};
-                Event -> changed(Event, renamed(State))
+                Event -> changed(Event, named(State))
             end
     end.
 
@@ -218,6 +218,13 @@ renamed(Node, #state{node = Node} = State) ->
 renamed(Node, #state{machine = Machine} = State) ->
     {Renamed, []} = barnacle_machine:step({self, Node}, 0, Machine),
     State#state{node = Node, machine = Renamed}.
+
+%% A first connection may give this node its name (-name undefined).
+named(#state{options = #{transport := Transport}} = State) ->
+    case barnacle_transport:is_distribution(Transport) of
+        true -> renamed(node(), State);
+        false -> State
+    end.
 
 %% A pending attempt of a transport is checked at once when its node comes.
 changed({up, Node, _} = Event, #state{workers = Workers} = State) ->

@@ -329,6 +329,7 @@ start_members(Nodes, Options) ->
     ok.
 
 start_unsupervised(Node, Options) ->
+    {ok, _} = bed_node:call(Node, application, ensure_all_started, [barnacle]),
     {ok, Checked} = barnacle_options:new(Options),
     {ok, Server} = bed_node:call(Node, gen_server, start, [
         {local, maps:get(name, Options)}, barnacle_server, Checked, []
