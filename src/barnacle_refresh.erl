@@ -18,8 +18,8 @@ user exceeds its time limit, and then nothing else; or else one of {discovered, 
 -export_type([work/0, worker/0, found/0]).
 
 ?DOC("""
-plan, own_names: what is known. failed: nodes that could not be connected before. events: the emitter
-of the refresh.
+plan, own_names: what is known. failed: nodes that could not be connected before. events: the
+emitter of the refresh.
 """).
 -type work() :: #{
     options := barnacle_options:checked(),

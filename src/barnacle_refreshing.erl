@@ -16,7 +16,7 @@ nodes that are not connected fail with the reason paused.
 
 -export_type([refreshing/0, outcome/0]).
 
-?DOC("What a refresh brought, for the history and the log.").
+?DOC("What a refresh brought, for the history, which has the plan beside it, and the log.").
 -type outcome() :: #{
     result := barnacle_plan:result(),
     answer := barnacle_plan:answer(),
@@ -30,7 +30,8 @@ nodes that are not connected fail with the reason paused.
     hints := [barnacle_hints:hint()],
     cut := [node()],
     trigger := poll | refresh,
-    departed := barnacle_plan:departed()
+    departed := barnacle_plan:departed(),
+    plan => barnacle_plan:plan()
 }.
 
 %% found: what the discovery brought. extra: connected nodes that it did not return. tried: nodes that

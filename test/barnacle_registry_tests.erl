@@ -133,7 +133,7 @@ killed_registry_is_told_again_test() ->
         {'DOWN', Down, process, _, _} -> ok
     after ?LIMIT_MS -> error(not_killed)
     end,
-    ok = barnacle_registry:ensure(),
+    ok = bed_wait:until(restarted, fun() -> is_pid(whereis(barnacle_registry)) end),
     %% Each says in each refresh what it wants.
     ok = want(Two, []),
     ok = want(One, [?A]),
@@ -171,7 +171,6 @@ questions_of_peers_test() ->
     ?assertEqual(no, is_wanted(?A)).
 
 messages_of_later_versions_are_ignored_test() ->
-    ok = barnacle_registry:ensure(),
     Registry = whereis(barnacle_registry),
     _ = [
         Registry ! Message
@@ -183,17 +182,7 @@ messages_of_later_versions_are_ignored_test() ->
     _ = sys:get_state(Registry),
     ?assertEqual(Registry, whereis(barnacle_registry)).
 
-application_takes_over_a_registry_that_runs_test() ->
-    ok = barnacle_registry:ensure(),
-    Registry = whereis(barnacle_registry),
-    {ok, Sup} = barnacle_app:start(normal, []),
-    Children = supervisor:which_children(Sup),
-    ?assertMatch({_, Registry, worker, _}, lists:keyfind(barnacle_registry, 1, Children)),
-    unlink(Sup),
-    ok = gen_server:stop(Sup).
-
 is_wanted(Name) ->
-    ok = barnacle_registry:ensure(),
     Ref = make_ref(),
     barnacle_registry ! {barnacle, 1, {wants, Name, {self(), Ref}}},
     receive
