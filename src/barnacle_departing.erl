@@ -135,7 +135,7 @@ is_eligible(Node, Own, #{plan := Plan, visible := Visible, others := Others} = V
 %% Whether this barnacle asks departed nodes to leave, or only reports them.
 applies(#{mode := Mode}) when Mode =/= running -> false;
 applies(#{settings := #{distribution := false}}) -> false;
-applies(#{settings := #{own_disconnect := true}}) -> false;
+applies(#{settings := #{custom := true, own_disconnect := true}}) -> false;
 applies(#{settings := #{disconnect := undiscovered, custom := true}}) -> departed;
 applies(#{settings := #{disconnect := Mode}}) when Mode =:= departed; Mode =:= report -> Mode;
 applies(#{}) -> false.
