@@ -34,8 +34,8 @@ is_met(_, #{mode := standby}) ->
     true;
 is_met(first_round, #{history := History}) ->
     barnacle_history:rounds(History) > 0;
-is_met({nodes, N}, #{visible := Visible, settings := #{own_list := true}}) ->
-    map_size(Visible) >= N;
+is_met({nodes, N}, #{connected := Connected, settings := #{own_list := true}}) ->
+    map_size(Connected) >= N;
 is_met({nodes, N}, #{visible := Visible}) ->
     map_size(Visible) + 1 >= N;
 is_met(all, #{history := History, plan := Plan, connected := Connected, settings := Settings}) ->

@@ -16,7 +16,7 @@ that it was paused, or had left. That it is on standby is remembered without an 
 
 -behaviour(gen_server).
 
--export([start_link/0, ensure/0, back/1, want/1, keep/2, not_mine/2, has_left/1]).
+-export([start_link/0, back/1, want/1, keep/2, not_mine/2, has_left/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(TABLE, ?MODULE).
@@ -51,16 +51,9 @@ that it was paused, or had left. That it is on standby is remembered without an 
     gathering = no :: no | quiet | changed
 }).
 
-?DOC("Starts the registry, or links to the one that runs already.").
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    barnacle_single:start_link(?MODULE).
-
-?DOC("Makes sure that a registry runs.").
--spec ensure() -> ok.
-ensure() ->
-    {ok, _} = barnacle_single:ensure(?MODULE),
-    ok.
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 ?DOC("""
 The calling process is this barnacle. Returns the mode in which it goes on, if it is the successor
@@ -69,7 +62,6 @@ processes, and different for another one.
 """).
 -spec back(Barnacle :: term()) -> {barnacle_leaving:kept(), Others :: wanted()}.
 back(Barnacle) ->
-    ok = ensure(),
     gen_server:call(?MODULE, {back, Barnacle, self()}).
 
 ?DOC("""
