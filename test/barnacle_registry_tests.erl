@@ -126,14 +126,7 @@ killed_registry_is_told_again_test() ->
     [One, Two] = barnacles(2),
     ok = want(One, [?A]),
     ok = hears(Two, [?A]),
-    Registry = whereis(barnacle_registry),
-    Down = monitor(process, Registry),
-    exit(Registry, kill),
-    receive
-        {'DOWN', Down, process, _, _} -> ok
-    after ?LIMIT_MS -> error(not_killed)
-    end,
-    ok = bed_wait:until(restarted, fun() -> is_pid(whereis(barnacle_registry)) end),
+    ok = bed_app:killed(barnacle_registry),
     %% Each says in each refresh what it wants.
     ok = want(Two, []),
     ok = want(One, [?A]),
@@ -171,6 +164,7 @@ questions_of_peers_test() ->
     ?assertEqual(no, is_wanted(?A)).
 
 messages_of_later_versions_are_ignored_test() ->
+    ok = bed_app:started(),
     Registry = whereis(barnacle_registry),
     _ = [
         Registry ! Message
@@ -183,6 +177,7 @@ messages_of_later_versions_are_ignored_test() ->
     ?assertEqual(Registry, whereis(barnacle_registry)).
 
 is_wanted(Name) ->
+    ok = bed_app:started(),
     Ref = make_ref(),
     barnacle_registry ! {barnacle, 1, {wants, Name, {self(), Ref}}},
     receive
@@ -196,6 +191,7 @@ barnacles(Count) ->
     [barnacle(make_ref()) || _ <- lists:seq(1, Count)].
 
 barnacle(Name) ->
+    ok = bed_app:started(),
     {Pid, _} = spawn_monitor(fun() ->
         Back = barnacle_registry:back(Name),
         barnacle(Name, Back, element(2, Back))
