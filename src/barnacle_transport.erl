@@ -4,7 +4,8 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_settings, [text/2]).
--import(barnacle_words, [reason/1, term/1]).
+-import(barnacle_text, [term/1]).
+-import(barnacle_words, [reason/1]).
 
 ?MODULEDOC("""
 How nodes are connected: the behaviour of a transport, and the transport of a barnacle.
