@@ -82,6 +82,8 @@ handle({up, _, _}, _NowMs, Own, #{settings := #{own_list := true}}) ->
     {Own, [{signal, poll_now}]};
 handle({down, _, _, _}, _NowMs, Own, #{settings := #{own_list := true}}) ->
     {Own, [{signal, poll_now}]};
+handle({up, Node, _}, _NowMs, Own, #{settings := #{node := Node}}) ->
+    {Own, []};
 handle({up, Node, Type}, NowMs, Own, _View) ->
     up(Node, Type, NowMs, Own);
 handle({down, Node, Type, Reason}, NowMs, Own, View) ->

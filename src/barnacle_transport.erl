@@ -241,11 +241,15 @@ connected(#transport{module = Module} = Transport) ->
 call(Function, #transport{module = Module, state = State}) ->
     Result = Module:Function(State),
     case Result of
-        {ok, Nodes} -> is_nodes(Nodes) orelse error({bad_return, {Module, Function, Result}});
+        {ok, Nodes} -> is_nodes(Nodes) orelse error({bad_return, returned(Function, Result, Module)});
         {error, _} -> ok;
-        _ -> error({bad_return, {Module, Function, Result}})
+        _ -> error({bad_return, returned(Function, Result, Module)})
     end,
     Result.
+
+%% A function of a custom strategy goes by its own name.
+returned(connected, Result, barnacle_transport_custom) -> {barnacle_strategy_custom, list, Result};
+returned(Function, Result, Module) -> {Module, Function, Result}.
 
 %% An improper list is not one, so lists:all/2 will not do.
 is_nodes([Node | Rest]) -> is_atom(Node) andalso is_nodes(Rest);

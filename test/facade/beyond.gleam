@@ -343,7 +343,6 @@ pub fn reason(reason: reason.Reason) -> String {
     reason.LookupFailed(error) -> lookup_error(error)
     reason.NotRegistered(_) -> "NotRegistered"
     reason.Posix(name) -> name
-    reason.TooManyProcesses(_) -> "TooManyProcesses"
     reason.Other(text) -> text
   }
 }
