@@ -214,8 +214,8 @@ departed(Stayed, NowMs, #refresh{id = Id, uncut = Uncut} = R, #{settings := Sett
 
 listed({ok, #{connected := Connected}}, NowMs, #refresh{failed = Failed} = R, View) ->
     %% An attempt that was ended may have connected its node.
-    Still = [F || {Node, Why} = F <- Failed, not is_late(Why) orelse not lists:member(Node, Connected)],
-    ended(ok, Connected, NowMs, R#refresh{failed = Still}, View);
+    Still = fun({Node, Why}) -> not (is_late(Why) andalso lists:member(Node, Connected)) end,
+    ended(ok, Connected, NowMs, R#refresh{failed = lists:filter(Still, Failed)}, View);
 listed({error, _} = Error, NowMs, R, View) ->
     ended(Error, [], NowMs, R, View).
 
@@ -233,7 +233,7 @@ stopped(R, _View) ->
     {R, []}.
 
 ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View) ->
-    #{plan := Plan, settings := #{departed_after := AfterMs, node := Self}} = View,
+    #{plan := Plan, settings := #{node := Self} = Settings} = View,
     #{result := Answer, own_names := OwnNames} = Found,
     #refresh{failed = Failed, uncut = Uncut, same = Same} = R,
     StrategyResult =
@@ -257,12 +257,15 @@ ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View
         hints => maps:get(hints, Found),
         cut => R#refresh.cut -- [Node || {Node, _} <- Uncut],
         trigger => Trigger,
-        departed => departures(Visible, AfterMs, NowMs, Trigger, Plan)
+        departed => departures(Visible, Trigger, NowMs, Plan, Settings)
     },
     {none, [{signal, {ended, Outcome}}, {log, {refresh, Outcome}}]}.
 
 %% Departed and still connected: only those matter.
-departures(Visible, AfterMs, NowMs, Trigger, Plan) ->
+departures(_Visible, _Trigger, _NowMs, _Plan, #{own_list := true}) ->
+    %% There no node is asked to leave, so no doubt of the source keeps it.
+    {ok, []};
+departures(Visible, Trigger, NowMs, Plan, #{departed_after := AfterMs}) ->
     Question = #{after_ms => AfterMs, hasty => Trigger =:= refresh},
     case barnacle_plan:departed(Plan, NowMs, Question) of
         {_, []} = None ->

@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The strategy {custom, Functions}: functions in the place of a module. barnacle_transport_custom calls
-those that connect, disconnect and list.
+The strategy {custom, Functions}: functions in the place of a module. Those that connect, disconnect
+and list are called by barnacle_transport_custom.
 """).
 
 ?BEHAVIOUR(barnacle_strategy).

@@ -179,11 +179,11 @@ rubbish_is_reported_with_what_it_was_test_() ->
     end,
     [
         ?_assertError(
-            {bad_return, {barnacle_transport_custom, connected, nodes}},
+            {bad_return, {barnacle_strategy_custom, list, nodes}},
             barnacle_transport:connected(Custom(#{list => fun() -> nodes end}))
         ),
         ?_assertError(
-            {bad_return, {barnacle_transport_custom, connected, {ok, [a | b]}}},
+            {bad_return, {barnacle_strategy_custom, list, {ok, [a | b]}}},
             barnacle_transport:connected(Custom(#{list => fun() -> {ok, [a | b]} end}))
         ),
         ?_assertError(
