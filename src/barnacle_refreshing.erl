@@ -16,8 +16,9 @@ nodes that are not connected fail with the reason paused.
 
 -export_type([refreshing/0, outcome/0]).
 
-?DOC("What a refresh brought, for the history and the log.").
+?DOC("What a refresh brought, for the history and the log. barnacle_membership adds the plan.").
 -type outcome() :: #{
+    plan => barnacle_plan:plan(),
     result := barnacle_plan:result(),
     answer := barnacle_plan:answer(),
     queried := [barnacle_strategy:queried()],

@@ -410,6 +410,11 @@ fn stay_name(stay: departure.Stay) -> String {
     departure.Disconnect(setting.Departed) -> "Departed"
     departure.Disconnect(_) -> "Disconnect"
     departure.Paused -> "Paused"
+    departure.NoBarnacle -> "NoBarnacle"
+    departure.WantedBy(_) -> "WantedBy"
+    departure.NoReply(_) -> "NoReply"
+    departure.NotDisconnected -> "NotDisconnected"
+    departure.Returned -> "Returned"
     departure.OtherStay(text) -> text
   }
 }
