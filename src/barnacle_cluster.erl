@@ -270,19 +270,24 @@ available(Checked) ->
     end.
 
 check_wait(What, TimeoutMs) ->
-    case barnacle_conditions:check(What) of
-        ok when TimeoutMs =:= infinity ->
+    case {is_condition(What), TimeoutMs} of
+        {true, infinity} ->
             ok;
-        ok when is_integer(TimeoutMs), TimeoutMs >= 0, TimeoutMs =< ?MAX_WAIT_MS ->
+        {true, _} when is_integer(TimeoutMs), TimeoutMs >= 0, TimeoutMs =< ?MAX_WAIT_MS ->
             ok;
-        ok ->
-            Text = barnacle_settings:text(
-                "a timeout is 0 to ~b ms or infinity, not ~0tp", [?MAX_WAIT_MS, TimeoutMs]
-            ),
-            exit({bad_argument, Text});
-        {error, Text} ->
-            exit({bad_argument, Text})
+        {true, _} ->
+            bad_argument("a timeout is 0 to ~b ms or infinity, not ~0tp", [?MAX_WAIT_MS, TimeoutMs]);
+        {false, _} ->
+            bad_argument("wait for first_round, {nodes, N} or all, not for ~0tp", [What])
     end.
+
+is_condition(first_round) -> true;
+is_condition(all) -> true;
+is_condition({nodes, N}) -> is_integer(N) andalso N >= 1;
+is_condition(_) -> false.
+
+bad_argument(Format, Arguments) ->
+    exit({bad_argument, barnacle_settings:text(Format, Arguments)}).
 
 id(#{name := Name}) -> Name;
 id(#{}) -> ?MODULE;

@@ -5,7 +5,7 @@
 
 ?MODULEDOC("The conditions of await and ready. Pure.").
 
--export([check/1, is_met/2]).
+-export([is_met/2]).
 
 -export_type([what/0]).
 
@@ -15,18 +15,6 @@ connected, this one counted. all: the last result was complete, and all of its n
 standby all conditions hold: there is nothing to wait for.
 """).
 -type what() :: first_round | {nodes, pos_integer()} | all.
-
-?DOC("Whether a term is a condition, or what it is instead.").
--spec check(term()) -> ok | {error, binary()}.
-check(first_round) ->
-    ok;
-check(all) ->
-    ok;
-check({nodes, N}) when is_integer(N), N >= 1 ->
-    ok;
-check(Other) ->
-    {error,
-        barnacle_settings:text("wait for first_round, {nodes, N} or all, not for ~0tp", [Other])}.
 
 ?DOC("Whether a condition holds, in the view of the machine.").
 -spec is_met(what(), View :: map()) -> boolean().

@@ -102,14 +102,14 @@ depart(Mode, Id, NowMs, Own0, #{trigger := Trigger, settings := Settings} = View
     end.
 
 absent(IsHasty, NowMs, Own, #{plan := Plan, settings := #{departed_after := AfterMs}} = View) ->
-    {_, Names} = barnacle_plan:departed(Plan, NowMs, #{after_ms => AfterMs, hasty => IsHasty}),
-    [Node || Name <- Names, Node <- to_node(Name), is_eligible(Node, Own, View)].
-
-to_node(Name) ->
-    try
-        [binary_to_existing_atom(Name)]
-    catch
-        error:badarg -> []
+    case barnacle_plan:departed(Plan, NowMs, #{after_ms => AfterMs, hasty => IsHasty}) of
+        {_, []} ->
+            [];
+        {_, Names} ->
+            Gone = maps:from_keys(Names, []),
+            Visible = lists:sort(maps:keys(maps:get(visible, View))),
+            Absent = [Node || Node <- Visible, is_map_key(atom_to_binary(Node), Gone)],
+            [Node || Node <- Absent, is_eligible(Node, Own, View)]
     end.
 
 %% A refresh begins anew, except for what is known.
