@@ -154,8 +154,10 @@ pub fn new_strategy(
   discover_nodes discover_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
-/// Replaces how nodes are connected, for example by Partisan. The function gets the nodes to connect, if
-/// there are any. It returns all of them, or those that failed: they become a `ConnectError`.
+/// Replaces how nodes are connected, for example by Partisan. The function is called once for each node to
+/// connect, with a list of it, in a process of its own. It returns the node, or the failure, which becomes
+/// part of a `ConnectError`. If the connection comes later, return an empty list: the node then counts as
+/// connected when the function of `with_list_nodes_function` lists it.
 ///
 /// ```gleam
 /// barnacle.with_connect_nodes_function(strategy, fn(nodes) {
@@ -169,8 +171,9 @@ pub fn with_connect_nodes_function(
     Result(List(atom.Atom), List(#(atom.Atom, node.ConnectError))),
 ) -> Strategy(a)
 
-/// Replaces how nodes are disconnected. The function gets the nodes to disconnect, if there are any. It
-/// returns all of them, or those that failed: they become a `DisconnectError`.
+/// Replaces how nodes are disconnected. The function is called once for each node to disconnect, with a list
+/// of it, in a process of its own. It returns the node, or the failure, which becomes part of a
+/// `DisconnectError`.
 /// Example: `barnacle.with_disconnect_nodes_function(strategy, fn(nodes) { Ok(part(nodes)) })`.
 @external(erlang, "barnacle_gleam", "with_disconnect_nodes_function")
 pub fn with_disconnect_nodes_function(
@@ -186,6 +189,15 @@ pub fn with_disconnect_nodes_function(
 pub fn with_list_nodes_function(
   strategy strategy: Strategy(a),
   list_nodes list_nodes: fn() -> Result(List(atom.Atom), a),
+) -> Strategy(a)
+
+/// Replaces the name of this node, which is never connected or disconnected. Without distributed Erlang,
+/// `node.self()` is the same name on every node; Partisan has a name of its own.
+/// Example: `barnacle.with_own_name_function(strategy, fn() { partisan_name() })`.
+@external(erlang, "barnacle_gleam", "with_own_name_function")
+pub fn with_own_name_function(
+  strategy strategy: Strategy(a),
+  own_name own_name: fn() -> atom.Atom,
 ) -> Strategy(a)
 
 /// Registers the barnacle's process under this name, for example for Erlang code. The subject that `start`

@@ -286,7 +286,7 @@ is_condition(all) -> true;
 is_condition({nodes, N}) -> is_integer(N) andalso N >= 1;
 is_condition(_) -> false.
 
--spec bad_argument(string(), [term()]) -> no_return().
+-spec bad_argument(io:format(), [term()]) -> no_return().
 bad_argument(Format, Arguments) ->
     exit({bad_argument, barnacle_settings:text(Format, Arguments)}).
 

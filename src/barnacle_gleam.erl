@@ -16,7 +16,8 @@ converts the errors that come back.
     new_strategy/1,
     with_connect_nodes_function/2,
     with_disconnect_nodes_function/2,
-    with_list_nodes_function/2
+    with_list_nodes_function/2,
+    with_own_name_function/2
 ]).
 -export([put/3]).
 -export([
@@ -88,6 +89,10 @@ with_disconnect_nodes_function(Functions, Disconnect) ->
 -spec with_list_nodes_function(functions(), fun(() -> term())) -> functions().
 with_list_nodes_function(Functions, List) ->
     Functions#{list => List}.
+
+-spec with_own_name_function(functions(), fun(() -> node())) -> functions().
+with_own_name_function(Functions, Name) ->
+    Functions#{own_name => Name}.
 
 %% Settings
 

@@ -16,8 +16,9 @@ nodes that are not connected fail with the reason paused.
 
 -export_type([refreshing/0, outcome/0]).
 
-?DOC("What a refresh brought, for the history, which has the plan beside it, and the log.").
+?DOC("What a refresh brought, for the history and the log. barnacle_membership adds the plan.").
 -type outcome() :: #{
+    plan => barnacle_plan:plan(),
     result := barnacle_plan:result(),
     answer := barnacle_plan:answer(),
     queried := [barnacle_strategy:queried()],
@@ -30,8 +31,7 @@ nodes that are not connected fail with the reason paused.
     hints := [barnacle_hints:hint()],
     cut := [node()],
     trigger := poll | refresh,
-    departed := barnacle_plan:departed(),
-    plan => barnacle_plan:plan()
+    departed := barnacle_plan:departed()
 }.
 
 %% found: what the discovery brought. extra: connected nodes that it did not return. tried: nodes that
@@ -215,8 +215,8 @@ departed(Stayed, NowMs, #refresh{id = Id, uncut = Uncut} = R, #{settings := Sett
 
 listed({ok, #{connected := Connected}}, NowMs, #refresh{failed = Failed} = R, View) ->
     %% An attempt that was ended may have connected its node.
-    Still = [F || {Node, Why} = F <- Failed, not is_late(Why) orelse not lists:member(Node, Connected)],
-    ended(ok, Connected, NowMs, R#refresh{failed = Still}, View);
+    Still = fun({Node, Why}) -> not (is_late(Why) andalso lists:member(Node, Connected)) end,
+    ended(ok, Connected, NowMs, R#refresh{failed = lists:filter(Still, Failed)}, View);
 listed({error, _} = Error, NowMs, R, View) ->
     ended(Error, [], NowMs, R, View).
 
@@ -234,7 +234,7 @@ stopped(R, _View) ->
     {R, []}.
 
 ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View) ->
-    #{plan := Plan, settings := #{departed_after := AfterMs, node := Self}} = View,
+    #{plan := Plan, settings := #{node := Self} = Settings} = View,
     #{result := Answer, own_names := OwnNames} = Found,
     #refresh{failed = Failed, uncut = Uncut, same = Same} = R,
     StrategyResult =
@@ -258,12 +258,15 @@ ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View
         hints => maps:get(hints, Found),
         cut => R#refresh.cut -- [Node || {Node, _} <- Uncut],
         trigger => Trigger,
-        departed => departures(Visible, AfterMs, NowMs, Trigger, Plan)
+        departed => departures(Visible, Trigger, NowMs, Plan, Settings)
     },
     {none, [{signal, {ended, Outcome}}, {log, {refresh, Outcome}}]}.
 
 %% Departed and still connected: only those matter.
-departures(Visible, AfterMs, NowMs, Trigger, Plan) ->
+departures(_Visible, _Trigger, _NowMs, _Plan, #{own_list := true}) ->
+    %% There no node is asked to leave, so no doubt of the source keeps it.
+    {ok, []};
+departures(Visible, Trigger, NowMs, Plan, #{departed_after := AfterMs}) ->
     Question = #{after_ms => AfterMs, hasty => Trigger =:= refresh},
     case barnacle_plan:departed(Plan, NowMs, Question) of
         {_, []} = None ->
