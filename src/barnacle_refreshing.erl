@@ -214,8 +214,8 @@ departed(Stayed, NowMs, #refresh{id = Id, uncut = Uncut} = R, #{settings := Sett
 
 listed({ok, #{connected := Connected}}, NowMs, #refresh{failed = Failed} = R, View) ->
     %% An attempt that was ended may have connected its node.
-    Still = [F || {Node, Why} = F <- Failed, not is_late(Why) orelse not lists:member(Node, Connected)],
-    ended(ok, Connected, NowMs, R#refresh{failed = Still}, View);
+    Still = fun({Node, Why}) -> not (is_late(Why) andalso lists:member(Node, Connected)) end,
+    ended(ok, Connected, NowMs, R#refresh{failed = lists:filter(Still, Failed)}, View);
 listed({error, _} = Error, NowMs, R, View) ->
     ended(Error, [], NowMs, R, View).
 
@@ -263,6 +263,9 @@ ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View
 
 %% Departed and still connected: only those matter. The complete result of a custom strategy is the
 %% user's word: it is never suspect, and its nodes depart at once.
+departures(_Visible, _NowMs, _Trigger, #{settings := #{own_list := true}}) ->
+    %% There no node is asked to leave, so no doubt of the source keeps it.
+    {ok, []};
 departures(Visible, NowMs, Trigger, #{plan := Plan, settings := Settings}) ->
     #{departed_after := AfterMs, custom := IsCustom} = Settings,
     Question = #{after_ms => AfterMs, hasty => IsCustom orelse Trigger =:= refresh},
