@@ -186,7 +186,8 @@ discovered(#{result := Result, filtered := Filtered}, NowMs, #membership{plan = 
     Own#membership{
         plan = Plan,
         result = barnacle_plan:kind(Result),
-        suspect = barnacle_plan:is_suspect(Plan)
+        %% The complete result of a custom strategy is the user's word.
+        suspect = not maps:get(custom, S) andalso barnacle_plan:is_suspect(Plan)
     }.
 
 ended(Outcome, NowMs, #membership{plan = Plan0, history = Before} = Own, #{settings := Settings}) ->

@@ -234,7 +234,7 @@ stopped(R, _View) ->
     {R, []}.
 
 ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View) ->
-    #{plan := Plan, settings := #{node := Self} = Settings} = View,
+    #{settings := #{node := Self}} = View,
     #{result := Answer, own_names := OwnNames} = Found,
     #refresh{failed = Failed, uncut = Uncut, same = Same} = R,
     StrategyResult =
@@ -258,20 +258,28 @@ ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View
         hints => maps:get(hints, Found),
         cut => R#refresh.cut -- [Node || {Node, _} <- Uncut],
         trigger => Trigger,
-        departed => departures(Visible, Trigger, NowMs, Plan, Settings)
+        departed => departures(Visible, NowMs, Trigger, View)
     },
     {none, [{signal, {ended, Outcome}}, {log, {refresh, Outcome}}]}.
 
-%% Departed and still connected: only those matter.
-departures(_Visible, _Trigger, _NowMs, _Plan, #{own_list := true}) ->
+%% Departed and still connected: only those matter. The complete result of a custom strategy is the
+%% user's word: it is never suspect, and its nodes depart at once.
+departures(_Visible, _NowMs, _Trigger, #{settings := #{own_list := true}}) ->
     %% There no node is asked to leave, so no doubt of the source keeps it.
     {ok, []};
-departures(Visible, Trigger, NowMs, Plan, #{departed_after := AfterMs}) ->
-    Question = #{after_ms => AfterMs, hasty => Trigger =:= refresh},
-    case barnacle_plan:departed(Plan, NowMs, Question) of
-        {_, []} = None ->
-            None;
-        {Verdict, Names} ->
+departures(Visible, NowMs, Trigger, #{plan := Plan, settings := Settings}) ->
+    #{departed_after := AfterMs, custom := IsCustom} = Settings,
+    Question = #{after_ms => AfterMs, hasty => IsCustom orelse Trigger =:= refresh},
+    {Verdict, Names} = barnacle_plan:departed(Plan, NowMs, Question),
+    Believed =
+        case IsCustom of
+            true -> ok;
+            false -> Verdict
+        end,
+    case Names of
+        [] ->
+            {Believed, []};
+        _ ->
             Connected = barnacle_names:set(Visible),
-            {Verdict, [Name || Name <- Names, is_map_key(Name, Connected)]}
+            {Believed, [Name || Name <- Names, is_map_key(Name, Connected)]}
     end.

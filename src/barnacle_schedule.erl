@@ -17,10 +17,11 @@ after that. A refresh itself is the matter of barnacle_refreshing.
 
 -type phase() :: none | asked | running.
 
+%% random: exported, because a state of rand contains functions.
 %% callers, followers: of the refresh that is there, and of the one after it; none if no call asked
 %% for it, also one whose caller has died. waiters: callers of await. again: a poll is to follow.
 -record(schedule, {
-    random :: rand:state(),
+    random :: rand:export_state(),
     born_ms = 0 :: integer(),
     id = 0 :: non_neg_integer(),
     phase = none :: phase(),
@@ -45,7 +46,7 @@ after that. A refresh itself is the matter of barnacle_refreshing.
 ?DOC("No refresh, and none to come.").
 -spec new(barnacle_machine:settings()) -> schedule().
 new(#{seed := Seed}) ->
-    #schedule{random = rand:seed_s(exsss, Seed)}.
+    #schedule{random = rand:export_seed_s(rand:seed_s(exsss, Seed))}.
 
 ?DOC("Whether a refresh is to begin, or runs.").
 -spec phase(schedule()) -> phase().
@@ -184,10 +185,10 @@ next(NowMs, #schedule{again = IsAgain} = Own, #{mode := Mode, settings := Settin
 %% Up to a tenth sooner, so that nodes that started together do not poll together for ever.
 scheduled(NowMs, Settings, #schedule{random = Random, generation = Generation} = Own) ->
     IntervalMs = interval(NowMs, Settings, Own),
-    {Early, Random1} = rand:uniform_s(IntervalMs div 10 + 1, Random),
+    {Early, Random1} = rand:uniform_s(IntervalMs div 10 + 1, rand:seed_s(Random)),
     WaitMs = IntervalMs + 1 - Early,
     Scheduled = Own#schedule{
-        random = Random1, generation = Generation + 1, poll_ms = NowMs + WaitMs
+        random = rand:export_seed_s(Random1), generation = Generation + 1, poll_ms = NowMs + WaitMs
     },
     {Scheduled, [{timer, poll, Generation + 1, WaitMs}]}.
 
