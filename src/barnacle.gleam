@@ -203,10 +203,6 @@ pub fn with_own_name_function(
 /// Registers the barnacle's process under this name, for example for Erlang code. The subject that `start`
 /// returns belongs to the process and ends with it; for one that outlives restarts see `named`. If the name
 /// is taken, `start` returns `InitFailed`.
-///
-/// ```gleam
-/// barnacle.local_epmd() |> barnacle.with_name("peers") |> barnacle.start
-/// ```
 pub fn with_name(
   barnacle barnacle: Barnacle(a),
   name name: String,
@@ -305,10 +301,7 @@ pub fn with_probe_timeout(
 
 /// Which of the discovered nodes to connect, by default all. A node that does not pass is neither connected
 /// nor absent, and never disconnected.
-///
-/// ```gleam
-/// barnacle.with_filter(barnacle, setting.Patterns(["app@10.0.*"]))
-/// ```
+/// Example: `barnacle.with_filter(barnacle, setting.Patterns(["app@10.0.*"]))`.
 pub fn with_filter(
   barnacle barnacle: Barnacle(a),
   filter filter: setting.Filter,
@@ -430,12 +423,6 @@ fn put(barnacle: Barnacle(a), setting: String, value: b) -> Barnacle(a)
 
 /// Checks all settings, as `start` does, and returns every problem as a value. Nothing is started. A name
 /// that is taken and a native library that is not built are no settings: only `start` reports them.
-///
-/// ```gleam
-/// let assert Error([problem]) =
-///   barnacle.local_epmd() |> barnacle.with_poll_interval(0) |> barnacle.validate
-/// problem.setting == "poll_interval" && problem.value == "0"
-/// ```
 @external(erlang, "barnacle_gleam", "validate")
 pub fn validate(
   barnacle barnacle: Barnacle(a),

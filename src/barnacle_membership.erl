@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The sub-machine of what is known: the names that discovery returns, the nodes that are connected, what
-the other barnacles of this VM want, and what refreshes brought. Pure.
+The sub-machine of what is known: the names that discovery returns, the nodes that are connected,
+what the other barnacles of this VM want, and what refreshes brought. Pure.
 """).
 
 -export([new/1, handle/4, view/1, found/1]).

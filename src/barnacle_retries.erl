@@ -8,8 +8,8 @@ The sub-machine that connects nodes again: those whose connection was lost, and 
 be connected, each when its retry delay (barnacle_retry) is over. Pure.
 
 It needs no refresh: one worker at a time connects the nodes that are due. A poll leaves nodes alone
-that wait out a retry delay. A refresh that was called connects them itself, and no retry runs beside
-it.
+that wait out a retry delay. A refresh that was called connects them itself, and no retry runs
+beside it.
 """).
 
 -export([new/1, handle/4, failing/1, find/2]).
