@@ -183,7 +183,7 @@ pub fn with_list_nodes_function(
   list_nodes list_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
-/// Replaces the name of this node: `barnacle.with_own_name_function(strategy, fn() { partisan_name() })`.
+/// Replaces this node's name. Example: `barnacle.with_own_name_function(strategy, fn() { partisan_name() })`.
 @external(erlang, "barnacle_gleam", "with_own_name_function")
 pub fn with_own_name_function(
   strategy strategy: Strategy(a),
