@@ -71,9 +71,9 @@ pub type RefreshError(error) {
   StrategyError(error)
   /// Nodes that should be connected and are not.
   ConnectError(List(#(atom.Atom, node.ConnectError)))
-  /// Nodes that should be disconnected and are not. With the default of `with_disconnect` barnacle
-  /// disconnects no node itself: departed nodes are asked to leave. So this error occurs with
-  /// `setting.Undiscovered`, which is the default if a strategy has its own list function.
+  /// Nodes that should be disconnected and are not. With the default of `with_disconnect` these are the
+  /// departed nodes that stay: each was asked to leave and declined, or a condition did not hold.
+  /// `barnacle/status` has the reason.
   DisconnectError(List(#(atom.Atom, NodeDisconnectError)))
 }
 
@@ -193,10 +193,6 @@ pub fn with_own_name_function(
 /// Registers the barnacle's process under this name, for example for Erlang code. The subject that `start`
 /// returns belongs to the process and ends with it; for one that outlives restarts see `named`. If the name
 /// is taken, `start` returns `InitFailed`.
-///
-/// ```gleam
-/// barnacle.local_epmd() |> barnacle.with_name("peers") |> barnacle.start
-/// ```
 pub fn with_name(
   barnacle barnacle: Barnacle(a),
   name name: String,
@@ -295,10 +291,7 @@ pub fn with_probe_timeout(
 
 /// Which of the discovered nodes to connect, by default all. A node that does not pass is neither connected
 /// nor absent, and never disconnected.
-///
-/// ```gleam
-/// barnacle.with_filter(barnacle, setting.Patterns(["app@10.0.*"]))
-/// ```
+/// Example: `barnacle.with_filter(barnacle, setting.Patterns(["app@10.0.*"]))`.
 pub fn with_filter(
   barnacle barnacle: Barnacle(a),
   filter filter: setting.Filter,
@@ -420,12 +413,6 @@ fn put(barnacle: Barnacle(a), setting: String, value: b) -> Barnacle(a)
 
 /// Checks all settings, as `start` does, and returns every problem as a value. Nothing is started. A name
 /// that is taken and a native library that is not built are no settings: only `start` reports them.
-///
-/// ```gleam
-/// let assert Error([problem]) =
-///   barnacle.local_epmd() |> barnacle.with_poll_interval(0) |> barnacle.validate
-/// problem.setting == "poll_interval" && problem.value == "0"
-/// ```
 @external(erlang, "barnacle_gleam", "validate")
 pub fn validate(
   barnacle barnacle: Barnacle(a),
@@ -493,7 +480,8 @@ fn start_child(
 
 /// Runs a refresh that begins after this call, and returns its result. Resets the poll timer, and resumes a
 /// paused barnacle. Every wanted node is tried, also during its retry delay. Departed nodes are asked to
-/// leave without the waiting time, and each still decides by its own discoveries (`with_disconnect`).
+/// leave without the waiting time, and each still decides by its own discoveries (`with_disconnect`). The
+/// refresh waits for them, for `with_connect_timeout` at most.
 ///
 /// ```gleam
 /// case barnacle.refresh(peers, 10_000) {

@@ -276,7 +276,9 @@ check_wait(What, TimeoutMs) ->
         {true, _} when is_integer(TimeoutMs), TimeoutMs >= 0, TimeoutMs =< ?MAX_WAIT_MS ->
             ok;
         {true, _} ->
-            bad_argument("a timeout is 0 to ~b ms or infinity, not ~0tp", [?MAX_WAIT_MS, TimeoutMs]);
+            bad_argument("a timeout is 0 to ~b ms or infinity, not ~0tp", [
+                ?MAX_WAIT_MS, TimeoutMs
+            ]);
         {false, _} ->
             bad_argument("wait for first_round, {nodes, N} or all, not for ~0tp", [What])
     end.

@@ -3,7 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_departures, [decide/1, result/1]).
+-import(barnacle_departures, [decide/1, result/1, is_passing/1]).
 -import(barnacle_departing_state, [find/2, away/2, there/1, without_barnacle/1]).
 -import(barnacle_departing_state, [due_in/3, interval/2]).
 -import(barnacle_departing_state, [put/3, arm/4, wait_longer/4, disarm/3, remove/2]).
@@ -135,7 +135,7 @@ is_eligible(Node, Own, #{plan := Plan, visible := Visible, others := Others} = V
 %% Whether this barnacle asks departed nodes to leave, or only reports them.
 applies(#{mode := Mode}) when Mode =/= running -> false;
 applies(#{settings := #{distribution := false}}) -> false;
-applies(#{settings := #{own_disconnect := true}}) -> false;
+applies(#{settings := #{custom := true, own_disconnect := true}}) -> false;
 applies(#{settings := #{disconnect := undiscovered, custom := true}}) -> departed;
 applies(#{settings := #{disconnect := Mode}}) when Mode =:= departed; Mode =:= report -> Mode;
 applies(#{}) -> false.
@@ -269,7 +269,7 @@ declined(no_barnacle, {Node, Peer}, NowMs, Own, View) ->
 declined(Why, {Node, Peer}, _NowMs, Own, _View) ->
     Stays = Peer#{asked := {stays, Why}, checks := 0, by := inspected, doing := idle},
     {Next, Effects} =
-        case barnacle_leaving:is_passing(Why) of
+        case is_passing(Why) of
             true -> {put(Node, Stays#{barnacle := passing}, Own), []};
             false -> disarm(Node, Stays#{barnacle := declined}, Own)
         end,

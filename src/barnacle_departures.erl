@@ -11,7 +11,7 @@ The sub-machine barnacle_departing looks up each of its decisions here. docs/dep
 from the table.
 """).
 
--export([table/0, columns/0, meanings/0, decide/1, result/1]).
+-export([table/0, columns/0, meanings/0, decide/1, result/1, is_passing/1]).
 
 -export_type([facts/0, row/0, act/0, there/0]).
 
@@ -114,9 +114,11 @@ meanings() ->
             {unknown, <<"not looked at">>},
             {alone, <<"its only connection is to this node, and this node has no other">>},
             {source,
-                <<"all are to nodes of this source, and no barnacle of the cluster wants the node">>},
+                <<"all are to nodes of this source, and no barnacle of the cluster wants the "
+                    "node">>},
             {others,
-                <<"some are to nodes outside this source, or a barnacle of the cluster wants the node "
+                <<"some are to nodes outside this source, or a barnacle of the cluster wants the "
+                    "node "
                     "or does not reply">>}
         ]},
         {<<"Act">>, [
@@ -137,6 +139,15 @@ result(#{settings := #{custom := true}, result := R}) when R =:= complete; R =:=
 result(#{result := complete, suspect := true}) -> suspect;
 result(#{result := none}) -> error;
 result(#{result := Result}) -> Result.
+
+?DOC("Whether a reason to stay may pass, so that the node is to be asked again.").
+-spec is_passing(Why :: term()) -> boolean().
+is_passing(no_complete_answer) -> true;
+is_passing(suspect) -> true;
+is_passing(paused) -> true;
+is_passing({foreign_links, _}) -> true;
+is_passing({wanted_by_others, _}) -> true;
+is_passing(_) -> false.
 
 ?DOC("The act of the first row that fits.").
 -spec decide(facts()) -> act().

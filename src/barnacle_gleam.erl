@@ -7,8 +7,8 @@
 The Gleam face: Gleam values to the options and calls of barnacle_cluster, and back.
 
 src/barnacle.gleam says what each function is for. A Barnacle is the map of options for
-barnacle_cluster, but for the values that barnacle_gleam_input:options/1 converts. barnacle_gleam_error
-converts the errors that come back.
+barnacle_cluster, but for the values that barnacle_gleam_input:options/1 converts.
+barnacle_gleam_error converts the errors that come back.
 """).
 
 -export([dns/3, epmd/1, local_epmd/0, hosts/3, custom/1]).
@@ -97,8 +97,8 @@ with_own_name_function(Functions, Name) ->
 %% Settings
 
 ?DOC("""
-Sets an option of the strategy if it has one of that name, else of the barnacle. An option that neither
-has is refused by the check of the options.
+Sets an option of the strategy if it has one of that name, else of the barnacle. An option that
+neither has is refused by the check of the options.
 """).
 -spec put(builder(), binary(), term()) -> builder().
 put(#{strategy := Strategy} = Builder, Name, Value) ->

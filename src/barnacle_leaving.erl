@@ -13,7 +13,7 @@ again, leaves again: global of a peer may have been busy with this node, or a co
 under way. It does so at most five times within 10 s, and only if it had left each of those peers.
 """).
 
--export([new/1, handle/4, mode/1, consent/1, is_passing/1]).
+-export([new/1, handle/4, mode/1, consent/1]).
 
 -export_type([leaving/0, mode/0, kept/0, view/0, stay/0]).
 
@@ -84,15 +84,6 @@ new(_Settings) ->
 -spec mode(leaving()) -> mode().
 mode(#leaving{mode = Mode}) ->
     Mode.
-
-?DOC("Whether a reason to stay may pass, so that the node is to be asked again.").
--spec is_passing(stay() | term()) -> boolean().
-is_passing(no_complete_answer) -> true;
-is_passing(suspect) -> true;
-is_passing(paused) -> true;
-is_passing({foreign_links, _}) -> true;
-is_passing({wanted_by_others, _}) -> true;
-is_passing(_) -> false.
 
 ?DOC("Takes one event. An event of another sub-machine changes nothing.").
 -spec handle(term(), NowMs :: integer(), leaving(), View :: map()) ->

@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The sub-machine of one refresh: what is connected and disconnected after a discovery, and the result.
-Pure.
+The sub-machine of one refresh: what is connected and disconnected after a discovery, and the
+result. Pure.
 
 The phases are discovering, naming (names become atoms), connecting, disconnecting, departing and
 listing. A phase without work is passed over. If the mode becomes paused or left, the work ends, and
@@ -34,8 +34,8 @@ nodes that are not connected fail with the reason paused.
     departed := barnacle_plan:departed()
 }.
 
-%% found: what the discovery brought. extra: connected nodes that it did not return. tried: nodes that
-%% were to be connected. same: those of them that are this node. cut: nodes that were to be
+%% found: what the discovery brought. extra: connected nodes that it did not return. tried: nodes
+%% that were to be connected. same: those of them that are this node. cut: nodes that were to be
 %% disconnected.
 -record(refresh, {
     id :: pos_integer(),
@@ -73,7 +73,11 @@ handle({refresh, Id, Trigger}, _NowMs, none, _View) ->
 handle({mode, Mode}, _NowMs, #refresh{} = R, View) when Mode =:= paused; Mode =:= left ->
     stopped(R, View);
 handle({crashed, Id, Reason, Stacktrace}, _NowMs, #refresh{id = Id}, _View) ->
-    {none, [{stop_work, connect}, {log, {crashed, Reason, Stacktrace}}, {signal, {ended, {crashed, Reason}}}]};
+    {none, [
+        {stop_work, connect},
+        {log, {crashed, Reason, Stacktrace}},
+        {signal, {ended, {crashed, Reason}}}
+    ]};
 handle(Event, NowMs, #refresh{id = Id, phase = Phase} = R, View) when
     is_tuple(Event), tuple_size(Event) > 2, element(2, Event) =:= Id
 ->
@@ -112,8 +116,8 @@ discovered(_NowMs, #refresh{found = #{result := Result} = Found} = R, View) ->
 wants(#{mode := standby}) -> #{};
 wants(#{plan := Plan}) -> barnacle_plan:wanted(Plan).
 
-%% A connection that is lost while the source fails is made again nevertheless. A connect function of
-%% a custom strategy is only called with nodes that were just discovered.
+%% A connection that is lost while the source fails is made again nevertheless. A connect function
+%% of a custom strategy is only called with nodes that were just discovered.
 wanted({error, _}, _Wants, #{settings := #{own_connect := true}}) ->
     [];
 wanted({complete, Names}, Wants, _View) ->
@@ -121,12 +125,12 @@ wanted({complete, Names}, Wants, _View) ->
 wanted(_PartialOrError, Wants, _View) ->
     maps:keys(Wants).
 
-%% The mode undiscovered disconnects what is connected and was not discovered. The complete result of
-%% a custom strategy with a disconnect function decides on the nodes that it returned before.
+%% The mode undiscovered disconnects what is connected and was not discovered. The complete result
+%% of a custom strategy with a disconnect function decides on the nodes that it returned before.
 extra({complete, Names}, Found, Visible, #{settings := Settings, plan := Plan}) ->
-    #{custom := IsCustom, own_disconnect := OwnDisconnect, disconnect := Mode, node := Self} = Settings,
-    case {IsCustom, Mode} of
-        {true, _} when OwnDisconnect, Mode =:= departed orelse Mode =:= undiscovered ->
+    #{custom := IsCustom, own_disconnect := OwnDisconnect, node := Self} = Settings,
+    case {IsCustom, maps:get(disconnect, Settings)} of
+        {true, Mode} when OwnDisconnect, Mode =:= departed orelse Mode =:= undiscovered ->
             Absent = [Node || Node <- Visible, barnacle_plan:standing(Node, Plan) =:= absent],
             ours(Absent, Found);
         {false, undiscovered} ->
@@ -190,8 +194,8 @@ connected(Failures, #refresh{id = Id, tried = Tried, failed = Before} = R, View)
         end,
     {Last, Own ++ Effects}.
 
-%% Never what another barnacle of this VM wants. An empty result is exact only with a list of its own,
-%% or as the word of a custom strategy.
+%% Never what another barnacle of this VM wants. An empty result is exact only with a list of its
+%% own, or as the word of a custom strategy.
 cut(#refresh{extra = []}, _View) ->
     [];
 cut(#refresh{extra = Extra, found = #{result := {complete, Names}}}, View) ->
@@ -234,7 +238,7 @@ stopped(R, _View) ->
     {R, []}.
 
 ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View) ->
-    #{plan := Plan, settings := #{node := Self} = Settings} = View,
+    #{settings := #{node := Self}} = View,
     #{result := Answer, own_names := OwnNames} = Found,
     #refresh{failed = Failed, uncut = Uncut, same = Same} = R,
     StrategyResult =
@@ -258,20 +262,28 @@ ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View
         hints => maps:get(hints, Found),
         cut => R#refresh.cut -- [Node || {Node, _} <- Uncut],
         trigger => Trigger,
-        departed => departures(Visible, Trigger, NowMs, Plan, Settings)
+        departed => departures(Visible, NowMs, Trigger, View)
     },
     {none, [{signal, {ended, Outcome}}, {log, {refresh, Outcome}}]}.
 
-%% Departed and still connected: only those matter.
-departures(_Visible, _Trigger, _NowMs, _Plan, #{own_list := true}) ->
+%% Departed and still connected: only those matter. The complete result of a custom strategy is the
+%% user's word: it is never suspect, and its nodes depart at once.
+departures(_Visible, _NowMs, _Trigger, #{settings := #{own_list := true}}) ->
     %% There no node is asked to leave, so no doubt of the source keeps it.
     {ok, []};
-departures(Visible, Trigger, NowMs, Plan, #{departed_after := AfterMs}) ->
-    Question = #{after_ms => AfterMs, hasty => Trigger =:= refresh},
-    case barnacle_plan:departed(Plan, NowMs, Question) of
-        {_, []} = None ->
-            None;
-        {Verdict, Names} ->
+departures(Visible, NowMs, Trigger, #{plan := Plan, settings := Settings}) ->
+    #{departed_after := AfterMs, custom := IsCustom} = Settings,
+    Question = #{after_ms => AfterMs, hasty => IsCustom orelse Trigger =:= refresh},
+    {Verdict, Names} = barnacle_plan:departed(Plan, NowMs, Question),
+    Believed =
+        case IsCustom of
+            true -> ok;
+            false -> Verdict
+        end,
+    case Names of
+        [] ->
+            {Believed, []};
+        _ ->
             Connected = barnacle_names:set(Visible),
-            {Verdict, [Name || Name <- Names, is_map_key(Name, Connected)]}
+            {Believed, [Name || Name <- Names, is_map_key(Name, Connected)]}
     end.

@@ -138,7 +138,7 @@ other_settings_ask_no_node_test_() ->
         end)
      || More <- [
             #{disconnect => never}, #{disconnect => undiscovered}, #{distribution => false},
-            #{own_disconnect => true}
+            #{own_disconnect => true, custom => true}
         ]
     ] ++
         [

@@ -227,6 +227,11 @@ every_departure_has_its_constructor(_) ->
             {{stays, {disconnect, departed}}, <<"Departed">>},
             {{stays, {disconnect, never}}, <<"Disconnect">>},
             {{stays, paused}, <<"Paused">>},
+            {{stays, no_barnacle}, <<"NoBarnacle">>},
+            {{stays, {wanted_by, [a@h]}}, <<"WantedBy">>},
+            {{stays, {no_reply, [a@h]}}, <<"NoReply">>},
+            {{stays, not_disconnected}, <<"NotDisconnected">>},
+            {{stays, returned}, <<"Returned">>},
             {{stays, {foreign_links, [<<"a@h">>]}}, <<"{foreign_links,[<<\"a@h\">>]}">>},
             {new, <<"new">>}
         ]
