@@ -146,24 +146,17 @@ pub fn custom(strategy strategy: Strategy(a)) -> Barnacle(a)
 /// ```
 ///
 /// Distributed Erlang connects, disconnects and lists nodes, unless `with_connect_nodes_function`,
-/// `with_disconnect_nodes_function` and `with_list_nodes_function` replace it. Each function runs in the
-/// process of a refresh with a time limit of 30000 ms (`with_strategy_timeout`). If a function crashes, its
+/// `with_disconnect_nodes_function` and `with_list_nodes_function` replace it. If a function crashes, its
 /// refresh does: callers of `refresh` exit, a listener receives `ConnectError([])`, and the barnacle goes on.
+/// Time limits: `with_strategy_timeout`, and `with_connect_timeout` for those that connect and disconnect.
 @external(erlang, "barnacle_gleam", "new_strategy")
 pub fn new_strategy(
   discover_nodes discover_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
-/// Replaces how nodes are connected, for example by Partisan. The function is called once for each node to
-/// connect, with a list of it, in a process of its own. It returns the node, or the failure, which becomes
-/// part of a `ConnectError`. If the connection comes later, return an empty list: the node then counts as
-/// connected when the function of `with_list_nodes_function` lists it.
-///
-/// ```gleam
-/// barnacle.with_connect_nodes_function(strategy, fn(nodes) {
-///   join_with_partisan(nodes) |> result.replace(nodes)
-/// })
-/// ```
+/// Replaces how nodes are connected, for example by Partisan. The function is called for each node, with a list
+/// of it. It returns this list, `[]` if the connection comes later and is listed then, or a `ConnectError`.
+/// Example: `barnacle.with_connect_nodes_function(strategy, fn(nodes) { join(nodes) })`.
 @external(erlang, "barnacle_gleam", "with_connect_nodes_function")
 pub fn with_connect_nodes_function(
   strategy strategy: Strategy(a),
@@ -171,9 +164,8 @@ pub fn with_connect_nodes_function(
     Result(List(atom.Atom), List(#(atom.Atom, node.ConnectError))),
 ) -> Strategy(a)
 
-/// Replaces how nodes are disconnected. The function is called once for each node to disconnect, with a list
-/// of it, in a process of its own. It returns the node, or the failure, which becomes part of a
-/// `DisconnectError`.
+/// Replaces how nodes are disconnected. The function is called once for each node, with a list of it. It
+/// returns that list, or the failure, which becomes part of a `DisconnectError`.
 /// Example: `barnacle.with_disconnect_nodes_function(strategy, fn(nodes) { Ok(part(nodes)) })`.
 @external(erlang, "barnacle_gleam", "with_disconnect_nodes_function")
 pub fn with_disconnect_nodes_function(
@@ -191,9 +183,7 @@ pub fn with_list_nodes_function(
   list_nodes list_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
-/// Replaces the name of this node, which is never connected or disconnected. Without distributed Erlang,
-/// `node.self()` is the same name on every node; Partisan has a name of its own.
-/// Example: `barnacle.with_own_name_function(strategy, fn() { partisan_name() })`.
+/// Replaces this node's name. Example: `barnacle.with_own_name_function(strategy, fn() { partisan_name() })`.
 @external(erlang, "barnacle_gleam", "with_own_name_function")
 pub fn with_own_name_function(
   strategy strategy: Strategy(a),
