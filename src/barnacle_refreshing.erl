@@ -233,7 +233,7 @@ stopped(R, _View) ->
     {R, []}.
 
 ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View) ->
-    #{plan := Plan, settings := #{departed_after := AfterMs, node := Self}} = View,
+    #{plan := Plan, settings := #{node := Self} = Settings} = View,
     #{result := Answer, own_names := OwnNames} = Found,
     #refresh{failed = Failed, uncut = Uncut, same = Same} = R,
     StrategyResult =
@@ -257,17 +257,18 @@ ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View
         hints => maps:get(hints, Found),
         cut => R#refresh.cut -- [Node || {Node, _} <- Uncut],
         trigger => Trigger,
-        departed => departures(Visible, AfterMs, NowMs, Trigger, Plan)
+        departed => departures(Visible, NowMs, Trigger, Plan, Settings)
     },
     {none, [{signal, {ended, Outcome}}, {log, {refresh, Outcome}}]}.
 
-%% Departed and still connected: only those matter.
-departures(Visible, AfterMs, NowMs, Trigger, Plan) ->
-    Question = #{after_ms => AfterMs, hasty => Trigger =:= refresh},
+%% Departed and still connected: only those matter. The list of a custom strategy is never suspect.
+departures(Visible, NowMs, Trigger, Plan, #{departed_after := AfterMs, custom := IsCustom}) ->
+    Question = #{after_ms => AfterMs, hasty => Trigger =:= refresh orelse IsCustom},
     case barnacle_plan:departed(Plan, NowMs, Question) of
-        {_, []} = None ->
+        {_, []} = None when not IsCustom ->
             None;
         {Verdict, Names} ->
             Connected = barnacle_names:set(Visible),
-            {Verdict, [Name || Name <- Names, is_map_key(Name, Connected)]}
+            Departed = [Name || Name <- Names, is_map_key(Name, Connected)],
+            {case IsCustom of true -> ok; false -> Verdict end, Departed}
     end.
