@@ -268,7 +268,8 @@ empty_custom_list_is_the_users_word(_) ->
     ok = bed_story:linked({First, [Gone]}),
     ok = lists([First], []),
     ?assertEqual({ok, bed_story:names([First])}, bed_story:refresh(First)),
-    ?assertEqual([], bed_node:visible(Gone)).
+    ?assertEqual([], bed_node:visible(Gone)),
+    ?assertMatch(#{suspect := false}, bed_story:status(First)).
 
 custom_list_moves_no_node_that_it_never_contained(_) ->
     [First, Second, Other] = Nodes = hosts([on, on, on]),
