@@ -18,6 +18,9 @@
 
 -define(LONGEST, 80).
 
+%% What a node replies that was asked to leave. goes: it leaves. over: it reports that its reason is over.
+-define(REPLIES, {named, no_complete_answer, suspect, paused, {foreign_links, [n8@h]}, goes, goes, over}).
+
 %% Numbers up to the size are equally likely.
 -define(STEPS, 16#FFFFF).
 
@@ -54,8 +57,13 @@ run(Settings, Steps) ->
 say(".", []) -> ok;
 say(Format, Args) -> io:format(Format, Args).
 
+%% disconnect, departed_after, and whether the strategy is a custom one.
 settings() ->
-    {frequency([{8, departed}, {2, undiscovered}, {1, report}, {1, never}]), oneof([0, 60000])}.
+    {
+        frequency([{8, departed}, {2, undiscovered}, {1, report}, {1, never}]),
+        oneof([0, 60000]),
+        frequency([{5, false}, {1, true}])
+    }.
 
 %% A number is a step: the shorter the history and the smaller the numbers, the simpler it is.
 step(Number) ->
@@ -80,11 +88,15 @@ step(39, {Node, _, _}) -> {die, Node};
 step(N, {Node, _, _}) when N < 42 -> {revive, Node};
 step(42, {Node, _, _}) -> {flap, Node};
 step(N, {Node, _, _}) when N < 45 -> {dials_us, Node};
-step(45, {_, _, Mask}) -> {others, Mask band (Mask bsr 3) band 16#FE};
+step(45, {_, Any, Mask}) when Any < 4 -> {others, Mask band (Mask bsr 3) band 16#FE};
+step(45, {_, Any, Mask}) when Any < 6 -> {wanting, Mask band (Mask bsr 3) band 16#FE};
+step(45, {_, _, Mask}) -> {silent, Mask band (Mask bsr 4) band 16#FE};
 step(46, {Node, _, _}) -> {leaving, Node};
-step(47, {Node, _, _}) -> {stays, Node};
+step(47, {Node, _, Mask}) -> {replies, Node, element(1 + Mask rem 8, ?REPLIES)};
 step(N, {Node, _, _}) when N < 50 -> {ask, Node};
-step(N, _) when N < 58 -> refresh;
+step(N, _) when N < 57 -> refresh;
+step(57, {_, Any, _}) when Any < 2 -> hang_up;
+step(57, {_, Any, _}) -> {await, element(1 + Any rem 3, {first_round, all, {nodes, 4}})};
 step(58, _) -> pause;
 step(59, _) -> leave;
 step(60, {_, Any, _}) when Any < 2 -> kill;
