@@ -19,9 +19,10 @@ run() ->
     Silent = bench_net:silent(),
     Targets = [list_to_atom("hung@" ++ inet:ntoa(Address)) || Address <- Hung],
     [Idle, Ours, Theirs] =
-        Nodes = bed_nodes:start_link(#{name => "reader", fixed_port => Port}, [
-            #{host => Address} || Address <- bed_ports:addresses(3)
-        ]),
+        Nodes = bed_nodes:start_link(
+            #{name => "reader", fixed_port => Port, applications => [barnacle]},
+            [#{host => Address} || Address <- bed_ports:addresses(3)]
+        ),
     ok = bed_node:call(Ours, ?MODULE, wait_ours, [bench_net:nameserver(Silent), Targets]),
     ok = bed_node:call(Theirs, ?MODULE, wait_theirs, [Silent, Targets]),
     Cases = [

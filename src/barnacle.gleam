@@ -71,9 +71,9 @@ pub type RefreshError(error) {
   StrategyError(error)
   /// Nodes that should be connected and are not.
   ConnectError(List(#(atom.Atom, node.ConnectError)))
-  /// Nodes that should be disconnected and are not. With the default of `with_disconnect` barnacle
-  /// disconnects no node itself: departed nodes are asked to leave. So this error occurs with
-  /// `setting.Undiscovered`, which is the default if a strategy has its own list function.
+  /// Nodes that should be disconnected and are not. With the default of `with_disconnect` these are the
+  /// departed nodes that stay: each was asked to leave and declined, or a condition did not hold.
+  /// `barnacle/status` has the reason.
   DisconnectError(List(#(atom.Atom, NodeDisconnectError)))
 }
 
@@ -491,7 +491,8 @@ fn start_child(
 
 /// Runs a refresh that begins after this call, and returns its result. Resets the poll timer, and resumes a
 /// paused barnacle. Every wanted node is tried, also during its retry delay. Departed nodes are asked to
-/// leave without the waiting time, and each still decides by its own discoveries (`with_disconnect`).
+/// leave without the waiting time, and each still decides by its own discoveries (`with_disconnect`). The
+/// refresh waits for them, for `with_connect_timeout` at most.
 ///
 /// ```gleam
 /// case barnacle.refresh(peers, 10_000) {

@@ -5,7 +5,7 @@
 
 ?MODULEDOC("The conditions of await and ready. Pure.").
 
--export([check/1, is_met/2]).
+-export([is_met/2]).
 
 -export_type([what/0]).
 
@@ -16,26 +16,14 @@ standby all conditions hold: there is nothing to wait for.
 """).
 -type what() :: first_round | {nodes, pos_integer()} | all.
 
-?DOC("Whether a term is a condition, or what it is instead.").
--spec check(term()) -> ok | {error, binary()}.
-check(first_round) ->
-    ok;
-check(all) ->
-    ok;
-check({nodes, N}) when is_integer(N), N >= 1 ->
-    ok;
-check(Other) ->
-    {error,
-        barnacle_settings:text("wait for first_round, {nodes, N} or all, not for ~0tp", [Other])}.
-
 ?DOC("Whether a condition holds, in the view of the machine.").
 -spec is_met(what(), View :: map()) -> boolean().
 is_met(_, #{mode := standby}) ->
     true;
 is_met(first_round, #{history := History}) ->
     barnacle_history:rounds(History) > 0;
-is_met({nodes, N}, #{visible := Visible, settings := #{own_list := true}}) ->
-    map_size(Visible) >= N;
+is_met({nodes, N}, #{connected := Connected, settings := #{own_list := true}}) ->
+    map_size(Connected) >= N;
 is_met({nodes, N}, #{visible := Visible}) ->
     map_size(Visible) + 1 >= N;
 is_met(all, #{history := History, plan := Plan, connected := Connected, settings := Settings}) ->

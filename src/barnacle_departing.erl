@@ -3,26 +3,26 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_departing_state, [
-    find/2, put/3, there/1, due_in/3, interval/2, arm/4, wait_longer/4, disarm/3, remove/2, wait/4, failed/3,
-    each/3, away/2
-]).
+-import(barnacle_departures, [decide/1, result/1, is_passing/1]).
+-import(barnacle_departing_state, [find/2, away/2, there/1, without_barnacle/1]).
+-import(barnacle_departing_state, [due_in/3, interval/2]).
+-import(barnacle_departing_state, [put/3, arm/4, wait_longer/4, disarm/3, remove/2]).
+-import(barnacle_departing_state, [wait/4, failed/3, each/3]).
 
 ?MODULEDOC("""
 The sub-machine that brings departed nodes to leave. Pure. It looks up its decisions in
 barnacle_departures.
 
-A departed node decides itself whether it leaves (barnacle_leaving). If it declines for a reason that
-may pass, or does not reply, it is asked again at growing intervals, and at once when it reports that
-its reason is over. A node without a barnacle is checked three times over the waiting. Then this node
-looks at its connections, asks the connected barnacles, and makes it leave. If it returns through
-global, it is made to leave again, at growing intervals.
+A departed node decides itself whether it leaves (barnacle_leaving). If it declines for a reason
+that may pass, or does not reply, it is asked again at growing intervals, and at once when it
+reports that its reason is over. A node without a barnacle is checked three times over the waiting.
+Then this node looks at its connections, asks the connected barnacles, and makes it leave. If it
+returns through global, it is made to leave again, at growing intervals.
 """).
 
 -export([new/1, handle/4, departed/1]).
 
 -type own() :: barnacle_departing_state:state().
--type done() :: barnacle_departing_state:done().
 
 %% Longer than barnacle_leave_protocol takes for a result.
 -define(RESULT_MS, 10000).
@@ -40,7 +40,8 @@ departed(Own) ->
     barnacle_departing_state:asked(Own).
 
 ?DOC("Takes one event. An event of another sub-machine changes nothing.").
--spec handle(term(), NowMs :: integer(), own(), View :: map()) -> done().
+-spec handle(term(), NowMs :: integer(), own(), View :: map()) ->
+    barnacle_departing_state:done().
 handle({depart, Id}, NowMs, Own, View) ->
     case {applies(View), result(View)} of
         {Mode, Result} when Mode =/= false, Result =:= complete orelse Result =:= exact ->
@@ -88,7 +89,9 @@ depart(Mode, Id, NowMs, Own0, #{trigger := Trigger, settings := Settings} = View
     end,
     case Mode of
         report ->
-            Report = fun(Node, Acc) -> {put(Node, (find(Node, Acc))#{asked := not_asked}, Acc), []} end,
+            Report = fun(Node, Acc) ->
+                {put(Node, (find(Node, Acc))#{asked := not_asked}, Acc), []}
+            end,
             {Own1, []} = each(Report, Due, Own),
             {Own1, Dropped ++ [{signal, {departures_done, Id, []}}]};
         departed ->
@@ -99,58 +102,51 @@ depart(Mode, Id, NowMs, Own0, #{trigger := Trigger, settings := Settings} = View
     end.
 
 absent(IsHasty, NowMs, Own, #{plan := Plan, settings := #{departed_after := AfterMs}} = View) ->
-    {_, Names} = barnacle_plan:departed(Plan, NowMs, #{after_ms => AfterMs, hasty => IsHasty}),
-    [Node || Name <- Names, Node <- known(Name), is_eligible(Node, Own, View)].
+    case barnacle_plan:departed(Plan, NowMs, #{after_ms => AfterMs, hasty => IsHasty}) of
+        {_, []} ->
+            [];
+        {_, Names} ->
+            Gone = maps:from_keys(Names, []),
+            Visible = lists:sort(maps:keys(maps:get(visible, View))),
+            Absent = [Node || Node <- Visible, is_map_key(atom_to_binary(Node), Gone)],
+            [Node || Node <- Absent, is_eligible(Node, Own, View)]
+    end.
 
 %% A refresh begins anew, except for what is known.
 begins(refresh, {Node, Peer}, NowMs, Own, View) ->
-    act(refresh, {Node, Peer#{connections := unknown, doing := idle, times := 0}}, NowMs, Own, View);
+    New = Peer#{connections := unknown, doing := idle, times := 0},
+    act(refresh, {Node, New}, NowMs, Own, View);
 begins(poll, {_, #{doing := idle}} = Departed, NowMs, Own, View) ->
     act(poll, Departed, NowMs, Own, View);
 begins(poll, {Node, Peer}, _NowMs, Own, _View) ->
     {put(Node, Peer, Own), []}.
 
 %% Whether a node is departed and connected, and no barnacle here wants it.
-is_eligible(Node, Own, #{plan := Plan, visible := Visible, others := Others, settings := Settings}) ->
+is_eligible(Node, Own, #{plan := Plan, visible := Visible, others := Others} = View) ->
+    #{settings := #{self := Self}} = View,
     Name = atom_to_binary(Node),
-    is_map_key(Node, Visible) andalso not is_map_key(Name, Others) andalso
-        Name =/= maps:get(self, Settings) andalso
+    is_map_key(Node, Visible) andalso Name =/= Self andalso not is_map_key(Name, Others) andalso
         case barnacle_plan:standing(Name, Plan) of
             absent -> true;
             unknown -> away(Node, Own) =/= never;
             _ -> false
         end.
 
-known(Name) ->
-    try
-        [binary_to_existing_atom(Name)]
-    catch
-        error:badarg -> []
-    end.
-
 %% Whether this barnacle asks departed nodes to leave, or only reports them.
 applies(#{mode := Mode}) when Mode =/= running -> false;
 applies(#{settings := #{distribution := false}}) -> false;
-applies(#{settings := #{own_disconnect := true}}) -> false;
+applies(#{settings := #{custom := true, own_disconnect := true}}) -> false;
 applies(#{settings := #{disconnect := undiscovered, custom := true}}) -> departed;
 applies(#{settings := #{disconnect := Mode}}) when Mode =:= departed; Mode =:= report -> Mode;
 applies(#{}) -> false.
 
-result(#{settings := #{custom := true}, result := R}) when R =:= complete; R =:= empty -> exact;
-result(#{result := complete, suspect := true}) -> suspect;
-result(#{result := none}) -> error;
-result(#{result := Result}) -> Result.
-
 %% ---- acts ----
 
-act(Trigger, {_, #{waits := Waits, connections := Connections} = Peer} = Departed, NowMs, Own, View) ->
-    Judged =
-        case is_list(Connections) of
-            true -> unknown;
-            false -> Connections
-        end,
+act(Trigger, {_, Peer} = Departed, NowMs, Own, View) ->
+    #{waits := Waits, connections := Connections} = Peer,
+    Judged = case is_list(Connections) of true -> unknown; false -> Connections end,
     Facts = {Trigger, Waits, result(View), there(Peer), Judged},
-    do(barnacle_departures:decide(Facts), Trigger, Departed, NowMs, Own, View).
+    do(decide(Facts), Trigger, Departed, NowMs, Own, View).
 
 do(stay, Trigger, {Node, #{barnacle := Barnacle} = Peer}, _NowMs, Own, View) ->
     case Trigger =:= poll orelse Barnacle =:= declined of
@@ -160,16 +156,18 @@ do(stay, Trigger, {Node, #{barnacle := Barnacle} = Peer}, _NowMs, Own, View) ->
 do(check, _Trigger, {Node, #{waits := Waits} = Peer}, NowMs, Own, View) ->
     case due_in(Peer, NowMs, View) of
         0 ->
-            Effect = case Peer of #{by := inspected} -> inspect; #{by := replied} -> ask end,
+            Check = case Peer of #{by := inspected} -> inspect; #{by := replied} -> ask end,
             {Next, Timer} = arm(?RESULT_MS, Node, Peer#{doing := check, checked_ms := NowMs}, Own),
-            {Next, [{Effect, Node} | Timer]};
+            {Next, [{Check, Node} | Timer]};
         _ when Waits =:= running -> {put(Node, Peer, Own), []};
         LeftMs -> arm(LeftMs, Node, Peer, Own)
     end;
 do(ask, Trigger, {Node, #{barnacle := Before, asked := Asked} = Peer}, _NowMs, Own, View) ->
-    {Next, Timer} = wait_longer(Node, Peer#{barnacle := asked, asked := asked}, Own, View),
+    IsNew = Asked =:= undefined orelse Trigger =:= refresh,
+    Said = case IsNew of true -> asked; false -> Asked end,
+    {Next, Timer} = wait_longer(Node, Peer#{barnacle := asked, asked := Said}, Own, View),
     Inspect = [{inspect, Node} || Before =:= unknown orelse Before =:= asked],
-    Log = [{log, {asked, [Node]}} || Asked =:= undefined orelse Trigger =:= refresh],
+    Log = [{log, {asked, [Node]}} || IsNew],
     {Next, [{ask, Node}] ++ Inspect ++ Timer ++ Log};
 do(look, _Trigger, {_, #{connections := List}} = Departed, NowMs, Own, View) when is_list(List) ->
     look(List, Departed, NowMs, Own, View);
@@ -211,10 +209,10 @@ stays(Why, {Node, Peer}, Own, View) ->
     {Failed, Timer ++ Ended}.
 
 again({Node, _} = Departed, NowMs, Own, View) ->
-    case {is_eligible(Node, Own, View), away(Node, Own)} of
-        {false, _} -> remove(Node, Own);
-        {true, never} -> act(again, Departed, NowMs, Own, View);
-        {true, _} -> act(returned, Departed, NowMs, Own, View)
+    Trigger = case away(Node, Own) of never -> again; _ -> returned end,
+    case is_eligible(Node, Own, View) of
+        true -> act(Trigger, Departed, NowMs, Own, View);
+        false -> remove(Node, Own)
     end.
 
 %% ---- what is heard of a departed node ----
@@ -252,7 +250,8 @@ inspected(#{registry := Registry, connections := List}, {Node, Before}, NowMs, O
     Next =
         case {Registry, By} of
             {none, inspected} -> without_barnacle(Peer);
-            {there, inspected} when Doing =/= idle; Checks > 0 -> Peer#{barnacle := there, checks := 0};
+            {there, inspected} when Doing =/= idle; Checks > 0 ->
+                Peer#{barnacle := there, checks := 0};
             {_, replied} when Doing =:= look -> Peer;
             _ -> unknown
         end,
@@ -264,24 +263,19 @@ inspected(#{registry := Registry, connections := List}, {Node, Before}, NowMs, O
         {_, _} -> again({Node, Next}, NowMs, Own, View)
     end.
 
-without_barnacle(#{waits := Waits, checks := Checks, asked := Asked} = Peer) ->
-    Said = case Waits of running -> Asked; _ -> {stays, no_barnacle} end,
-    Peer#{barnacle := unknown, checks := Checks + 1, asked := Said}.
-
 %% no_barnacle: the registry there replies for a VM that has no barnacle for this source.
 declined(no_barnacle, {Node, Peer}, NowMs, Own, View) ->
     again({Node, without_barnacle(Peer#{by := replied, doing := idle})}, NowMs, Own, View);
 declined(Why, {Node, Peer}, _NowMs, Own, _View) ->
     Stays = Peer#{asked := {stays, Why}, checks := 0, by := inspected, doing := idle},
     {Next, Effects} =
-        case barnacle_leaving:is_passing(Why) of
+        case is_passing(Why) of
             true -> {put(Node, Stays#{barnacle := passing}, Own), []};
             false -> disarm(Node, Stays#{barnacle := declined}, Own)
         end,
     {Failed, Ended} = failed([Node], failed_to_disconnect, Next),
     {Failed, Effects ++ Ended}.
 
-%% No reply, or the time for another look.
 expired({Node, #{doing := leave} = Peer}, NowMs, Own, View) ->
     {Failed, Ended} = failed([Node], failed_to_disconnect, Own),
     Stays = Peer#{doing := idle, connections := unknown, asked := {stays, not_disconnected}},
@@ -291,7 +285,6 @@ expired({Node, #{asked := Asked} = Peer}, NowMs, Own, View) ->
     Said = case Asked of asked -> no_answer; _ -> Asked end,
     again({Node, Peer#{doing := idle, connections := unknown, asked := Said}}, NowMs, Own, View).
 
-%% Through global, or because a program has connected it.
 returned(never, _Node, Own, _View) ->
     {Own, []};
 returned(Times, Node, Own, #{plan := Plan} = View) ->

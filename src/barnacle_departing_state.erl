@@ -4,12 +4,13 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-What barnacle_departing knows: the departed nodes with their timers, the nodes that were made to leave,
-and the refresh that waits for some of them. Pure. A function that changes it returns the effects too.
+What barnacle_departing knows: the departed nodes with their timers, the nodes that were made to
+leave, and the refresh that waits for some of them. Pure. A function that changes it returns the
+effects too.
 """).
 
 -export([new/0, nodes/1, asked/1, find/2, away/2, recent/2, forget_away/2]).
--export([there/1, due_in/3, interval/2, wait_longer/4]).
+-export([there/1, without_barnacle/1, due_in/3, interval/2, wait_longer/4]).
 -export([put/3, arm/4, disarm/3, remove/2, left/3, wait/4, failed/3, clear/2, each/3]).
 
 -export_type([state/0, peer/0, done/0, asked/0, stays/0]).
@@ -21,9 +22,10 @@ the interval. {stays, Why}: the node declined, or it has no barnacle and a condi
 -type asked() :: not_asked | asked | no_answer | {stays, stays()}.
 
 ?DOC("""
-What the node has replied (barnacle_leaving:stay/0), or what this node found. no_barnacle: it has none
-for this source, and is looked at. wanted_by, no_reply: barnacles on these nodes want it, or have not
-replied. not_disconnected: it was made to leave and has not left. returned: it left and came back.
+What the node has replied (barnacle_leaving:stay/0), or what this node found. no_barnacle: it has
+none for this source, and is looked at. wanted_by, no_reply: barnacles on these nodes want it, or
+have not replied. not_disconnected: it was made to leave and has not left. returned: it left and
+came back.
 """).
 -type stays() ::
     named
@@ -41,10 +43,10 @@ replied. not_disconnected: it was made to leave and has not left. returned: it l
     | returned.
 
 ?DOC("""
-A departed node. waits, barnacle, connections: the columns of barnacle_departures; connections as the
-list that the node has sent, until it is judged. checks: how many in a row found no barnacle. by: an
-inspection found it, or the registry there replied so. doing: an act whose result is awaited. asked:
-undefined until the node is departed. times: how often the interval has grown.
+A departed node. waits, barnacle, connections: the columns of barnacle_departures; connections as
+the list that the node has sent, until it is judged. checks: how many in a row found no barnacle.
+by: an inspection found it, or the registry there replied so. doing: an act whose result is awaited.
+asked: undefined until the node is departed. times: how often the interval has grown.
 """).
 -type peer() :: #{
     waits := running | over | waived,
@@ -136,6 +138,17 @@ forget_away(Node, #state{away = Away} = State) ->
 there(#{checks := Checks}) when Checks >= ?CHECKS -> none;
 there(#{checks := Checks}) when Checks > 0 -> checking;
 there(#{barnacle := Barnacle}) -> Barnacle.
+
+?DOC("The node after one more check that found no barnacle.").
+-spec without_barnacle(peer()) -> peer().
+without_barnacle(#{waits := Waits, checks := Checks, asked := Asked} = Peer) ->
+    Said =
+        case Asked of
+            {stays, _} when Checks > 0 -> Asked;
+            _ when Waits =:= running -> Asked;
+            _ -> {stays, no_barnacle}
+        end,
+    Peer#{barnacle := unknown, checks := Checks + 1, asked := Said}.
 
 ?DOC("In how many ms the next check is due at NowMs: the checks are spread over the waiting.").
 -spec due_in(peer(), NowMs :: integer(), View :: map()) -> non_neg_integer().

@@ -11,17 +11,19 @@ The sub-machine barnacle_departing looks up each of its decisions here. docs/dep
 from the table.
 """).
 
--export([table/0, columns/0, meanings/0, decide/1]).
+-export([table/0, columns/0, meanings/0, decide/1, result/1, is_passing/1]).
 
 -export_type([facts/0, row/0, act/0, there/0]).
 
 ?DOC("""
-What begins a decision: a poll, a call of refresh, another look (a timer, or a node's report that its
-reason to decline is over), or the return of a node that was made to leave.
+What begins a decision: a poll, a call of refresh, another look (a timer, or a node's report that
+its reason to decline is over), or the return of a node that was made to leave.
 """).
 -type trigger() :: poll | refresh | again | returned.
 
-?DOC("Whether the waiting has passed: departed_after and three complete results. waived: there is none.").
+?DOC("""
+Whether the waiting has passed: departed_after and three complete results. waived: there is none.
+""").
 -type waiting() :: running | over | waived.
 
 ?DOC("The last result. exact: the complete result of a custom strategy, empty or not.").
@@ -57,20 +59,20 @@ columns() ->
 ?DOC("The rows. The first row that fits decides; the last one fits always.").
 -spec table() -> [row()].
 table() ->
-    Good = [complete, exact],
     Passed = [over, waived],
+    NotByPoll = [refresh, again, returned],
     [
         {any, any, [empty, partial, error, suspect], any, any, stay},
-        {poll, running, complete, [unknown, checking], any, check},
+        {poll, running, any, [unknown, checking], any, check},
         {any, running, any, any, any, stay},
-        {any, Passed, Good, checking, any, check},
-        {any, Passed, Good, none, unknown, look},
-        {any, Passed, Good, none, alone, disconnect},
-        {any, Passed, Good, none, source, expel},
-        {[refresh, again, returned], Passed, Good, none, others, look},
-        {any, Passed, Good, [unknown, there], any, ask},
-        {[refresh, again, returned], Passed, Good, [asked, passing], any, ask},
-        {refresh, Passed, Good, declined, any, ask},
+        {any, Passed, any, [unknown, there], any, ask},
+        {NotByPoll, Passed, any, [asked, passing], any, ask},
+        {refresh, Passed, any, declined, any, ask},
+        {any, Passed, any, checking, any, check},
+        {any, Passed, any, none, unknown, look},
+        {NotByPoll, Passed, any, none, others, look},
+        {any, Passed, any, none, alone, disconnect},
+        {any, Passed, any, none, source, expel},
         {any, any, any, any, any, stay}
     ].
 
@@ -82,8 +84,8 @@ meanings() ->
             {poll, <<"a refresh that the timer started">>},
             {refresh, <<"a call of `refresh`">>},
             {again,
-                <<"another look: at growing intervals, or because the node reports that its reason to "
-                    "decline is over">>},
+                <<"another look: at growing intervals, or because the node reports that its reason "
+                    "to decline is over">>},
             {returned, <<"a node that was made to leave is connected again">>}
         ]},
         {<<"Waiting">>, [
@@ -111,20 +113,39 @@ meanings() ->
         {<<"Its connections">>, [
             {unknown, <<"not looked at">>},
             {alone, <<"its only connection is to this node, and this node has no other">>},
-            {source, <<"all are to nodes of this source, and no barnacle of the cluster wants the node">>},
+            {source,
+                <<"all are to nodes of this source, and no barnacle of the cluster wants the node">>},
             {others,
-                <<"some are to nodes outside this source, or a barnacle of the cluster wants the node or "
-                    "does not reply">>}
+                <<"some are to nodes outside this source, or a barnacle of the cluster wants the node "
+                    "or does not reply">>}
         ]},
         {<<"Act">>, [
             {stay, <<"the node stays connected">>},
-            {check, <<"look whether there is a barnacle on the node, over the existing connection">>},
+            {check, <<"look for a barnacle on the node, over the existing connection">>},
             {ask, <<"ask the node to leave; the node decides">>},
-            {look, <<"ask the node for its connections, and each connected barnacle whether it wants it">>},
+            {look,
+                <<"ask the node for its connections, and each connected barnacle whether it wants "
+                    "the node">>},
             {disconnect, <<"disconnect the node">>},
             {expel, <<"make the node run `global:disconnect/0`">>}
         ]}
     ].
+
+?DOC("The last result that a view of the machine has, as the table has it.").
+-spec result(View :: map()) -> result().
+result(#{settings := #{custom := true}, result := R}) when R =:= complete; R =:= empty -> exact;
+result(#{result := complete, suspect := true}) -> suspect;
+result(#{result := none}) -> error;
+result(#{result := Result}) -> Result.
+
+?DOC("Whether a reason to stay may pass, so that the node is to be asked again.").
+-spec is_passing(Why :: term()) -> boolean().
+is_passing(no_complete_answer) -> true;
+is_passing(suspect) -> true;
+is_passing(paused) -> true;
+is_passing({foreign_links, _}) -> true;
+is_passing({wanted_by_others, _}) -> true;
+is_passing(_) -> false.
 
 ?DOC("The act of the first row that fits.").
 -spec decide(facts()) -> act().

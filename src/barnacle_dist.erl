@@ -32,10 +32,8 @@ than its share.
 init([]) ->
     {ok, []};
 init(Arg) ->
-    {error,
-        barnacle_settings:text("barnacle_dist has no settings: give {barnacle_dist, []}, not ~0tp", [
-            Arg
-        ])}.
+    Text = "barnacle_dist has no settings: give {barnacle_dist, []}, not ~0tp",
+    {error, barnacle_settings:text(Text, [Arg])}.
 
 -spec name(term()) -> node().
 name(_State) ->

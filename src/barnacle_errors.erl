@@ -61,7 +61,7 @@ fix({lookup_failed, Why} = Reason) ->
         error -> fix(connects(), Reason)
     end;
 fix(Reason) ->
-    fix(connects() ++ refusals() ++ losses(), Reason).
+    fix(connects() ++ refusals() ++ losses() ++ start(), Reason).
 
 ?DOC("What to do about a discovery that failed, or is partial, for this reason.").
 -spec discovery_fix(term()) -> {ok, binary()} | error.
@@ -115,6 +115,17 @@ start() ->
         },
         #{
             place => start,
+            error => {not_started, barnacle},
+            gleam => <<"InitFailed(text)">>,
+            says => {{not_started, barnacle}, <<"the application barnacle is not started">>},
+            fix =>
+                <<
+                    "add `barnacle` to `applications` of your application, or call "
+                    "`application:ensure_all_started(barnacle)`"
+                >>
+        },
+        #{
+            place => start,
             error => {native_library, 'Text'},
             gleam => <<"InitFailed(text)">>,
             fix =>
@@ -123,12 +134,6 @@ start() ->
                     "barnacle, in Gleam `gleam run -m barnacle/install`), or install the runtime "
                     "packages of c-ares and libuv"
                 >>
-        },
-        #{
-            place => start,
-            error => {too_many_processes, 'Max'},
-            gleam => <<"InitFailed(text)">>,
-            fix => <<"as for `connect_error`">>
         }
     ].
 
@@ -353,11 +358,6 @@ dials() ->
                 >>},
             {not_dialled, <<"the time limit ended before its connection attempt began">>,
                 <<"many nodes start at once: it is attempted soon; or many hang, see `timeout`">>},
-            {{too_many_processes, 'Max'}, <<"this VM has no room for more processes">>,
-                <<
-                    "see what has so many; then raise their limit (`erl +P`): a dial needs 15 "
-                    "free ones, and 5 more for each that runs beside it"
-                >>},
             {failed_unprobed, <<"the connect failed">>,
                 <<
                     "most likely the two nodes have different cookies (`-setcookie`), or one has "
@@ -412,11 +412,6 @@ exits() ->
                     "so many wait for this server: have fewer processes wait, or raise "
                     "`max_callers`"
                 >>},
-            {{too_many_processes, 'Max'}, <<"the same">>,
-                <<
-                    "the VM had no room for the round, or for leaving, which then only paused: as "
-                    "for `connect_error`"
-                >>},
             {{strategy_timeout, 'Function'}, <<"the same">>,
                 <<"a function of your own overstayed `strategy_timeout`">>},
             {'Reason', <<"the same">>, <<"a function of your own crashed with it: correct it">>},
@@ -424,6 +419,11 @@ exits() ->
                 <<
                     "`run_once` only: as for `start_link`; in Gleam for `custom` alone, others "
                     "have `StrategyError`"
+                >>},
+            {{not_started, barnacle}, <<"the text of InitFailed">>,
+                <<
+                    "`run_once`, and functions that query DNS or EPMD: as for `start_link`; those "
+                    "functions exit with the same in Gleam"
                 >>},
             {{native_library, 'Text'}, <<"the text of InitFailed">>,
                 <<"`run_once` only: as for `start_link`">>}

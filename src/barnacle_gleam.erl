@@ -218,7 +218,8 @@ refreshed_once(#{strategy := Strategy} = Builder) ->
         Result -> returned(Strategy, Result)
     catch
         %% What start/1 would give as the text of InitFailed.
-        exit:{native_library, _} = Reason -> exit(start_error(Reason))
+        exit:{Kind, _} = Reason when Kind =:= native_library; Kind =:= not_started ->
+            exit(start_error(Reason))
     end.
 
 -spec get_node_basename(node()) -> {ok, binary()} | {error, nil}.

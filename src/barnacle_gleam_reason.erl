@@ -22,7 +22,6 @@ becomes a text, so that no Gleam program ever meets a value that its types do no
     | {posix, binary()}
     | {at_address, binary(), reason(), [binary()]}
     | {invalid_node_name | unusable_address, binary()}
-    | {too_many_processes, pos_integer()}
     | {other, binary()}.
 -type gap() ::
     {family_failed, inet | inet6, term()}
@@ -98,8 +97,6 @@ from({Kind, _} = Why) when Kind =:= invalid_node_name; Kind =:= unusable_address
     {Kind, unicode:characters_to_binary(barnacle_words:reason(Why))};
 from({at_address, Address, Why, Others}) when is_binary(Address) ->
     {at_address, Address, from(Why), Others};
-from({too_many_processes, Max} = Why) when is_integer(Max) ->
-    Why;
 from(Why) ->
     {other, text(Why)}.
 

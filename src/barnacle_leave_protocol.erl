@@ -4,23 +4,24 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-How nodes of different VMs speak about leaving, and how a node leaves. docs/protocol.md has the messages
-between nodes; they are a contract. None of them makes a connection, and neither does what is asked of a
-node without a barnacle.
+How nodes of different VMs speak about leaving, and how a node leaves. docs/protocol.md has the
+messages between nodes; they are a contract. None of them makes a connection, and neither does what
+is asked of a node without a barnacle.
 
-No node disconnects a healthy one. global, whose guard against overlapping partitions is on by default,
-takes that for a failure, and isolates one of the two or both. Source: global:disconnect/0, which leaves
-as one whole what the leaving node alone may leave.
+No node disconnects a healthy one. global, whose guard against overlapping partitions is on by
+default, takes that for a failure, and isolates one of the two or both. Source: global:disconnect/0,
+which leaves as one whole what the leaving node alone may leave.
 
-A connection of this node is only safe to drop while global is not making two nodes known to each other
-over it. If it is, it holds a lock of its own on both and on all nodes that they know; it returns the
-lock with a message that makes the lost connection again, and then tells all nodes of each other, so
-that the node that left is in the mesh again. Therefore this node takes that lock on itself for the
-moment in which it leaves. What of it is under way nevertheless makes a connection later;
-barnacle_leaving has what happens then.
+A connection of this node is only safe to drop while global is not making two nodes known to each
+other over it. If it is, it holds a lock of its own on both and on all nodes that they know; it
+returns the lock with a message that makes the lost connection again, and then tells all nodes of
+each other, so that the node that left is in the mesh again. Therefore this node takes that lock on
+itself for the moment in which it leaves. What of it is under way nevertheless makes a connection
+later; barnacle_leaving has what happens then.
 """).
 
--export([event/1, ask/1, decline/2, not_mine/1, tell_over/1, inspect/1, ask_wants/2, expel/1, leave/1]).
+-export([event/1, ask/1, decline/2, not_mine/1, tell_over/1]).
+-export([inspect/1, ask_wants/2, expel/1, leave/1]).
 
 -export_type([found/0]).
 
@@ -50,8 +51,10 @@ event({barnacle_peer, {ask, Asker}}) when is_pid(Asker) ->
     {ok, {asked, Asker, node(Asker)}};
 event({barnacle_peer, {stays, Node, Why}}) when is_atom(Node) ->
     {ok, {declined, Node, plain(Why)}};
-event({barnacle_peer, {Kind, Node}}) when is_atom(Node), Kind =:= leaving orelse Kind =:= reason_over ->
-    {ok, {Kind, Node}};
+event({barnacle_peer, {leaving, Node}}) when is_atom(Node) ->
+    {ok, {leaving, Node}};
+event({barnacle_peer, {reason_over, Node}}) when is_atom(Node) ->
+    {ok, {reason_over, Node}};
 event(_) ->
     ignored.
 
@@ -105,8 +108,8 @@ inspect(Node) ->
 
 ?DOC("""
 Asks the barnacles of these peers whether their sources contain a node. The calling process receives
-the event {wanted_by, Node, Reply} within 2000 ms: no, {yes, Peers}, or {unknown, Peers} for peers that
-have a barnacle and have not replied. A peer that has none has no say.
+the event {wanted_by, Node, Reply} within 2000 ms: no, {yes, Peers}, or {unknown, Peers} for peers
+that have a barnacle and have not replied. A peer that has none has no say.
 """).
 -spec ask_wants(node(), [node()]) -> ok.
 ask_wants(Node, Peers) ->
@@ -146,15 +149,15 @@ wants(Peers, Ref, Said, DeadlineMs) ->
     end.
 
 ?DOC("""
-Makes a connected node run global:disconnect/0: it disconnects all nodes that it sees. Then that node
-alone has left. No reply is awaited: its nodedown shows it.
+Makes a connected node run global:disconnect/0: it disconnects all nodes that it sees. Then that
+node alone has left. No reply is awaited: its nodedown shows it.
 """).
 -spec expel(node()) -> ok.
 expel(Node) ->
     run(Node, {global, disconnect, []}).
 
-%% Executes a function there, over the existing connection: rex of OTP does that for rpc:cast/4. user:
-%% a group leader of that node, so that it has nothing of this one.
+%% Executes a function there, over the existing connection: rex of OTP does that for rpc:cast/4.
+%% user: a group leader of that node, so that it has nothing of this one.
 run(Node, {Module, Function, Args}) ->
     Cast = {'$gen_cast', {cast, Module, Function, Args, user}},
     _ = erlang:send({rex, Node}, Cast, [noconnect, nosuspend]),
@@ -205,10 +208,10 @@ work(Fun) ->
     ok.
 
 ?DOC("""
-Tells these nodes that this one leaves, and leaves them, in a process linked to the caller. The caller
-receives the event {left, Left} with the nodes that are no longer connected. Source:
-global:disconnect/0; what global does not know of is disconnected one by one. On a node with a dynamic
-name that is each connection: global knows no hidden ones.
+Tells these nodes that this one leaves, and leaves them, in a process linked to the caller. The
+caller receives the event {left, Left} with the nodes that are no longer connected. Source:
+global:disconnect/0; what global does not know of is disconnected one by one. On a node with a
+dynamic name that is each connection: global knows no hidden ones.
 """).
 -spec leave([node()]) -> {ok, pid()}.
 leave(Nodes) ->
@@ -224,8 +227,8 @@ disconnect(Nodes) ->
     _ = erlang:function_exported(global, disconnect, 0) andalso global:disconnect(),
     lists:foreach(fun erlang:disconnect_node/1, connected(Nodes)).
 
-%% Under the lock that global takes to make nodes known to each other, here only; without it if it is
-%% not to be had. It ends with the process that has it.
+%% Under the lock that global takes to make nodes known to each other, here only; without it if it
+%% is not to be had. It ends with the process that has it.
 undisturbed(Fun) ->
     Lock = {global, self()},
     IsSet = lock(Lock, deadline(?GLOBAL_MS)),

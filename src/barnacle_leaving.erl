@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The sub-machine of the mode: running, paused, left (by leave) or standby (asked to leave, it has left).
-Pure. It decides whether this node leaves when a peer asks, and what the peers are told.
+The sub-machine of the mode: running, paused, left (by leave) or standby (asked to leave, it has
+left). Pure. It decides whether this node leaves when a peer asks, and what the peers are told.
 
 A question of a peer is decided with the result of a discovery that began after the question. A node
 that declines tells the peers when its reason is over. A node that has just left, and is connected
@@ -13,23 +13,23 @@ again, leaves again: global of a peer may have been busy with this node, or a co
 under way. It does so at most five times within 10 s, and only if it had left each of those peers.
 """).
 
--export([new/1, handle/4, mode/1, consent/1, is_passing/1]).
+-export([new/1, handle/4, mode/1, consent/1]).
 
 -export_type([leaving/0, mode/0, kept/0, view/0, stay/0]).
 
 -type mode() :: running | paused | left | standby.
 
 ?DOC("""
-What another process of the same barnacle begins with (barnacle_registry). ended: nothing is kept but
-standby.
+What another process of the same barnacle begins with (barnacle_registry). ended: nothing is kept
+but standby.
 """).
 -type kept() :: mode() | {paused, standby} | ended.
 
 ?DOC("""
-Why a node stays: its own results contain it (named) or have never contained it (never_named), its last
-result was not complete or empty, its source is suspect, it has connections outside its source or that
-another barnacle there wants, its setting disconnect is not departed, it is paused. no_barnacle: the
-registry of a VM without a barnacle for this source replies so.
+Why a node stays: its own results contain it (named) or have never contained it (never_named), its
+last result was not complete or empty, its source is suspect, it has connections outside its source
+or that another barnacle there wants, its setting disconnect is not departed, it is paused.
+no_barnacle: the registry of a VM without a barnacle for this source replies so.
 """).
 -type stay() ::
     named
@@ -71,8 +71,6 @@ registry of a VM without a barnacle for this source replies so.
 
 -opaque leaving() :: #leaving{}.
 
--type done() :: {leaving(), [Effect :: term()]}.
-
 %% As long as peers remember that a node has left (barnacle_registry:has_left/1).
 -define(AGAIN_MS, 10000).
 -define(AGAIN_TIMES, 5).
@@ -87,25 +85,17 @@ new(_Settings) ->
 mode(#leaving{mode = Mode}) ->
     Mode.
 
-?DOC("Whether a reason to stay may pass, so that the node is to be asked again.").
--spec is_passing(stay() | term()) -> boolean().
-is_passing(no_complete_answer) -> true;
-is_passing(suspect) -> true;
-is_passing(paused) -> true;
-is_passing({foreign_links, _}) -> true;
-is_passing({wanted_by_others, _}) -> true;
-is_passing(_) -> false.
-
 ?DOC("Takes one event. An event of another sub-machine changes nothing.").
--spec handle(term(), NowMs :: integer(), leaving(), View :: map()) -> done().
+-spec handle(term(), NowMs :: integer(), leaving(), View :: map()) ->
+    {leaving(), [Effect :: term()]}.
 handle({start, #{mode := {paused, standby}}}, _NowMs, Own, _View) ->
     {Own#leaving{mode = paused, stands_by = true}, []};
 handle({start, #{mode := Mode}}, _NowMs, Own, _View) ->
     {Own#leaving{mode = Mode, stands_by = Mode =:= standby}, []};
-handle({call, refresh, _Tag}, _NowMs, #leaving{mode = Mode} = Own, View) when
+handle({call, refresh, _Tag}, _NowMs, #leaving{mode = Mode} = Own, _View) when
     Mode =:= paused; Mode =:= left
 ->
-    resumed(Own, View);
+    resumed(Own);
 handle({call, pause, Tag}, _NowMs, Own, _View) ->
     {Paused, Effects} = stopped(paused, Own),
     {Paused, Effects ++ [{reply, Tag, ok}]};
@@ -149,9 +139,7 @@ handle({left, Nodes}, NowMs, #leaving{is_going = true, callers = Callers} = Own,
     {Next, [{reply, Tag, {ok, Nodes}} || Tag <- lists:reverse(Callers)] ++ Effects};
 handle({up, _Node, _Type}, NowMs, #leaving{is_going = false} = Own, View) ->
     connected_again(NowMs, Own, View);
-handle({down, _Node, _Type, _Reason}, _NowMs, Own, View) ->
-    tell_over(Own, View);
-handle({others, _Wants}, _NowMs, Own, View) ->
+handle(Event, _NowMs, Own, View) when element(1, Event) =:= down; element(1, Event) =:= others ->
     tell_over(Own, View);
 handle(_Event, _NowMs, Own, _View) ->
     {Own, []}.
@@ -169,9 +157,9 @@ stopped(Mode, #leaving{stands_by = StandsBy, askers = Askers, later = Later} = O
     Stopped = Declined#leaving{mode = Mode, askers = [], later = []},
     {Stopped, [{keep, Kept}, {signal, {mode, Mode}}] ++ Effects ++ [{notify, pause}]}.
 
-resumed(#leaving{stands_by = true} = Own, _View) ->
+resumed(#leaving{stands_by = true} = Own) ->
     {Own#leaving{mode = standby}, [{keep, standby}, {signal, {mode, standby}}]};
-resumed(Own, _View) ->
+resumed(Own) ->
     running(Own).
 
 running(Own) ->
@@ -181,18 +169,15 @@ running(Own) ->
 %% ---- to leave or to stay ----
 
 %% A node on standby that is connected leaves unasked, with the same care.
-decide(_NowMs, #leaving{askers = [], mode = Mode} = Own, _View) when Mode =/= standby ->
-    {Own, []};
 decide(NowMs, #leaving{askers = Askers, mode = Mode} = Own, View) when
-    Mode =:= running; Mode =:= standby
+    Mode =:= standby; Mode =:= running, Askers =/= []
 ->
     case consent(facts(Own, View)) of
         leave ->
             Leaves = Own#leaving{mode = standby, stands_by = true, askers = [], declined = #{}},
             {Gone, Effects} = go(unasked, NowMs, Leaves, View),
-            Changed = [{keep, standby} || Mode =:= running] ++
-                [{signal, {mode, standby}} || Mode =:= running],
-            {Gone, Changed ++ Effects};
+            Changed = [{keep, standby}, {signal, {mode, standby}}],
+            {Gone, [E || Mode =:= running, E <- Changed] ++ Effects};
         {stay, Why} ->
             decline(Why, Askers, Own#leaving{askers = []})
     end;
@@ -204,7 +189,7 @@ decline(Why, Asked, #leaving{declined = Before} = Own) ->
     Effects = [{decline, Tag, Why} || {Tag, _} <- Asked],
     {Own#leaving{declined = maps:merge(Before, Nodes)}, Effects}.
 
-%% They ask again then, so that this node decides with a result of its own.
+%% They ask again, and this node decides with a new result.
 tell_over(#leaving{declined = Declined, mode = Mode} = Own, View) when
     map_size(Declined) > 0, Mode =:= running
 ->
@@ -295,14 +280,11 @@ is_recent(Nodes, NowMs, #leaving{left = Left, until_ms = UntilMs}) ->
     NowMs < UntilMs andalso Nodes -- Left =:= [].
 
 %% A node on standby asks its source first, as at each poll.
-connected_again(NowMs, #leaving{mode = Mode, times = Times} = Own, #{visible := Visible} = View) when
-    (Mode =:= standby orelse Mode =:= left), Times > 0, map_size(Visible) > 0
-->
-    Again = Own#leaving{times = Times - 1},
-    case {is_recent(maps:keys(Visible), NowMs, Own), Mode} of
-        {false, _} -> {Own, []};
-        {true, standby} -> {Again, [{signal, poll_now}]};
-        {true, left} -> go(unasked, NowMs, Again, View)
-    end;
-connected_again(_NowMs, Own, _View) ->
-    {Own, []}.
+connected_again(NowMs, #leaving{mode = Mode, times = Times} = Own, #{visible := Visible} = View) ->
+    IsAgain = Times > 0 andalso map_size(Visible) > 0 andalso
+        is_recent(maps:keys(Visible), NowMs, Own),
+    case {IsAgain, Mode} of
+        {true, standby} -> {Own#leaving{times = Times - 1}, [{signal, poll_now}]};
+        {true, left} -> go(unasked, NowMs, Own#leaving{times = Times - 1}, View);
+        _ -> {Own, []}
+    end.

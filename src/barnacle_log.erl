@@ -110,8 +110,10 @@ crashed(Reason, Stacktrace, Log) ->
 ?DOC("""
 Logs one fact. asked: departed nodes are asked to leave. leaving: this node leaves these. expelled: a
 departed node without a barnacle is made to leave. disconnecting: such a node is disconnected.
+undiscovered: the setting disconnect, or a custom strategy, disconnects nodes.
 """).
--spec fact(asked | leaving | expelled | disconnecting, [node()] | node(), log()) -> ok.
+-spec fact(asked | leaving | expelled | disconnecting | undiscovered, Nodes, log()) -> ok when
+    Nodes :: [node()] | node().
 fact(What, Node, Log) when is_atom(Node) ->
     fact(What, [Node], Log);
 fact(What, Nodes, #log{name = Name, level = Level}) ->

@@ -31,6 +31,8 @@ text(expelled, #{nodes := Nodes}) ->
     ["departed and without a barnacle, made to leave: ", names(Nodes)];
 text(disconnecting, #{nodes := Nodes}) ->
     ["departed and without a barnacle, disconnected: ", names(Nodes)];
+text(undiscovered, #{nodes := Nodes}) ->
+    ["not discovered any more, disconnected: ", names(Nodes)];
 text(leaving, #{nodes := Nodes}) ->
     ["this node leaves ", names(Nodes)];
 text(hint, #{hint := Hint}) ->

@@ -82,6 +82,8 @@ handle({up, _, _}, _NowMs, Own, #{settings := #{own_list := true}}) ->
     {Own, [{signal, poll_now}]};
 handle({down, _, _, _}, _NowMs, Own, #{settings := #{own_list := true}}) ->
     {Own, [{signal, poll_now}]};
+handle({up, Node, _}, _NowMs, Own, #{settings := #{node := Node}}) ->
+    {Own, []};
 handle({up, Node, Type}, NowMs, Own, _View) ->
     up(Node, Type, NowMs, Own);
 handle({down, Node, Type, Reason}, NowMs, Own, View) ->
@@ -95,9 +97,18 @@ handle({renamed, Node}, _NowMs, #membership{history = History} = Own, _View) ->
 handle({others, Wants}, _NowMs, Own, _View) ->
     {Own#membership{others = Wants}, []};
 handle({discovered, _Id, Found}, NowMs, Own, #{settings := Settings}) ->
-    {listed(Found, discovered(Found, NowMs, Own, Settings)), []};
-handle({listed, _Id, Listed}, _NowMs, Own, _View) ->
-    {listed(#{listed => Listed}, Own), []};
+    {listed(Found, discovered(Found, NowMs, Own, Settings), Settings), []};
+handle({listed, _Id, Listed}, _NowMs, Own, #{settings := Settings}) ->
+    {listed(#{listed => Listed}, Own, Settings), []};
+%% No list follows, so the nodes are taken at the word of the transport.
+handle({left, Nodes}, _NowMs, Own, #{settings := #{own_list := true}}) ->
+    {
+        Own#membership{
+            connected = maps:without(Nodes, Own#membership.connected),
+            visible = maps:without(Nodes, Own#membership.visible)
+        },
+        []
+    };
 handle({own_names, Nodes}, NowMs, #membership{plan = Plan} = Own, #{settings := Settings}) ->
     %% It is as if this node's own name had been discovered in their place.
     Self = {partial, [maps:get(self, Settings)], own_names},
@@ -151,11 +162,13 @@ lost_by(Node, Reason, NowMs, #{mode := Mode, announced := Announced}) ->
         _ -> Reason
     end.
 
-listed(#{listed := {ok, #{connected := Connected, known := Known}}}, Own) ->
+%% A list may contain this node, which is no peer.
+listed(#{listed := {ok, #{connected := Connected, known := Known}}}, Own, #{node := Self}) ->
     Own#membership{
-        connected = maps:from_keys(Connected, visible), visible = maps:from_keys(Known, [])
+        connected = maps:from_keys(Connected, visible),
+        visible = maps:remove(Self, maps:from_keys(Known, []))
     };
-listed(_Found, Own) ->
+listed(_Found, Own, _Settings) ->
     Own.
 
 %% ---- refreshes ----

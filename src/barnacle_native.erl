@@ -465,6 +465,7 @@ key(Key) -> Key.
 run({Operation, #{timeout_ms := TimeoutMs} = Arguments}, OnPart) when
     is_integer(TimeoutMs), TimeoutMs >= 1, TimeoutMs =< ?MAX_TIMEOUT_MS
 ->
+    ok = barnacle_app:need(),
     DeadlineMs = now_ms() + TimeoutMs,
     barnacle_queue:run(DeadlineMs, fun(LeftMs) ->
         Request = {Operation, Arguments#{timeout_ms := min(TimeoutMs, LeftMs)}},

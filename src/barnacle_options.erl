@@ -251,8 +251,10 @@ words({already_started, Pid}) ->
     ]);
 words({native_library, Text}) ->
     Text;
-words({too_many_processes, _} = Reason) ->
-    [reason(Reason), "; raise their limit, erl +P"];
+words({not_started, barnacle} = Reason) ->
+    {ok, Phrase} = barnacle_errors:says(Reason),
+    {ok, Fix} = barnacle_errors:fix(Reason),
+    [Phrase, ": ", Fix];
 words(Reason) ->
     term(Reason).
 

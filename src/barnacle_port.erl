@@ -62,10 +62,10 @@ up to 10 s, while they keep dying young. Deaths in quick succession are logged a
     silence = none :: none | reference()
 }).
 
-?DOC("Starts the process, or links to the one that runs already; the program comes later.").
+?DOC("Starts the process; the program comes later.").
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    barnacle_single:start_link(?MODULE).
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 ?DOC("""
 Asks the program, and waits at most TimeoutMs. ready is answered with ok when the program runs and
@@ -81,8 +81,9 @@ ask(Question, TimeoutMs) ->
 ?DOC("The same; OnPart is called with the results of an operation that come before its reply.").
 -spec ask(question(), non_neg_integer(), fun((term()) -> term())) -> reply().
 ask(Question, TimeoutMs, OnPart) ->
-    case barnacle_single:ensure(?MODULE) of
-        {ok, Owner} ->
+    ok = barnacle_app:need(),
+    case whereis(?MODULE) of
+        Owner when is_pid(Owner) ->
             %% Several messages may come, so it is not the first that ends the alias.
             Alias = monitor(process, Owner, [{alias, explicit_unalias}]),
             Owner ! {ask, Alias, self(), Question},
@@ -93,7 +94,7 @@ ask(Question, TimeoutMs, OnPart) ->
                 demonitor(Alias, [flush]),
                 flush(Alias)
             end;
-        {error, _} ->
+        undefined ->
             {error, port_program_died}
     end.
 

@@ -31,7 +31,8 @@ of the refresh.
 }.
 
 ?DOC("""
-result: after the filter, with this node's own name in the place of its other names. ours: the connected nodes that pass the filter, if that matters. listed: none
+result: after the filter, with this node's own name in the place of its other names. node: the name
+of this node now. ours: the connected nodes that pass the filter, if that matters. listed: none
 without a list of its own.
 """).
 -type found() :: #{
@@ -41,6 +42,7 @@ without a list of its own.
     queried := [barnacle_strategy:queried()],
     hints := [barnacle_hints:hint()],
     ours := all | [node()],
+    node := node(),
     listed := none | {ok, barnacle_transport:listed()} | {error, term()}
 }.
 
@@ -129,6 +131,7 @@ discover(#{options := Options, strategy := Strategy0, events := Events} = Work, 
         queried => queried(Result, Strategy),
         hints => hints(Named, #{filtered => Filtered, same => OwnNames}, Strategy, Work, Context),
         ours => ours(Listed, Options, Context),
+        node => name(Options, Context),
         listed => Listed
     },
     {discovered, Found, Strategy}.
@@ -166,6 +169,9 @@ ours(Listed, #{filter := _, transport := Transport} = Options, Context) ->
     element(1, pass(Nodes, Options, Context));
 ours(_Listed, _Options, _Context) ->
     all.
+
+name(#{transport := Transport, strategy_timeout := TimeoutMs}, Context) ->
+    calling(name, TimeoutMs, Context, fun() -> barnacle_transport:name(Transport) end).
 
 listed(#{transport := Transport, strategy_timeout := TimeoutMs}, Context) ->
     case barnacle_transport:has_list(Transport) of

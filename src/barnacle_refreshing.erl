@@ -183,7 +183,9 @@ connected(Failures, #refresh{id = Id, tried = Tried, failed = Before} = R, View)
             {Cut, true} ->
                 departs(Next#refresh{cut = Cut, uncut = [{Node, paused} || Node <- Cut]});
             {Cut, false} ->
-                {Next#refresh{phase = disconnecting, cut = Cut}, [{disconnect, Id, Cut}]}
+                {Next#refresh{phase = disconnecting, cut = Cut}, [
+                    {disconnect, Id, Cut}, {log, {undiscovered, Cut}}
+                ]}
         end,
     {Last, Own ++ Effects}.
 
@@ -210,10 +212,14 @@ departed(Stayed, NowMs, #refresh{id = Id, uncut = Uncut} = R, #{settings := Sett
             ended(ok, [Self | lists:sort(maps:keys(maps:get(visible, View)))], NowMs, Next, View)
     end.
 
-listed({ok, #{connected := Connected}}, NowMs, R, View) ->
-    ended(ok, Connected, NowMs, R, View);
+listed({ok, #{connected := Connected}}, NowMs, #refresh{failed = Failed} = R, View) ->
+    %% An attempt that was ended may have connected its node.
+    Still = [F || {Node, Why} = F <- Failed, not is_late(Why) orelse not lists:member(Node, Connected)],
+    ended(ok, Connected, NowMs, R#refresh{failed = Still}, View);
 listed({error, _} = Error, NowMs, R, View) ->
     ended(Error, [], NowMs, R, View).
+
+is_late(Why) -> Why =:= paused orelse Why =:= timeout.
 
 %% ---- the end ----
 

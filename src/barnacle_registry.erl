@@ -4,19 +4,19 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-What the barnacles of this VM want, so that none of them disconnects a node that another one wants; and
-the mailbox for barnacles of other nodes (docs/protocol.md).
+What the barnacles of this VM want, so that none of them disconnects a node that another one wants;
+and the mailbox for barnacles of other nodes (docs/protocol.md).
 
-One process has a table of which barnacle wants which names. It sends each barnacle what the others want
-when that changes: {barnacle_others, #{binary() => _}}. If a barnacle ends by anything but a shutdown,
-its wants stay until the next barnacle wants something for the first time, a minute at most: that is the
-same one, started again by its supervisor. For that time it is also remembered that it was paused, or
-had left. That it is on standby is remembered without an end.
+One process has a table of which barnacle wants which names. It sends each barnacle what the others
+want when that changes: {barnacle_others, #{binary() => _}}. If a barnacle ends by anything but a
+shutdown, its wants stay until the next barnacle wants something for the first time, a minute at
+most: that is the same one, started again by its supervisor. For that time it is also remembered
+that it was paused, or had left. That it is on standby is remembered without an end.
 """).
 
 -behaviour(gen_server).
 
--export([start_link/0, ensure/0, back/1, want/1, keep/2, not_mine/2, has_left/1]).
+-export([start_link/0, back/1, want/1, keep/2, not_mine/2, has_left/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(TABLE, ?MODULE).
@@ -31,16 +31,18 @@ had left. That it is on standby is remembered without an end.
 -define(BACK_MS, 60000).
 %% How long a question of a peer waits for the barnacles of this VM.
 -define(QUESTION_MS, 10000).
-%% Changes of what others want are sent at once, and then at most this often.
+%% Changes of what others want are sent at once, and then at most this often: many barnacles that
+%% change all the time would keep the registry busy.
 -define(GATHER_MS, 20).
+-define(GATHER_EACH_MS, 2).
 
 -record(row, {owner :: pid(), hash :: non_neg_integer(), names :: wanted()}).
 
 -type wanted() :: #{binary() => _}.
 
 %% owners: the barnacles that live, with their monitors. counts: how many want each name. sent: what
-%% each was sent. asks: questions of peers, when, and the barnacles that have not replied. gathering: a
-%% timer runs, and whether something has changed meanwhile.
+%% each was sent. asks: questions of peers, when, and the barnacles that have not replied.
+%% gathering: a timer runs, and whether something has changed meanwhile.
 -record(state, {
     owners = #{} :: #{pid() => reference()},
     counts = #{} :: #{binary() => pos_integer()},
@@ -49,30 +51,22 @@ had left. That it is on standby is remembered without an end.
     gathering = no :: no | quiet | changed
 }).
 
-?DOC("Starts the registry, or links to the one that runs already.").
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    barnacle_single:start_link(?MODULE).
-
-?DOC("Makes sure that a registry runs.").
--spec ensure() -> ok.
-ensure() ->
-    {ok, _} = barnacle_single:ensure(?MODULE),
-    ok.
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 ?DOC("""
-The calling process is this barnacle. Returns the mode in which it goes on, if it is the successor of a
-process that has ended, and what other barnacles of this VM want. Barnacle is the same for both
+The calling process is this barnacle. Returns the mode in which it goes on, if it is the successor
+of a process that has ended, and what other barnacles of this VM want. Barnacle is the same for both
 processes, and different for another one.
 """).
 -spec back(Barnacle :: term()) -> {barnacle_leaving:kept(), Others :: wanted()}.
 back(Barnacle) ->
-    ok = ensure(),
     gen_server:call(?MODULE, {back, Barnacle, self()}).
 
 ?DOC("""
-The calling process wants these names from now on, and no others. The registry is only told if it does
-not know that already.
+The calling process wants these names from now on, and no others. The registry is only told if it
+does not know that already.
 """).
 -spec want(wanted()) -> ok.
 want(Names) ->
@@ -90,8 +84,8 @@ keep(Barnacle, Kept) ->
     gen_server:cast(?MODULE, {keep, Barnacle, self(), Kept}).
 
 ?DOC("""
-The barnacle Owner does not know the node of a process that asks this node to leave. If no barnacle of
-this VM does, the registry replies.
+The barnacle Owner does not know the node of a process that asks this node to leave. If no barnacle
+of this VM does, the registry replies.
 """).
 -spec not_mine(Owner :: pid(), Asker :: pid()) -> ok.
 not_mine(Owner, Asker) ->
@@ -160,7 +154,8 @@ handle_info({barnacle, 1, {ask, Asker}}, #state{owners = Owners, asks = Before} 
     NowMs = now_ms(),
     Recent = maps:filter(fun(_, {AtMs, _}) -> NowMs - AtMs < ?QUESTION_MS end, Before),
     ok = pass_on({ask, Asker}, State),
-    {noreply, reply_for_all(Asker, State#state{asks = Recent#{Asker => {NowMs, maps:keys(Owners)}}})};
+    Asks = Recent#{Asker => {NowMs, maps:keys(Owners)}},
+    {noreply, reply_for_all(Asker, State#state{asks = Asks})};
 handle_info({barnacle, 1, {leaving, Node, {Pid, Ref}}}, State) when is_pid(Pid) ->
     NowMs = now_ms(),
     _ = ets:select_delete(?LEFT, [{{'_', '$1'}, [{'<', '$1', NowMs - ?LEFT_MS}], [true]}]),
@@ -244,7 +239,7 @@ only_standby(Rows) ->
     lists:foreach(
         fun
             ({_, standby, _}) -> true;
-            ({Barnacle, {paused, standby}, Owner}) -> ets:insert(?MODES, {Barnacle, standby, Owner});
+            ({Barnacle, {paused, standby}, Pid}) -> ets:insert(?MODES, {Barnacle, standby, Pid});
             ({Barnacle, _, _}) -> ets:delete(?MODES, Barnacle)
         end,
         Rows
@@ -261,20 +256,16 @@ changed(#state{gathering = no} = State) -> send_others(State);
 changed(State) -> State#state{gathering = changed}.
 
 send_others(#state{owners = Owners} = State) ->
-    _ = erlang:send_after(?GATHER_MS, self(), gathered),
+    GatherMs = max(?GATHER_MS, ?GATHER_EACH_MS * map_size(Owners)),
+    _ = erlang:send_after(GatherMs, self(), gathered),
     lists:foldl(fun send_others/2, State#state{gathering = quiet}, maps:keys(Owners)).
 
 send_others(Owner, #state{sent = Sent} = State) ->
     Others = others(Owner, State),
-    case Sent of
-        #{Owner := Others} ->
-            State;
-        _ when Others =:= #{}, not is_map_key(Owner, Sent) ->
-            State#state{sent = Sent#{Owner => Others}};
-        _ ->
-            Owner ! {barnacle_others, Others},
-            State#state{sent = Sent#{Owner => Others}}
-    end.
+    _ =
+        maps:keys(Others) =:= maps:keys(maps:get(Owner, Sent, #{})) orelse
+            (Owner ! {barnacle_others, Others}),
+    State#state{sent = Sent#{Owner => Others}}.
 
 %% Without the names that it alone wants.
 others(Owner, #state{counts = Counts}) ->

@@ -45,7 +45,7 @@ find(Node, #retries{retry = Retry}) ->
 
 ?DOC("Takes one event. An event of another sub-machine changes nothing.").
 -spec handle(term(), NowMs :: integer(), retries(), View :: map()) -> done().
-handle({up, Node, _}, NowMs, Own, #{settings := #{own_list := false} = Settings} = View) ->
+handle({up, Node, _}, NowMs, Own, #{settings := Settings} = View) ->
     case is_wanted(Node, View) of
         true ->
             Up = barnacle_retry:up(Node, NowMs, Own#retries.retry),
@@ -53,7 +53,7 @@ handle({up, Node, _}, NowMs, Own, #{settings := #{own_list := false} = Settings}
         false ->
             {Own, []}
     end;
-handle({down, Node, _, Reason}, NowMs, Own, #{settings := #{own_list := false} = S} = View) ->
+handle({down, Node, _, Reason}, NowMs, Own, #{settings := S} = View) ->
     case is_wanted(Node, View) of
         true ->
             Down = barnacle_retry:down({Node, Reason}, NowMs, S, Own#retries.retry),
@@ -98,7 +98,14 @@ attempted(Attempted, Failed, NowMs, #retries{retry = Before} = Own, View) ->
     Failures = [Failure || {Node, _} = Failure <- Failed, IsKnown(Node)],
     At = {NowMs, maps:get(settings, View)},
     Retry = barnacle_retry:dialled({Nodes, Failures}, is_connected(View), At, Before),
-    armed(NowMs, Own#retries{attempted = none, retry = Retry}, View).
+    {Armed, Effects} = armed(NowMs, Own#retries{attempted = none, retry = Retry}, View),
+    {Armed, [{signal, poll_now} || is_list_older(Nodes, Failures, View)] ++ Effects}.
+
+%% A transport with a list of its own need not report the nodes that it has connected.
+is_list_older(Nodes, Failures, #{settings := #{own_list := true}}) ->
+    length(Nodes) > length(Failures);
+is_list_older(_Nodes, _Failures, _View) ->
+    false.
 
 %% A node may be absent since the refresh that runs has its discovery.
 due(NowMs, #retries{retry = Before} = Own, #{settings := Settings} = View) ->

@@ -111,8 +111,8 @@ handle_info({Module, Ref, Event}, State) when
     Module =:= barnacle_refresh; Module =:= barnacle_connector
 ->
     worker_said(Ref, Event, State);
-handle_info({'DOWN', Monitor, process, _, Reason}, State) ->
-    down(Monitor, Reason, State);
+handle_info({'DOWN', Monitor, process, _, _} = Down, State) ->
+    down(Monitor, Down, State);
 handle_info({'EXIT', Pid, Reason}, #state{workers = Workers} = State) ->
     case Workers of
         #{leave := {_, Pid}} when Reason =/= normal -> step({left, []}, State);
@@ -130,7 +130,7 @@ handle_info(Info, State) ->
         ignored ->
             case barnacle_transport:event(Info) of
                 none -> {noreply, State};
-                Event -> changed(Event, State)
+                Event -> changed(Event, named(State))
             end
     end.
 
@@ -166,25 +166,26 @@ admit(Call, {Pid, _} = From, #state{callers = Callers, options = #{max_callers :
             {reply, {refused, {too_many_callers, Max}}, State}
     end.
 
-down(Monitor, _Reason, #state{callers = Callers} = State) when is_map_key(Monitor, Callers) ->
+down(Monitor, _Down, #state{callers = Callers} = State) when is_map_key(Monitor, Callers) ->
     {From, Rest} = maps:take(Monitor, Callers),
     step({caller_down, {Monitor, From}}, State#state{callers = Rest});
-down(Once, _Reason, #state{once = Once} = State) ->
+down(Once, _Down, #state{once = Once} = State) ->
     {stop, normal, State};
-down(Monitor, Reason, #state{workers = Workers, listening = Listening} = State) ->
-    case [W || {Key, {_, #{monitor := M}}} = W <- maps:to_list(Workers), is_atom(Key), M =:= Monitor] of
+down(Monitor, Down, #state{workers = Workers, listening = Listening} = State) ->
+    case [W || {_, {_, #{monitor := M}}} = W <- maps:to_list(Workers), M =:= Monitor] of
         [{Key, {Id, Worker}}] ->
             ok = barnacle_effects:stop(Key, {Id, Worker}),
-            step({crashed, Id, Reason, []}, State#state{workers = maps:remove(Key, Workers)});
+            Ended = State#state{workers = maps:remove(Key, Workers)},
+            said({crashed, element(5, Down), []}, Key, Id, Ended);
         [] ->
-            case barnacle_listener:info({'DOWN', Monitor, process, self(), Reason}, Listening) of
+            case barnacle_listener:info(Down, Listening) of
                 {ok, Changed} -> {noreply, listening(Changed, State)};
                 ignored -> {noreply, State}
             end
     end.
 
 worker_said(Ref, Event, #state{workers = Workers} = State) ->
-    case [W || {Key, {_, #{ref := R}}} = W <- maps:to_list(Workers), is_atom(Key), R =:= Ref] of
+    case [W || {_, {_, #{ref := R}}} = W <- maps:to_list(Workers), R =:= Ref] of
         [{Key, {Id, Worker}}] ->
             ok = barnacle_effects:stop(Key, {Id, Worker}),
             said(Event, Key, Id, State#state{workers = maps:remove(Key, Workers)});
@@ -192,8 +193,8 @@ worker_said(Ref, Event, #state{workers = Workers} = State) ->
             {noreply, State}
     end.
 
-said({discovered, Found, Strategy}, _Key, Id, State) ->
-    step({discovered, Id, Found}, renamed(State#state{strategy = Strategy}));
+said({discovered, #{node := Node} = Found, Strategy}, _Key, Id, State) ->
+    step({discovered, Id, Found}, renamed(Node, State#state{strategy = Strategy}));
 said({listed, Listed}, _Key, Id, State) ->
     step({listed, Id, Listed}, State);
 said({done, Failures}, retry, retry, State) ->
@@ -202,8 +203,8 @@ said({done, _Failures}, leave, Nodes, State) ->
     step({left, Nodes}, State);
 said({done, Failures}, connect, {Did, Id}, State) ->
     step({Did, Id, Failures}, State);
-said({overdue, Function}, _Key, Id, State) ->
-    step({crashed, Id, {strategy_timeout, Function}, []}, State);
+said({overdue, Function}, Key, Id, State) ->
+    said({crashed, {strategy_timeout, Function}, []}, Key, Id, State);
 said({crashed, Reason, Stacktrace}, connect, {_Did, Id}, State) ->
     step({crashed, Id, Reason, Stacktrace}, State);
 said({crashed, _Reason, _Stacktrace}, leave, _Nodes, State) ->
@@ -212,13 +213,17 @@ said({crashed, Reason, Stacktrace}, _Key, Id, State) ->
     step({crashed, Id, Reason, Stacktrace}, State).
 
 %% A node may get its name, or another one, while it runs.
-renamed(#state{node = Node, options = #{transport := Transport}, machine = Machine} = State) ->
-    case barnacle_transport:name(Transport) of
-        Node ->
-            State;
-        Now ->
-            {Renamed, []} = barnacle_machine:step({self, Now}, 0, Machine),
-            State#state{node = Now, machine = Renamed}
+renamed(Node, #state{node = Node} = State) ->
+    State;
+renamed(Node, #state{machine = Machine} = State) ->
+    {Renamed, []} = barnacle_machine:step({self, Node}, 0, Machine),
+    State#state{node = Node, machine = Renamed}.
+
+%% A first connection may give this node its name (-name undefined).
+named(#state{options = #{transport := Transport}} = State) ->
+    case barnacle_transport:is_distribution(Transport) of
+        true -> renamed(node(), State);
+        false -> State
     end.
 
 %% A pending attempt of a transport is checked at once when its node comes.

@@ -16,7 +16,8 @@ when its source returns its name again.
 -type mode() :: running | paused | left | resting.
 
 ?DOC("""
-What it is: name (undefined without one), node, whether that is alive, the strategy's module, the
+What it is: name (undefined without one), node, whether that is alive (always with a transport that
+needs no distributed Erlang), the strategy's module, the
 setting disconnect.
 
 What it does: state; round, whether one runs; next_poll_in ms, or none; the totals rounds,
@@ -121,12 +122,14 @@ link was lost. next_try_in: ms, where it is known.
 map(#{plan := Plan, history := History, now_ms := NowMs} = Known, Facts) ->
     #{options := Options, strategy := Strategy, listener := Listener} = Facts,
     #{settings := #{node := Node}, visible := Visible, phase := Phase} = Known,
+    #{transport := Transport} = Options,
+    NeedsDistribution = barnacle_transport:connects_by_distribution(Transport),
     Standings = barnacle_plan:standings(NowMs, Plan),
     Last = barnacle_history:last(History),
     Status = #{
         name => maps:get(name, Options, undefined),
         node => Node,
-        alive => is_alive(),
+        alive => not NeedsDistribution orelse is_alive(),
         strategy => barnacle_strategy:describe(Strategy),
         disconnect => maps:get(disconnect, Options),
         state => state(maps:get(mode, Known)),

@@ -97,15 +97,17 @@ new({Module, Arg}) when is_atom(Module) ->
         {module, Module} ->
             case [F || {Name, Arity} = F <- ?REQUIRED, not exported(Module, Name, Arity)] of
                 [] -> init(Module, Arg);
-                Absent -> {error, text("the module ~ts does not export ~ts", [
-                    term(Module), lists:join(", ", [[atom_to_list(N), $/, $0 + A] || {N, A} <- Absent])
-                ])}
+                Absent -> {error, absent(Module, Absent)}
             end;
         {error, Why} ->
             {error, text("no module ~ts (~p); a transport is {Module, Arg}", [term(Module), Why])}
     end;
 new(_) ->
     {error, <<"a transport is {Module, Arg}, a module with the behaviour barnacle_transport">>}.
+
+absent(Module, Functions) ->
+    Texts = [[atom_to_list(Name), $/, $0 + Arity] || {Name, Arity} <- Functions],
+    text("the module ~ts does not export ~ts", [term(Module), lists:join(", ", Texts)]).
 
 init(barnacle_dist, Arg) ->
     case barnacle_dist:init(Arg) of
@@ -238,11 +240,15 @@ connected(#transport{module = Module} = Transport) ->
 call(Function, #transport{module = Module, state = State}) ->
     Result = Module:Function(State),
     case Result of
-        {ok, Nodes} -> is_nodes(Nodes) orelse error({bad_return, {Module, Function, Result}});
+        {ok, Nodes} -> is_nodes(Nodes) orelse error({bad_return, returned(Function, Result, Module)});
         {error, _} -> ok;
-        _ -> error({bad_return, {Module, Function, Result}})
+        _ -> error({bad_return, returned(Function, Result, Module)})
     end,
     Result.
+
+%% A function of a custom strategy goes by its own name.
+returned(connected, Result, barnacle_transport_custom) -> {barnacle_strategy_custom, list, Result};
+returned(Function, Result, Module) -> {Module, Function, Result}.
 
 %% An improper list is not one, so lists:all/2 will not do.
 is_nodes([Node | Rest]) -> is_atom(Node) andalso is_nodes(Rest);

@@ -56,7 +56,6 @@ detail({posix, Errno}) -> [" (", term(Errno), $)];
 detail({posix_error, <<"econnrefused">>}) -> "";
 detail({posix_error, Name}) when is_binary(Name) -> [" (", printable(Name), $)];
 detail({native_library, Text}) -> [" (", term(Text), $)];
-detail({too_many_processes, Max}) -> [" (", term(Max), " at most)"];
 detail(_) -> "".
 
 %% What a function of your own returned, and what it must return. The examples are terms, so that an

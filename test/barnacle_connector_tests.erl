@@ -36,7 +36,8 @@ a_node_that_hangs_delays_no_other_test() ->
     end),
     ok = barnacle_connector:stop(Worker),
     ?assertEqual({done, [{a@p, timeout}, {b@p, refused}]}, begin
-        {done, Failed} = run(connect, [a@p, b@p, c@p, d@p], Cluster, #{connect_timeout => ?SHORT_MS}),
+        Short = #{connect_timeout => ?SHORT_MS},
+        {done, Failed} = run(connect, [a@p, b@p, c@p, d@p], Cluster, Short),
         {done, lists:sort(Failed)}
     end),
     ok = bed_partisan:stop(Cluster).
@@ -185,7 +186,7 @@ nothing_begins_after_stop_test_() ->
                 after 0 -> ok
                 end
             end,
-            lists:seq(1, 2000)
+            lists:seq(1, 10000)
         ),
         process_flag(trap_exit, Traps)
     end}.

@@ -61,7 +61,8 @@ rules_test_() ->
             (Act =/= expel orelse C =:= source) andalso (Act =/= disconnect orelse C =:= alone)
         end},
         {"a node that declined for good is asked by a refresh only", fun
-            ({T, _, _, declined, _}, Act) -> Act =:= stay orelse (T =:= refresh andalso Act =:= ask);
+            ({refresh, _, _, declined, _}, Act) -> Act =:= stay orelse Act =:= ask;
+            ({_, _, _, declined, _}, Act) -> Act =:= stay;
             (_, _) -> true
         end},
         {"a node that declined for a passing reason is asked again", fun

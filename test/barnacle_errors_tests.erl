@@ -44,8 +44,7 @@ phrases_test_() ->
             union(barnacle_atom_budget, refusal) ++
             doubts() ++
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
-                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile},
-                {too_many_processes, 1024}, {native_library, <<"no program">>}]
+                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile}, {native_library, <<"no program">>}, {not_started, barnacle}]
     ] ++
         [
             ?_assertEqual(error, barnacle_errors:says(Why))
@@ -165,7 +164,7 @@ doubts() ->
 
 instance(bad_options) -> [{key, value, <<"text">>}];
 instance(already_started) -> self();
-instance(too_many_processes) -> 1024;
+instance(not_started) -> barnacle;
 instance(native_library) -> <<"text">>.
 
 gleam(Error) ->

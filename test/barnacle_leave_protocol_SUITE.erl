@@ -1,9 +1,9 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(barnacle_leave_protocol_SUITE).
 
-%% The protocol of leaving between real nodes, without barnacles that use it: what an inspection finds,
-%% what peers reply, and a node without a barnacle that is made to leave a mesh. Every pair of the nodes
-%% that stay is counted.
+%% The protocol of leaving between real nodes, without barnacles that use it: what an inspection
+%% finds, what peers reply, and a node without a barnacle that is made to leave a mesh. Every pair
+%% of the nodes that stay is counted.
 
 -include_lib("stdlib/include/assert.hrl").
 

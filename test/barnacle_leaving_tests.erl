@@ -75,8 +75,10 @@ declines_and_tells_when_the_reason_is_over_test_() ->
     Others = #{<<"b@h">> => 1},
     Visible = #{a@h => visible, z@h => visible},
     Over = [
-        {"no complete result", #{result => error}, no_complete_answer, {ended, done}, #{result => complete}},
-        {"an empty result", #{result => empty}, no_complete_answer, {ended, done}, #{result => complete}},
+        {"no complete result", #{result => error}, no_complete_answer, {ended, done},
+            #{result => complete}},
+        {"an empty result", #{result => empty}, no_complete_answer, {ended, done},
+            #{result => complete}},
         {"a suspect source", #{suspect => true}, suspect, {ended, done}, #{suspect => false}},
         {"a connection outside its source", #{visible => Visible}, {foreign_links, [z@h]},
             {down, z@h, visible, disconnect}, #{visible => #{a@h => visible}}},

@@ -2,7 +2,7 @@
 -module(barnacle_partisan_page_tests).
 
 %% docs/partisan.md: its module compiles without a warning, fits a page, and does with Partisan's
-%% functions what the page says. Modules of the test-bed stand in for Partisan's, unless it is there.
+%% functions what the page says. Modules of the test-bed stand in for Partisan's if it is absent.
 
 %% Gleam compiles tests of dependencies too, and EUnit may be missing there.
 -ifdef(TEST).
@@ -20,7 +20,9 @@ page_test_() ->
 
 start() ->
     Cluster = bed_partisan:start_link(#{
-        own => own@p, members => ['c@127.0.0.3'], peers => #{'a@127.0.0.1' => {up, 0}, b@p => {up, 0}}
+        own => own@p,
+        members => ['c@127.0.0.3'],
+        peers => #{'a@127.0.0.1' => {up, 0}, b@p => {up, 0}}
     }),
     persistent_term:put(?MODULE, Cluster),
     Modules = [partisan, partisan_peer_service],
@@ -58,7 +60,8 @@ cases({Cluster, Module, _}) ->
             ?assertEqual({down, d@p, visible, unknown}, next())
         end)},
         {"connect", ?_assertEqual({done, []}, Run(connect, ['a@127.0.0.1', b@p]))},
-        {"address of the name", ?_assertEqual(#{ip => {127, 0, 0, 1}, port => 10200}, Spec('a@127.0.0.1'))},
+        {"address of the name",
+            ?_assertEqual(#{ip => {127, 0, 0, 1}, port => 10200}, Spec('a@127.0.0.1'))},
         {"address of discovery", ?_assertEqual(#{ip => {127, 0, 0, 2}, port => 1}, Spec(b@p))},
         {"no address", ?_assertEqual({done, [{x@p, {no_address, "p"}}]}, Run(connect, [x@p]))},
         {"disconnect", ?_test(begin

@@ -20,6 +20,7 @@ a name server on a loopback address in place of the system's; that is the only c
 ?DOC("Checks everything, with a directory for the files of the examples, and ends the VM.").
 -spec check([atom()]) -> no_return().
 check([DirName]) ->
+    ok = bed_app:started(),
     Dir = atom_to_list(DirName),
     {ok, Readme} = file:read_file(?FILE_NAME),
     ok = filelib:ensure_dir(filename:join(Dir, "any")),
@@ -165,7 +166,7 @@ configured(Readme, Nameserver, Dir) ->
 
 elixir(File) ->
     Ebin = filename:dirname(code:which(barnacle_cluster)),
-    os:cmd(lists:flatten(["elixir -pa '", Ebin, "' '", File, "' 2>&1"])).
+    os:cmd(lists:flatten(["elixir -pa '", Ebin, "' --app barnacle '", File, "' 2>&1"])).
 
 %% With the name server added behind what each language says first.
 with_nameserver(Code, Marker, Addition) ->

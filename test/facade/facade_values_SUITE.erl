@@ -171,7 +171,6 @@ every_reason_has_its_constructor(_) ->
 example({lookup_failed, _}) -> {lookup_failed, servfail};
 example({not_registered, _}) -> {not_registered, [<<"a">>]};
 example({posix, _}) -> {posix, emfile};
-example({too_many_processes, _}) -> {too_many_processes, 1024};
 example({invalid_node_name, _}) -> {invalid_node_name, no_at};
 example({unusable_address, _}) -> {unusable_address, multicast};
 example({at_address, _, _, _}) -> {at_address, <<"10.0.0.2">>, port_refused, [<<"10.0.0.3">>]};
@@ -227,6 +226,11 @@ every_departure_has_its_constructor(_) ->
             {{stays, {disconnect, departed}}, <<"Departed">>},
             {{stays, {disconnect, never}}, <<"Disconnect">>},
             {{stays, paused}, <<"Paused">>},
+            {{stays, no_barnacle}, <<"NoBarnacle">>},
+            {{stays, {wanted_by, [a@h]}}, <<"WantedBy">>},
+            {{stays, {no_reply, [a@h]}}, <<"NoReply">>},
+            {{stays, not_disconnected}, <<"NotDisconnected">>},
+            {{stays, returned}, <<"Returned">>},
             {{stays, {foreign_links, [<<"a@h">>]}}, <<"{foreign_links,[<<\"a@h\">>]}">>},
             {new, <<"new">>}
         ]

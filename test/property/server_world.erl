@@ -67,7 +67,7 @@ stop() ->
             Pids = [Pid || Pid <- [Listener | maps:keys(Asking) ++ Orphan], is_pid(Pid)],
             lists:foreach(fun ended/1, Pids),
             %% A server of the same options may be next.
-            _ = is_pid(whereis(barnacle_registry)) andalso gen_server:stop(barnacle_registry),
+            ok = bed_app:restarted(barnacle_registry),
             _ = bed_held:flush()
     end,
     ok.
