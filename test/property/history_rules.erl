@@ -11,7 +11,7 @@
 
 -export([new/0, told/2, told/3, forget/2, forgotten/1, unlinked/2, missing/1]).
 -export([knows/2, asks/3, checks/3, expels/3, dials/3, cuts/2, leaves/3, waits/3, due/3]).
--export([dialled_again/2]).
+-export([dialled_again/2, rested/1]).
 
 -define(SELF, 1).
 
@@ -60,6 +60,10 @@ unlinked(Nodes, #rules{asked = Asked, asks = Asks, waived = Waived} = Rules) ->
         asks = maps:without(to_nodes(Nodes), Asks),
         waived = Waived band bnot Nodes
     }.
+
+%% The mode was not running meanwhile: each departed node is asked anew.
+rested(Rules) ->
+    Rules#rules{asked = 0, asks = #{}, waived = 0}.
 
 missing(Rules) ->
     where(fun is_missing/2, Rules).

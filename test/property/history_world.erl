@@ -21,7 +21,7 @@
     settings, now = 0, source = 16#FF, up = 16#1FE, linked = 16#100, others = 0,
     wanting = 0, silent = 0,
     machine, kept = running, is_begin = false, work = #{}, timers = #{}, mail = [], soon = [],
-    tags = 0, callers = #{}, askers = #{}, at = none, was = running, trigger = none,
+    tags = 0, heard = 0, callers = #{}, askers = #{}, at = none, was = running, trigger = none,
     answer = {error, none},
     checks = #{}, links = #{}, wants = #{}, declined = #{}, left = {0, 0},
     rules = history_rules:new(), seen = #{}, trace = none
@@ -173,7 +173,8 @@ received({inspected, Node, #{registry := Registry, connections := List}} = Event
 received({declined, Node, no_barnacle} = Event, #world{checks = Checks} = W) ->
     fed(Event, W#world{checks = Checks#{Node => maps:get(Node, Checks, 0) + 1}});
 received({wanted_by, Node, Answer} = Event, #world{wants = Wants} = W) ->
-    fed(Event, W#world{wants = Wants#{Node => Answer}}).
+    {Judged, _} = maps:get(Node, Wants),
+    fed(Event, W#world{wants = Wants#{Node => {Judged, Answer}}}).
 
 %% A node that was forgotten may be connected by another one: its connections are those of the world.
 inspected(Node, #world{linked = Linked} = W) ->
@@ -232,7 +233,9 @@ fired(Name, Generation, #world{timers = Timers} = W) ->
 poll(#world{timers = #{poll := {Generation, _}}} = W) -> fired(poll, Generation, W);
 poll(W) -> W.
 
-begun(#world{is_begin = true} = W) -> fed('begin', W#world{is_begin = false});
+%% A question that comes later is decided after the refresh that follows.
+begun(#world{is_begin = true, tags = Tags} = W) ->
+    fed('begin', W#world{is_begin = false, heard = Tags});
 begun(W) -> W.
 
 %% Mail is delivered between the phases. Nodes that were asked may stay.
@@ -346,7 +349,12 @@ fed(Event, #world{machine = Before, now = Now} = W) ->
     W2 = forgotten(plan(Before), lists:foldl(fun effect/2, Traced, Effects)),
     Wanted = barnacle_plan:wanted(plan(Machine)),
     ok = history_rules:knows(mask(maps:keys(Wanted)), W2#world.rules),
-    lists:foldl(fun soon/2, W2#world{soon = []}, W2#world.soon).
+    W3 =
+        case mode(Machine) of
+            running -> W2;
+            _ -> W2#world{rules = history_rules:rested(W2#world.rules)}
+        end,
+    lists:foldl(fun soon/2, W3#world{soon = []}, W3#world.soon).
 
 soon({left, Nodes}, W) -> fed({left, Nodes}, unlinked(mask(Nodes), W));
 soon(stop, W) -> started(W);
@@ -439,16 +447,18 @@ effect({ask, Node}, W) ->
 effect({inspect, Node}, W) ->
     ok = history_rules:checks(mask([Node]), at(W), W#world.rules),
     sent(Node, inspected(Node, W), W);
-effect({ask_wants, Node, Peers}, W) ->
-    W#world{mail = W#world.mail ++ [wanted_by(Node, Peers, W)]};
+effect({ask_wants, Node, Peers}, #world{mail = Mail, wants = Wants, links = Links} = W) ->
+    %% What is judged are the connections of this moment.
+    Asked = Wants#{Node => {maps:get(Node, Links), none}},
+    W#world{mail = Mail ++ [wanted_by(Node, Peers, W)], wants = Asked};
 effect({What, Node}, #world{rules = Rules} = W) when What =:= expel; What =:= disconnect_node ->
     #world{checks = Checks, links = Links, wants = Wants, linked = Linked} = W,
-    Wanted =
+    {Judged, Wanted} =
         case Linked band bnot mask([Node]) of
-            0 -> no;
-            _ -> maps:get(Node, Wants, none)
+            0 -> {maps:get(Node, Links, 0), no};
+            _ -> maps:get(Node, Wants, {?ALL, none})
         end,
-    Found = {at(W), maps:get(Node, Checks, 0), maps:get(Node, Links, 0), Wanted},
+    Found = {at(W), maps:get(Node, Checks, 0), Judged, Wanted},
     Expelled = history_rules:expels(mask([Node]), Found, Rules),
     saw(expelled, sent(Node, {expelled, Node}, W#world{rules = Expelled}));
 effect({What, _}, W) when What =:= notify; What =:= want; What =:= tell_over; What =:= log ->
@@ -463,7 +473,13 @@ ask(Node, #world{rules = Rules} = W) ->
     saw(departure, W#world{rules = history_rules:asks(mask([Node]), at(W), Rules)}).
 
 at(#world{now = Now, answer = Answer, settings = #{departed_after := AfterMs}} = W) ->
-    {Now, Answer, trigger(W), {setting(W), AfterMs}, mode(W#world.machine)}.
+    %% It asks others before it leaves itself, in one step.
+    Mode =
+        case {W#world.was, mode(W#world.machine)} of
+            {running, standby} -> running;
+            {_, Now1} -> Now1
+        end,
+    {Now, Answer, trigger(W), {setting(W), AfterMs}, Mode}.
 
 trigger(#world{at = {timeout, {departing, _}, _}}) -> again;
 trigger(#world{at = {reason_over, _}}) -> report;
@@ -494,7 +510,8 @@ left(Linked, #world{machine = Machine, askers = Askers, now = Now, left = {Left,
             IsRecent orelse error({broken, leave_again_only_what_was_just_left, Linked}),
             later({left, to_nodes(Linked)}, W);
         standby ->
-            IsAsked = map_size(Askers) > 0 orelse W#world.was =:= standby,
+            Later = maps:filter(fun(Tag, _) -> Tag >= W#world.heard end, Askers),
+            IsAsked = Later =/= Askers orelse W#world.was =:= standby,
             At = {W#world.answer, setting(W), W#world.was, IsAsked, W#world.others},
             ok = history_rules:leaves(Linked, At, W#world.rules),
             Last =
@@ -502,7 +519,7 @@ left(Linked, #world{machine = Machine, askers = Askers, now = Now, left = {Left,
                     true -> {Left, AtMs};
                     false -> {Linked, Now}
                 end,
-            saw(left, later({left, to_nodes(Linked)}, W#world{askers = #{}, left = Last}))
+            saw(left, later({left, to_nodes(Linked)}, W#world{askers = Later, left = Last}))
     end.
 
 %% After attempts: each node that failed, is wanted and is not connected, has its time to come.
