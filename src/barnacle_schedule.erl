@@ -20,7 +20,6 @@ after that. A refresh itself is the matter of barnacle_refreshing.
 %% callers, followers: of the refresh that is there, and of the one after it; none if no call asked
 %% for it, also one whose caller has died. waiters: callers of await. again: a poll is to follow.
 -record(schedule, {
-    random :: rand:state(),
     born_ms = 0 :: integer(),
     id = 0 :: non_neg_integer(),
     phase = none :: phase(),
@@ -44,8 +43,8 @@ after that. A refresh itself is the matter of barnacle_refreshing.
 
 ?DOC("No refresh, and none to come.").
 -spec new(barnacle_machine:settings()) -> schedule().
-new(#{seed := Seed}) ->
-    #schedule{random = rand:seed_s(exsss, Seed)}.
+new(_Settings) ->
+    #schedule{}.
 
 ?DOC("Whether a refresh is to begin, or runs.").
 -spec phase(schedule()) -> phase().
@@ -181,14 +180,14 @@ next(NowMs, #schedule{again = IsAgain} = Own, #{mode := Mode, settings := Settin
         {false, false} -> scheduled(NowMs, Settings, Own)
     end.
 
-%% Up to a tenth sooner, so that nodes that started together do not poll together for ever.
-scheduled(NowMs, Settings, #schedule{random = Random, generation = Generation} = Own) ->
+%% Up to a tenth sooner, so that nodes that started together do not poll together for ever. A state of
+%% rand has funs, so it is made anew each time.
+scheduled(NowMs, #{seed := Seed} = Settings, #schedule{generation = Generation} = Own) ->
     IntervalMs = interval(NowMs, Settings, Own),
-    {Early, Random1} = rand:uniform_s(IntervalMs div 10 + 1, Random),
+    Random = rand:seed_s(exsss, {Seed, Generation, 0}),
+    {Early, _} = rand:uniform_s(IntervalMs div 10 + 1, Random),
     WaitMs = IntervalMs + 1 - Early,
-    Scheduled = Own#schedule{
-        random = Random1, generation = Generation + 1, poll_ms = NowMs + WaitMs
-    },
+    Scheduled = Own#schedule{generation = Generation + 1, poll_ms = NowMs + WaitMs},
     {Scheduled, [{timer, poll, Generation + 1, WaitMs}]}.
 
 %% The poll interval; the eager one, if there is one, while the barnacle is young or its last refresh

@@ -433,9 +433,9 @@ effect({keep, Kept}, W) ->
     W#world{kept = Kept};
 effect({leave, Nodes, true}, W) ->
     left(mask(Nodes), W);
-effect({log, {refresh, #{tried := Tried, failed := Failed}}}, W) ->
+effect({log, {refresh, #{tried := Tried, failed := Failed, departed := {_, Departed}}}}, W) ->
     Attempted = [Failure || {Node, _} = Failure <- Failed, lists:member(Node, Tried)],
-    waited(Tried, Attempted, W);
+    saw_if(Departed =/= [], departure, waited(Tried, Attempted, W));
 effect({decline, Tag, _Why}, #world{askers = Askers} = W) ->
     {_, Rest} = maps:take(Tag, Askers),
     W#world{askers = Rest};
@@ -470,7 +470,8 @@ ask(?OTHER = Node, W) ->
     ok = history_rules:checks(mask([Node]), at(W), W#world.rules),
     sent(Node, {declined, Node, no_barnacle}, W);
 ask(Node, #world{rules = Rules} = W) ->
-    saw(departure, W#world{rules = history_rules:asks(mask([Node]), at(W), Rules)}).
+    W1 = saw(asked, W#world{rules = history_rules:asks(mask([Node]), at(W), Rules)}),
+    saw_if(lists:member(trigger(W), [again, report]), asked_again, W1).
 
 at(#world{now = Now, answer = Answer, settings = #{departed_after := AfterMs}} = W) ->
     %% It asks others before it leaves itself, in one step.

@@ -9,12 +9,15 @@
 
 -include_lib("proper/include/proper.hrl").
 
--export([prop_rules_hold_in_any_history/0]).
+-export([prop_rules_hold_in_any_history/0, prop_the_same_history_has_the_same_effects/0]).
 
 -define(KINDS, [departure, partial, return, refresh_in_mid_round]).
+-define(RARE, [asked_again, expelled, left]).
 
-%% One in so many histories holds all of KINDS, or the histories prove little.
+%% One in so many histories holds all of KINDS, and one in so many each of RARE, or the histories
+%% prove little.
 -define(ONE_IN, 10).
+-define(ONE_RARE_IN, 100).
 
 -define(LONGEST, 80).
 
@@ -26,7 +29,7 @@
 
 prop_rules_hold_in_any_history() ->
     Number = bed_long:either(15000, 100000),
-    Count = counters:new(2 + length(?KINDS), []),
+    Count = counters:new(2 + length(?KINDS ++ ?RARE), []),
     Property =
         ?FORALL(
             {Settings, Steps},
@@ -43,6 +46,37 @@ prop_rules_hold_in_any_history() ->
             end
         ),
     numtests(Number, on_output(fun say/2, Property)).
+
+%% Nor does an event, an effect or a state have anything that is true of one VM only.
+prop_the_same_history_has_the_same_effects() ->
+    numtests(
+        bed_long:either(500, 5000),
+        on_output(
+            fun say/2,
+            ?FORALL(
+                {Settings, Steps},
+                {settings(), resize(?LONGEST, list(noshrink(resize(?STEPS, range(0, ?STEPS)))))},
+                begin
+                    Trace = traced(Settings, Steps),
+                    Opaque = [Of || Step <- Trace, Of <- tuple_to_list(Step), is_opaque(Of)],
+                    ?WHENFAIL(
+                        io:format("~0p~n~tp~n", [[step(Step) || Step <- Steps], Opaque]),
+                        Trace =:= traced(Settings, Steps) andalso Opaque =:= []
+                    )
+                end
+            )
+        )
+    ).
+
+traced(Settings, Steps) ->
+    Step = fun(Number, World) -> history_world:step(step(Number), World) end,
+    history_world:trace(lists:foldl(Step, history_world:new(Settings, []), Steps)).
+
+%% The tags of these histories are numbers.
+is_opaque([Head | Tail]) -> is_opaque(Head) orelse is_opaque(Tail);
+is_opaque(Tuple) when is_tuple(Tuple) -> is_opaque(tuple_to_list(Tuple));
+is_opaque(Map) when is_map(Map) -> is_opaque(maps:to_list(Map));
+is_opaque(Term) -> not (is_atom(Term) orelse is_number(Term) orelse is_bitstring(Term) orelse Term =:= []).
 
 %% What is raised is told here: not every PropEr takes exceptions on every OTP.
 run(Settings, Steps) ->
@@ -110,10 +144,11 @@ step(_, _) -> round.
 %% Counters: histories, those that hold all kinds, those of each kind.
 count(Seen, Count) ->
     ok = counters:add(Count, 1, 1),
-    map_size(Seen) =:= length(?KINDS) andalso counters:add(Count, 2, 1),
+    lists:all(fun(Kind) -> is_map_key(Kind, Seen) end, ?KINDS) andalso counters:add(Count, 2, 1),
+    Kinds = ?KINDS ++ ?RARE,
     lists:foreach(
         fun({Index, Kind}) -> is_map_key(Kind, Seen) andalso counters:add(Count, Index, 1) end,
-        lists:zip(lists:seq(3, 2 + length(?KINDS)), ?KINDS)
+        lists:zip(lists:seq(3, 2 + length(Kinds)), Kinds)
     ),
     Count.
 
@@ -121,11 +156,13 @@ count(Seen, Count) ->
 is_rich_enough(Number, Count) ->
     case counters:get(Count, 1) of
         Number ->
-            [All | Each] = [counters:get(Count, I) || I <- lists:seq(2, 2 + length(?KINDS))],
+            Kinds = ?KINDS ++ ?RARE,
+            [All | Each] = [counters:get(Count, I) || I <- lists:seq(2, 2 + length(Kinds))],
             io:format("~n~b histories; of each kind ~0p, of all kinds ~b~n", [
-                Number, lists:zip(?KINDS, Each), All
+                Number, lists:zip(Kinds, Each), All
             ]),
-            ?ONE_IN * All >= Number;
+            Rare = lists:nthtail(length(?KINDS), Each),
+            ?ONE_IN * All >= Number andalso ?ONE_RARE_IN * lists:min(Rare) >= Number;
         _ ->
             true
     end.
