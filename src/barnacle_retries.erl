@@ -109,10 +109,13 @@ is_list_older(Nodes, Failures, #{settings := #{own_list := true}}) ->
 is_list_older(_Nodes, _Failures, _View) ->
     false.
 
-due(NowMs, #retries{retry = Retry} = Own, View) ->
+%% A node may be absent since the refresh that runs has its discovery.
+due(NowMs, #retries{retry = Before} = Own, #{settings := Settings} = View) ->
+    IsWanted = fun(Node) -> is_wanted(Node, View) end,
+    Retry = barnacle_retry:keep(IsWanted, {NowMs, Settings}, Before),
     case barnacle_retry:due(NowMs, Retry) of
-        [] -> armed(NowMs, Own, View);
-        Nodes -> {Own#retries{attempted = Nodes}, [{connect, retry, Nodes}]}
+        [] -> armed(NowMs, Own#retries{retry = Retry}, View);
+        Nodes -> {Own#retries{retry = Retry, attempted = Nodes}, [{connect, retry, Nodes}]}
     end.
 
 %% The timer of the next node. None while a worker runs, or a refresh connects all nodes itself.

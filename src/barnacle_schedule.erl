@@ -20,7 +20,6 @@ after that. A refresh itself is the matter of barnacle_refreshing.
 %% callers, followers: of the refresh that is there, and of the one after it; none if no call asked
 %% for it, also one whose caller has died. waiters: callers of await. again: a poll is to follow.
 -record(schedule, {
-    seed :: integer(),
     born_ms = 0 :: integer(),
     id = 0 :: non_neg_integer(),
     phase = none :: phase(),
@@ -44,8 +43,8 @@ after that. A refresh itself is the matter of barnacle_refreshing.
 
 ?DOC("No refresh, and none to come.").
 -spec new(barnacle_machine:settings()) -> schedule().
-new(#{seed := Seed}) ->
-    #schedule{seed = Seed}.
+new(_Settings) ->
+    #schedule{}.
 
 ?DOC("Whether a refresh is to begin, or runs.").
 -spec phase(schedule()) -> phase().
@@ -182,7 +181,7 @@ next(NowMs, #schedule{again = IsAgain} = Own, #{mode := Mode, settings := Settin
     end.
 
 %% Up to a tenth sooner, so that nodes that started together do not poll together for ever.
-scheduled(NowMs, Settings, #schedule{seed = Seed, generation = Generation} = Own) ->
+scheduled(NowMs, #{seed := Seed} = Settings, #schedule{generation = Generation} = Own) ->
     IntervalMs = interval(NowMs, Settings, Own),
     WaitMs = IntervalMs - erlang:phash2({Generation, NowMs, Seed}, IntervalMs div 10 + 1),
     Scheduled = Own#schedule{generation = Generation + 1, poll_ms = NowMs + WaitMs},
