@@ -192,7 +192,7 @@ pub fn with_own_name_function(
 
 /// Registers the barnacle's process under this name, for example for Erlang code. The subject that `start`
 /// returns belongs to the process and ends with it; for one that outlives restarts see `named`. If the name
-/// is taken, `start` returns `InitFailed`.
+/// is taken, `start` returns `InitFailed`. Example: `barnacle.with_name(barnacle, "peers")`.
 pub fn with_name(
   barnacle barnacle: Barnacle(a),
   name name: String,

@@ -302,7 +302,8 @@ retried(Mask, #world{work = #{retry := Nodes}} = W) ->
     W1 = dial(Mask, Nodes, W),
     case W1#world.work of
         #{retry := Nodes} = Work ->
-            W2 = fed({connected, retry, failed(Nodes, W1)}, W1#world{work = maps:remove(retry, Work)}),
+            Ended = W1#world{work = maps:remove(retry, Work)},
+            W2 = fed({connected, retry, failed(Nodes, W1)}, Ended),
             waited(Nodes, failed(Nodes, W1), W2);
         #{} ->
             W1
