@@ -42,25 +42,30 @@ departed(Own) ->
 ?DOC("Takes one event. An event of another sub-machine changes nothing.").
 -spec handle(term(), NowMs :: integer(), own(), View :: map()) ->
     barnacle_departing_state:done().
+%% A node that is discovered again begins anew if it departs again.
+handle({discovered, _, _}, NowMs, Own, #{plan := Plan} = View) ->
+    Recent = barnacle_departing_state:recent(NowMs, Plan, Own),
+    Nodes = maps:keys(barnacle_departing_state:nodes(Recent)),
+    Drop = [Node || Node <- Nodes, not is_eligible(Node, Recent, View)],
+    each(fun barnacle_departing_state:remove/2, Drop, Recent);
 handle({depart, Id}, NowMs, Own, View) ->
     case {applies(View), result(View)} of
         {Mode, Result} when Mode =/= false, Result =:= complete orelse Result =:= exact ->
-            depart(Mode, Id, NowMs, barnacle_departing_state:recent(NowMs, Own), View);
+            depart(Mode, Id, NowMs, Own, View);
         _ ->
             {Own, [{signal, {departures_done, Id, []}}]}
     end;
 handle({mode, Mode}, _NowMs, Own, _View) when Mode =/= running ->
     barnacle_departing_state:clear(paused, Own);
+handle({mode, running}, _NowMs, Own, #{visible := Visible} = View) ->
+    Back = fun(Node, Acc) -> returned(away(Node, Acc), Node, Acc, View) end,
+    each(Back, lists:sort(maps:keys(Visible)), Own);
 handle({timeout, departures, Generation}, _NowMs, Own, _View) ->
     failed(Generation, failed_to_disconnect, Own);
 handle({up, Node, visible}, _NowMs, Own, View) ->
     returned(away(Node, Own), Node, Own, View);
 handle(Event, NowMs, Own, View) when is_tuple(Event), tuple_size(Event) > 1 ->
-    Node =
-        case element(2, Event) of
-            {departing, Departing} -> Departing;
-            Other -> Other
-        end,
+    Node = case element(2, Event) of {departing, Departing} -> Departing; Other -> Other end,
     case barnacle_departing_state:nodes(Own) of
         #{Node := Peer} -> heard(Event, {Node, Peer}, NowMs, Own, View);
         _ -> {Own, []}
@@ -70,10 +75,7 @@ handle(_Event, _NowMs, Own, _View) ->
 
 %% ---- a refresh ----
 
-depart(Mode, Id, NowMs, Own0, #{trigger := Trigger, settings := Settings} = View) ->
-    Nodes = maps:keys(barnacle_departing_state:nodes(Own0)),
-    Drop = [Node || Node <- Nodes, not is_eligible(Node, Own0, View)],
-    {Own, Dropped} = each(fun barnacle_departing_state:remove/2, Drop, Own0),
+depart(Mode, Id, NowMs, Own, #{trigger := Trigger, settings := Settings} = View) ->
     Absent = absent(true, NowMs, Own, View),
     {Due, Waits} =
         case Trigger =:= refresh orelse result(View) =:= exact of
@@ -93,12 +95,12 @@ depart(Mode, Id, NowMs, Own0, #{trigger := Trigger, settings := Settings} = View
                 {put(Node, (find(Node, Acc))#{asked := not_asked}, Acc), []}
             end,
             {Own1, []} = each(Report, Due, Own),
-            {Own1, Dropped ++ [{signal, {departures_done, Id, []}}]};
+            {Own1, [{signal, {departures_done, Id, []}}]};
         departed ->
             Awaited = [Node || Trigger =:= refresh, Node <- Due],
             {Own1, Waited} = wait(Id, Awaited, maps:get(connect_timeout, Settings), Own),
             {Own2, Effects} = each(Begin, Absent, Own1),
-            {Own2, Dropped ++ Waited ++ Effects}
+            {Own2, Waited ++ Effects}
     end.
 
 absent(IsHasty, NowMs, Own, #{plan := Plan, settings := #{departed_after := AfterMs}} = View) ->
@@ -285,7 +287,7 @@ expired({Node, #{asked := Asked} = Peer}, NowMs, Own, View) ->
     Said = case Asked of asked -> no_answer; _ -> Asked end,
     again({Node, Peer#{doing := idle, connections := unknown, asked := Said}}, NowMs, Own, View).
 
-returned(never, _Node, Own, _View) ->
+returned(Times, _Node, Own, #{mode := Mode}) when Times =:= never; Mode =/= running ->
     {Own, []};
 returned(Times, Node, Own, #{plan := Plan} = View) ->
     case barnacle_plan:is_wanted(Node, Plan) of

@@ -9,7 +9,7 @@ leave, and the refresh that waits for some of them. Pure. A function that change
 effects too.
 """).
 
--export([new/0, nodes/1, asked/1, find/2, away/2, recent/2, forget_away/2]).
+-export([new/0, nodes/1, asked/1, find/2, away/2, recent/3, forget_away/2]).
 -export([there/1, without_barnacle/1, due_in/3, interval/2, wait_longer/4]).
 -export([put/3, arm/4, disarm/3, remove/2, left/3, wait/4, failed/3, clear/2, each/3]).
 
@@ -123,10 +123,17 @@ away(Node, #state{away = Away}) ->
         _ -> never
     end.
 
-?DOC("Without those that were made to leave more than an hour before NowMs.").
--spec recent(NowMs :: integer(), state()) -> state().
-recent(NowMs, #state{away = Away} = State) ->
-    State#state{away = maps:filter(fun(_, {_, AtMs}) -> NowMs - AtMs < ?AWAY_MS end, Away)}.
+?DOC("""
+Without those that were made to leave more than an hour before NowMs, and those that are wanted again.
+""").
+-spec recent(NowMs :: integer(), barnacle_plan:plan(), state()) -> state().
+recent(_NowMs, _Plan, #state{away = Away} = State) when map_size(Away) =:= 0 ->
+    State;
+recent(NowMs, Plan, #state{away = Away} = State) ->
+    IsAway = fun(Node, {_, AtMs}) ->
+        NowMs - AtMs < ?AWAY_MS andalso not barnacle_plan:is_wanted(Node, Plan)
+    end,
+    State#state{away = maps:filter(IsAway, Away)}.
 
 ?DOC("A node that was made to leave is wanted again.").
 -spec forget_away(node(), state()) -> state().

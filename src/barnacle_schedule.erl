@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The sub-machine of callers and times: when a refresh begins, which calls share it, what the callers are
-told, and when the next poll is due. Pure.
+The sub-machine of callers and times: when a refresh begins, which calls share it, what the callers
+are told, and when the next poll is due. Pure.
 
 A call of refresh shares a refresh whose discovery has not begun. All later calls share the refresh
 after that. A refresh itself is the matter of barnacle_refreshing.
@@ -20,7 +20,6 @@ after that. A refresh itself is the matter of barnacle_refreshing.
 %% callers, followers: of the refresh that is there, and of the one after it; none if no call asked
 %% for it, also one whose caller has died. waiters: callers of await. again: a poll is to follow.
 -record(schedule, {
-    random :: rand:state(),
     born_ms = 0 :: integer(),
     id = 0 :: non_neg_integer(),
     phase = none :: phase(),
@@ -44,8 +43,8 @@ after that. A refresh itself is the matter of barnacle_refreshing.
 
 ?DOC("No refresh, and none to come.").
 -spec new(barnacle_machine:settings()) -> schedule().
-new(#{seed := Seed}) ->
-    #schedule{random = rand:seed_s(exsss, Seed)}.
+new(_Settings) ->
+    #schedule{}.
 
 ?DOC("Whether a refresh is to begin, or runs.").
 -spec phase(schedule()) -> phase().
@@ -182,17 +181,14 @@ next(NowMs, #schedule{again = IsAgain} = Own, #{mode := Mode, settings := Settin
     end.
 
 %% Up to a tenth sooner, so that nodes that started together do not poll together for ever.
-scheduled(NowMs, Settings, #schedule{random = Random, generation = Generation} = Own) ->
+scheduled(NowMs, #{seed := Seed} = Settings, #schedule{generation = Generation} = Own) ->
     IntervalMs = interval(NowMs, Settings, Own),
-    {Early, Random1} = rand:uniform_s(IntervalMs div 10 + 1, Random),
-    WaitMs = IntervalMs + 1 - Early,
-    Scheduled = Own#schedule{
-        random = Random1, generation = Generation + 1, poll_ms = NowMs + WaitMs
-    },
+    WaitMs = IntervalMs - erlang:phash2({Generation, NowMs, Seed}, IntervalMs div 10 + 1),
+    Scheduled = Own#schedule{generation = Generation + 1, poll_ms = NowMs + WaitMs},
     {Scheduled, [{timer, poll, Generation + 1, WaitMs}]}.
 
-%% The poll interval; the eager one, if there is one, while the barnacle is young or its last refresh
-%% failed; after crashes in a row, twice as long for each.
+%% The poll interval; the eager one, if there is one, while the barnacle is young or its last
+%% refresh failed; after crashes in a row, twice as long for each.
 interval(_NowMs, #{poll_interval := Ms}, #schedule{crashes = Crashes}) when Crashes > 0 ->
     min(max(Ms, ?LONGEST_BACKOFF_MS), Ms bsl min(Crashes, 20));
 interval(NowMs, #{eager_poll_interval := Eager, poll_interval := Ms}, Own) ->

@@ -170,7 +170,8 @@ messages_of_later_versions_are_ignored_test() ->
         Registry ! Message
      || Message <- [
             {barnacle, 1, {of_a_later_version, 1}}, {barnacle, 2, {ask, self()}},
-            {barnacle, 1, {ask, a}}, {barnacle, 1, {wants, ?A, a}}, {barnacle, 1, {leaving, a, a}}, rubbish
+            {barnacle, 1, {ask, a}}, {barnacle, 1, {wants, ?A, a}},
+            {barnacle, 1, {leaving, a, a}}, rubbish
         ]
     ],
     _ = sys:get_state(Registry),
