@@ -146,22 +146,17 @@ pub fn custom(strategy strategy: Strategy(a)) -> Barnacle(a)
 /// ```
 ///
 /// Distributed Erlang connects, disconnects and lists nodes, unless `with_connect_nodes_function`,
-/// `with_disconnect_nodes_function` and `with_list_nodes_function` replace it. Each function runs in the
-/// process of a refresh with a time limit of 30000 ms (`with_strategy_timeout`). If a function crashes, its
+/// `with_disconnect_nodes_function` and `with_list_nodes_function` replace it. If a function crashes, its
 /// refresh does: callers of `refresh` exit, a listener receives `ConnectError([])`, and the barnacle goes on.
+/// Time limits: `with_strategy_timeout`, and `with_connect_timeout` for those that connect and disconnect.
 @external(erlang, "barnacle_gleam", "new_strategy")
 pub fn new_strategy(
   discover_nodes discover_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
-/// Replaces how nodes are connected, for example by Partisan. The function gets the nodes to connect, if
-/// there are any. It returns all of them, or those that failed: they become a `ConnectError`.
-///
-/// ```gleam
-/// barnacle.with_connect_nodes_function(strategy, fn(nodes) {
-///   join_with_partisan(nodes) |> result.replace(nodes)
-/// })
-/// ```
+/// Replaces how nodes are connected, for example by Partisan. The function is called for each node, with a list
+/// of it. It returns this list, `[]` if the connection comes later and is listed then, or a `ConnectError`.
+/// Example: `barnacle.with_connect_nodes_function(strategy, fn(nodes) { join(nodes) })`.
 @external(erlang, "barnacle_gleam", "with_connect_nodes_function")
 pub fn with_connect_nodes_function(
   strategy strategy: Strategy(a),
@@ -169,8 +164,8 @@ pub fn with_connect_nodes_function(
     Result(List(atom.Atom), List(#(atom.Atom, node.ConnectError))),
 ) -> Strategy(a)
 
-/// Replaces how nodes are disconnected. The function gets the nodes to disconnect, if there are any. It
-/// returns all of them, or those that failed: they become a `DisconnectError`.
+/// Replaces how nodes are disconnected. The function is called once for each node, with a list of it. It
+/// returns that list, or the failure, which becomes part of a `DisconnectError`.
 /// Example: `barnacle.with_disconnect_nodes_function(strategy, fn(nodes) { Ok(part(nodes)) })`.
 @external(erlang, "barnacle_gleam", "with_disconnect_nodes_function")
 pub fn with_disconnect_nodes_function(
@@ -188,13 +183,16 @@ pub fn with_list_nodes_function(
   list_nodes list_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
+/// Replaces this node's name. Example: `barnacle.with_own_name_function(strategy, fn() { partisan_name() })`.
+@external(erlang, "barnacle_gleam", "with_own_name_function")
+pub fn with_own_name_function(
+  strategy strategy: Strategy(a),
+  own_name own_name: fn() -> atom.Atom,
+) -> Strategy(a)
+
 /// Registers the barnacle's process under this name, for example for Erlang code. The subject that `start`
 /// returns belongs to the process and ends with it; for one that outlives restarts see `named`. If the name
 /// is taken, `start` returns `InitFailed`.
-///
-/// ```gleam
-/// barnacle.local_epmd() |> barnacle.with_name("peers") |> barnacle.start
-/// ```
 pub fn with_name(
   barnacle barnacle: Barnacle(a),
   name name: String,
@@ -293,10 +291,7 @@ pub fn with_probe_timeout(
 
 /// Which of the discovered nodes to connect, by default all. A node that does not pass is neither connected
 /// nor absent, and never disconnected.
-///
-/// ```gleam
-/// barnacle.with_filter(barnacle, setting.Patterns(["app@10.0.*"]))
-/// ```
+/// Example: `barnacle.with_filter(barnacle, setting.Patterns(["app@10.0.*"]))`.
 pub fn with_filter(
   barnacle barnacle: Barnacle(a),
   filter filter: setting.Filter,
@@ -418,12 +413,6 @@ fn put(barnacle: Barnacle(a), setting: String, value: b) -> Barnacle(a)
 
 /// Checks all settings, as `start` does, and returns every problem as a value. Nothing is started. A name
 /// that is taken and a native library that is not built are no settings: only `start` reports them.
-///
-/// ```gleam
-/// let assert Error([problem]) =
-///   barnacle.local_epmd() |> barnacle.with_poll_interval(0) |> barnacle.validate
-/// problem.setting == "poll_interval" && problem.value == "0"
-/// ```
 @external(erlang, "barnacle_gleam", "validate")
 pub fn validate(
   barnacle barnacle: Barnacle(a),

@@ -276,7 +276,9 @@ check_wait(What, TimeoutMs) ->
         {true, _} when is_integer(TimeoutMs), TimeoutMs >= 0, TimeoutMs =< ?MAX_WAIT_MS ->
             ok;
         {true, _} ->
-            bad_argument("a timeout is 0 to ~b ms or infinity, not ~0tp", [?MAX_WAIT_MS, TimeoutMs]);
+            bad_argument("a timeout is 0 to ~b ms or infinity, not ~0tp", [
+                ?MAX_WAIT_MS, TimeoutMs
+            ]);
         {false, _} ->
             bad_argument("wait for first_round, {nodes, N} or all, not for ~0tp", [What])
     end.
@@ -286,6 +288,7 @@ is_condition(all) -> true;
 is_condition({nodes, N}) -> is_integer(N) andalso N >= 1;
 is_condition(_) -> false.
 
+-spec bad_argument(io:format(), [term()]) -> no_return().
 bad_argument(Format, Arguments) ->
     exit({bad_argument, barnacle_settings:text(Format, Arguments)}).
 

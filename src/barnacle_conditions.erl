@@ -11,8 +11,8 @@
 
 ?DOC("""
 first_round: the first refresh has ended, whatever its result. {nodes, N}: at least N nodes are
-connected, this one counted. all: the last result was complete, and all of its nodes are connected. On
-standby all conditions hold: there is nothing to wait for.
+connected, this one counted. all: the last result was complete, and all of its nodes are connected.
+On standby all conditions hold: there is nothing to wait for.
 """).
 -type what() :: first_round | {nodes, pos_integer()} | all.
 

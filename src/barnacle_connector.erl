@@ -24,7 +24,7 @@ do: what is done with nodes. leave: the transport's own way, or else disconnect 
 own: the name of this node in the transport, which is neither connected nor disconnected. data: what
 discovery returned with names. options: connect_timeout (ms, the one time limit),
 max_connects, probe and probe_timeout; see barnacle_options:table/0. metadata: of the telemetry
-events connect and disconnect; none for no events.
+events connect and disconnect; {emitter, _} for those of a refresh; none for no events.
 """).
 -type work() :: #{
     do := connect | disconnect | leave,
@@ -33,7 +33,7 @@ events connect and disconnect; none for no events.
     own => node(),
     options := #{connect_timeout := pos_integer(), max_connects := pos_integer(), _ => _},
     data => #{binary() => term()},
-    metadata => #{atom() => term()} | none
+    metadata => #{atom() => term()} | {emitter, barnacle_event:emitter()} | none
 }.
 
 -type worker() :: #{pid := pid(), monitor := reference(), ref := reference()}.
@@ -97,6 +97,7 @@ worker(Owner, Ref, #{do := Do, nodes := Nodes0} = Work0) ->
             ok
     end.
 
+events(#{metadata := {emitter, Emitter}}) -> Emitter;
 events(#{metadata := Metadata}) when is_map(Metadata) -> barnacle_event:open(Metadata);
 events(_Work) -> barnacle_event:none().
 

@@ -114,9 +114,11 @@ meanings() ->
             {unknown, <<"not looked at">>},
             {alone, <<"its only connection is to this node, and this node has no other">>},
             {source,
-                <<"all are to nodes of this source, and no barnacle of the cluster wants the node">>},
+                <<"all are to nodes of this source, and no barnacle of the cluster wants the "
+                    "node">>},
             {others,
-                <<"some are to nodes outside this source, or a barnacle of the cluster wants the node "
+                <<"some are to nodes outside this source, or a barnacle of the cluster wants the "
+                    "node "
                     "or does not reply">>}
         ]},
         {<<"Act">>, [

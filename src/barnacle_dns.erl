@@ -53,10 +53,10 @@ query without EDNS. Give them to the next lookup of the same name: its responses
 }.
 
 ?DOC("""
-All addresses of a host name, IPv4 first. TimeoutMs is the time limit of the whole lookup. One family
-is enough: the failure of the other one is no error. Exits with {bad_argument, Text} if TimeoutMs is
-not a whole number of ms from 1 to 86400000. Exits with {not_started,
-barnacle} if the application barnacle is not started.
+All addresses of a host name, IPv4 first. TimeoutMs is the time limit of the whole lookup. One
+family is enough: the failure of the other one is no error. Exits with {bad_argument, Text} if
+TimeoutMs is not a whole number of ms from 1 to 86400000. Exits with {not_started, barnacle} if the
+application barnacle is not started.
 """).
 -spec lookup(binary(), pos_integer()) -> {ok, [inet:ip_address()]} | {error, lookup_error()}.
 lookup(Hostname, TimeoutMs) ->

@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-What the effects of a machine do outside the server: messages to nodes and to the registry, the end of
-workers, names that become atoms. And what the machine needs to know when it starts.
+What the effects of a machine do outside the server: messages to nodes and to the registry, the end
+of workers, names that become atoms. And what the machine needs to know when it starts.
 """).
 
 -export([settings/2, connected/1, to_nodes/2, send/3, stop/2]).
@@ -56,7 +56,9 @@ connected(Transport) ->
             [{Node, maps:get(Node, Visible, hidden)} || Node <- barnacle_dist:connected()]
     end.
 
-?DOC("The nodes of names that are to be connected, and the names that are refused, with the reason.").
+?DOC("""
+The nodes of names that are to be connected, and the names that are refused, with the reason.
+""").
 -spec to_nodes([barnacle_names:name()], barnacle_transport:t()) ->
     {[node()], [{barnacle_names:name(), barnacle_atom_budget:refusal()}]}.
 to_nodes(Names, Transport) ->

@@ -354,7 +354,8 @@ dials() ->
             {timeout, <<"timed out">>,
                 <<
                     "the node accepts connections and does not speak: it hangs, or TLS is here and "
-                    "not there; a larger `connect_timeout` only if it is slow"
+                    "not there; a larger `connect_timeout` only if it is slow. With a transport of "
+                    "your own: its list did not contain the node in time"
                 >>},
             {not_dialled, <<"the time limit ended before its connection attempt began">>,
                 <<"many nodes start at once: it is attempted soon; or many hang, see `timeout`">>},

@@ -15,7 +15,8 @@ as an exception. A handler that takes too long is ended together with the events
 its round.
 """).
 
--export([table/0, metadata/3, none/0, open/1, close/1, start/3, stop/4, failed/4, links/5, connection/3]).
+-export([table/0, metadata/3, none/0, open/1, close/1]).
+-export([start/3, stop/4, failed/4, links/5, connection/3]).
 
 -export_type([emitter/0, row/0]).
 

@@ -7,8 +7,8 @@
 The Gleam face: Gleam values to the options and calls of barnacle_cluster, and back.
 
 src/barnacle.gleam says what each function is for. A Barnacle is the map of options for
-barnacle_cluster, but for the values that barnacle_gleam_input:options/1 converts. barnacle_gleam_error
-converts the errors that come back.
+barnacle_cluster, but for the values that barnacle_gleam_input:options/1 converts.
+barnacle_gleam_error converts the errors that come back.
 """).
 
 -export([dns/3, epmd/1, local_epmd/0, hosts/3, custom/1]).
@@ -16,7 +16,8 @@ converts the errors that come back.
     new_strategy/1,
     with_connect_nodes_function/2,
     with_disconnect_nodes_function/2,
-    with_list_nodes_function/2
+    with_list_nodes_function/2,
+    with_own_name_function/2
 ]).
 -export([put/3]).
 -export([
@@ -89,11 +90,15 @@ with_disconnect_nodes_function(Functions, Disconnect) ->
 with_list_nodes_function(Functions, List) ->
     Functions#{list => List}.
 
+-spec with_own_name_function(functions(), fun(() -> node())) -> functions().
+with_own_name_function(Functions, Name) ->
+    Functions#{own_name => Name}.
+
 %% Settings
 
 ?DOC("""
-Sets an option of the strategy if it has one of that name, else of the barnacle. An option that neither
-has is refused by the check of the options.
+Sets an option of the strategy if it has one of that name, else of the barnacle. An option that
+neither has is refused by the check of the options.
 """).
 -spec put(builder(), binary(), term()) -> builder().
 put(#{strategy := Strategy} = Builder, Name, Value) ->

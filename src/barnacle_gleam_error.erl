@@ -38,8 +38,8 @@ kind({Kind, _}) when Kind =:= dns; Kind =:= hosts; Kind =:= custom -> Kind;
 kind(_) -> nil.
 
 ?DOC("""
-The result of a refresh; also the crash of one, as a listener receives it. crashed: Gleam has no value
-for it.
+The result of a refresh; also the crash of one, as a listener receives it. crashed: Gleam has no
+value for it.
 """).
 -spec result(kind(), barnacle_plan:result() | {error, {crashed, Reason}}) ->
     result() | {crashed, Reason}
@@ -74,8 +74,8 @@ from(nil, _Why) -> least(nil);
 from(custom, Why) -> Why.
 
 ?DOC("""
-Whether an error is barnacle's own where the error type is the user's. No value of that type is known
-here.
+Whether an error is barnacle's own where the error type is the user's. No value of that type is
+known here.
 """).
 -spec is_foreign(kind(), term()) -> boolean().
 is_foreign(custom, {too_many_nodes, _Count, _Max}) -> true;

@@ -18,8 +18,8 @@ is known here, so run_once exits with the text.
 -define(MAX_TIMEOUT_MS, 86400000).
 
 ?DOC("""
-The options of barnacle_cluster. A value that is none of its setting stays as it is: the check of the
-options refuses it.
+The options of barnacle_cluster. A value that is none of its setting stays as it is: the check of
+the options refuses it.
 """).
 -spec options(map()) -> map().
 options(#{strategy := Strategy} = Builder) ->

@@ -108,8 +108,8 @@ crashed(Reason, Stacktrace, Log) ->
     write(crash_lines(Reason, Stacktrace, now_ms(), Log)).
 
 ?DOC("""
-Logs one fact. asked: departed nodes are asked to leave. leaving: this node leaves these. expelled: a
-departed node without a barnacle is made to leave. disconnecting: such a node is disconnected.
+Logs one fact. asked: departed nodes are asked to leave. leaving: this node leaves these. expelled:
+a departed node without a barnacle is made to leave. disconnecting: such a node is disconnected.
 undiscovered: the setting disconnect, or a custom strategy, disconnects nodes.
 """).
 -spec fact(asked | leaving | expelled | disconnecting | undiscovered, Nodes, log()) -> ok when

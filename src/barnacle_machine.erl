@@ -8,16 +8,17 @@ What a barnacle decides: one pure function of events. The server (barnacle_serve
 into events, and performs the effects.
 
 Each event passes through the sub-machines in this order: membership, leaving, departing, retries,
-refreshing, schedule. A sub-machine takes the event, the time, its own state and a view of all others. None calls
-another. An effect {signal, Event} is an event for all of them, after the present one.
+refreshing, schedule. A sub-machine takes the event, the time, its own state and a view of all
+others. None calls another. An effect {signal, Event} is an event for all of them, after the present
+one.
 
 The effects of one step have this order: work that stops; timers, the registry, work that begins and
 messages to nodes; replies; messages to the listener; telemetry and the log; the end of the server.
 Effects of one kind keep the order in which the sub-machines returned them.
 
-No event and no state has a fun, pid, port or reference. Only a tag, which stands for a caller or for
-a node that asks, is opaque. Times are monotonic, in ms. A timer has a name and a generation; the
-event of an older generation changes nothing.
+No event and no state has a fun, pid, port or reference. Only a tag, which stands for a caller or
+for a node that asks, is opaque. Times are monotonic, in ms. A timer has a name and a generation;
+the event of an older generation changes nothing.
 """).
 
 -export([new/1, step/3]).
@@ -31,8 +32,9 @@ event of an older generation changes nothing.
 ?DOC("""
 The settings of a barnacle that decisions depend on. self, node: the own name in the transport.
 events: the transport reports nodes that come and go. own_list: it has a list of its own, whose
-results are exact. own_connect, own_disconnect: it has functions of its own. custom: a complete result
-is the user's word. distribution: the transport is distributed Erlang. seed: of the random numbers.
+results are exact. own_connect, own_disconnect: it has functions of its own. custom: a complete
+result is the user's word. distribution: the transport is distributed Erlang. seed: of the random
+numbers.
 """).
 -type settings() :: #{
     self := binary(),

@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The sub-machine of what is known: the names that discovery returns, the nodes that are connected, what
-the other barnacles of this VM want, and what refreshes brought. Pure.
+The sub-machine of what is known: the names that discovery returns, the nodes that are connected,
+what the other barnacles of this VM want, and what refreshes brought. Pure.
 """).
 
 -export([new/1, handle/4, view/1, found/1]).
@@ -186,7 +186,8 @@ discovered(#{result := Result, filtered := Filtered}, NowMs, #membership{plan = 
     Own#membership{
         plan = Plan,
         result = barnacle_plan:kind(Result),
-        suspect = barnacle_plan:is_suspect(Plan)
+        %% The complete result of a custom strategy is the user's word.
+        suspect = not maps:get(custom, S) andalso barnacle_plan:is_suspect(Plan)
     }.
 
 ended(Outcome, NowMs, #membership{plan = Plan0, history = Before} = Own, #{settings := Settings}) ->

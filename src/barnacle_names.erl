@@ -152,7 +152,9 @@ self() ->
 set(Names) ->
     maps:from_keys([to_binary(Name) || Name <- Names], true).
 
-?DOC("Whether some different nodes, the own one left out, are all keys of a map and the only ones.").
+?DOC("""
+Whether some different nodes, the own one left out, are all keys of a map and the only ones.
+""").
 -spec are_keys([node()], Own :: node(), #{node() => _}) -> boolean().
 are_keys(Nodes, Own, Map) ->
     are_keys(Nodes, Own, Map, map_size(Map)).

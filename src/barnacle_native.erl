@@ -101,8 +101,8 @@ timeout: that server did not respond.
 timeout: for the whole lookup, in ms. grace: how long the second family may take once the first has
 addresses, in ms. nameservers: <<"10.0.0.2">>, <<"10.0.0.2:53">> or <<"[::1]:53">>, in place of the
 system's; an address of fe80::/10 may have a zone, as in fe80::1%eth0. max_addresses: a result with
-more is {error, {posix, emsgsize}}. truncated: the names that an earlier result had there. defaults/1
-has what is not given.
+more is {error, {posix, emsgsize}}. truncated: the names that an earlier result had there.
+defaults/1 has what is not given.
 
 families: which families are queried. inet and inet6 query one family alone. prefer_inet and
 prefer_inet6 query both; if that family has addresses, the other one is not waited for.
@@ -406,8 +406,8 @@ on_hosts(Part, OnHost) ->
 %% Operations
 
 ?DOC("""
-What an operation has for options that are not given; timeout always is. The port of EPMDs is that of
-this VM's own EPMD.
+What an operation has for options that are not given; timeout always is. The port of EPMDs is that
+of this VM's own EPMD.
 """).
 -spec defaults(dns | resolve | epmd_names | probe) -> #{atom() => term()}.
 defaults(dns) ->
@@ -448,7 +448,9 @@ with_epmd_port(Key, Options) ->
         {Port, []} when Port >= 1, Port =< ?MAX_PORT ->
             {ok, Options#{Key => Port}};
         _ ->
-            Fix = <<"must be a port from 1 to 65535; it comes from the environment's ERL_EPMD_PORT">>,
+            Fix = <<
+                "must be a port from 1 to 65535; it comes from the environment's ERL_EPMD_PORT"
+            >>,
             {error, {bad_options, [{Key, Text, Fix}]}}
     end.
 

@@ -272,13 +272,29 @@ with_transport({ok, #{strategy := Strategy} = Checked}) ->
         #{transport := _} ->
             {ok, Checked};
         #{} ->
-            case barnacle_transport:custom(Functions) of
-                {ok, Transport} -> {ok, Checked#{transport => Transport}};
-                {error, Text} -> {error, [{strategy, {custom, Functions}, Text}]}
-            end
+            without_transport(barnacle_strategy:describe(Strategy), Functions, Checked)
     end;
 with_transport({error, _} = Error) ->
     Error.
+
+%% A strategy with these functions would connect by distributed Erlang, and its user would not know.
+without_transport(Module, Functions, Checked) ->
+    Old = [{connect, 2}, {list, 1}],
+    case [F || {F, Arity} <- Old, erlang:function_exported(Module, F, Arity)] of
+        [] ->
+            case barnacle_transport:custom(Functions) of
+                {ok, Transport} -> {ok, Checked#{transport => Transport}};
+                {error, Text} -> {error, [{strategy, {custom, Functions}, Text}]}
+            end;
+        [Function | _] ->
+            Text = text(
+                "a strategy only discovers, but ~ts exports ~ts: give the option transport, a "
+                "module with the behaviour barnacle_transport ({barnacle_dist, []} for distributed "
+                "Erlang)",
+                [term(Module), Function]
+            ),
+            {error, [{strategy, Module, Text}]}
+    end.
 
 %% A transport with a list of its own is told exactly which members to disconnect. Connections of
 %% distributed Erlang may be those of another program, so there only a node itself leaves.

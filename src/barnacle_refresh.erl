@@ -18,8 +18,8 @@ user exceeds its time limit, and then nothing else; or else one of {discovered, 
 -export_type([work/0, worker/0, found/0]).
 
 ?DOC("""
-plan, own_names: what is known. failed: nodes that could not be connected before. events: the emitter
-of the refresh.
+plan, own_names: what is known. failed: nodes that could not be connected before. events: the
+emitter of the refresh.
 """).
 -type work() :: #{
     options := barnacle_options:checked(),
@@ -175,8 +175,11 @@ name(#{transport := Transport, strategy_timeout := TimeoutMs}, Context) ->
 
 listed(#{transport := Transport, strategy_timeout := TimeoutMs}, Context) ->
     case barnacle_transport:has_list(Transport) of
-        true -> calling(list, TimeoutMs, Context, fun() -> barnacle_transport:connected(Transport) end);
-        false -> none
+        true ->
+            List = fun() -> barnacle_transport:connected(Transport) end,
+            calling(list, TimeoutMs, Context, List);
+        false ->
+            none
     end.
 
 %% The owner ends a worker that waits in a function past its time. If it returns in that very

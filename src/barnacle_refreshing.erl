@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The sub-machine of one refresh: what is connected and disconnected after a discovery, and the result.
-Pure.
+The sub-machine of one refresh: what is connected and disconnected after a discovery, and the
+result. Pure.
 
 The phases are discovering, naming (names become atoms), connecting, disconnecting, departing and
 listing. A phase without work is passed over. If the mode becomes paused or left, the work ends, and
@@ -16,8 +16,9 @@ nodes that are not connected fail with the reason paused.
 
 -export_type([refreshing/0, outcome/0]).
 
-?DOC("What a refresh brought, for the history and the log.").
+?DOC("What a refresh brought, for the history and the log. barnacle_membership adds the plan.").
 -type outcome() :: #{
+    plan => barnacle_plan:plan(),
     result := barnacle_plan:result(),
     answer := barnacle_plan:answer(),
     queried := [barnacle_strategy:queried()],
@@ -33,8 +34,8 @@ nodes that are not connected fail with the reason paused.
     departed := barnacle_plan:departed()
 }.
 
-%% found: what the discovery brought. extra: connected nodes that it did not return. tried: nodes that
-%% were to be connected. same: those of them that are this node. cut: nodes that were to be
+%% found: what the discovery brought. extra: connected nodes that it did not return. tried: nodes
+%% that were to be connected. same: those of them that are this node. cut: nodes that were to be
 %% disconnected.
 -record(refresh, {
     id :: pos_integer(),
@@ -72,7 +73,11 @@ handle({refresh, Id, Trigger}, _NowMs, none, _View) ->
 handle({mode, Mode}, _NowMs, #refresh{} = R, View) when Mode =:= paused; Mode =:= left ->
     stopped(R, View);
 handle({crashed, Id, Reason, Stacktrace}, _NowMs, #refresh{id = Id}, _View) ->
-    {none, [{stop_work, connect}, {log, {crashed, Reason, Stacktrace}}, {signal, {ended, {crashed, Reason}}}]};
+    {none, [
+        {stop_work, connect},
+        {log, {crashed, Reason, Stacktrace}},
+        {signal, {ended, {crashed, Reason}}}
+    ]};
 handle(Event, NowMs, #refresh{id = Id, phase = Phase} = R, View) when
     is_tuple(Event), tuple_size(Event) > 2, element(2, Event) =:= Id
 ->
@@ -111,8 +116,8 @@ discovered(_NowMs, #refresh{found = #{result := Result} = Found} = R, View) ->
 wants(#{mode := standby}) -> #{};
 wants(#{plan := Plan}) -> barnacle_plan:wanted(Plan).
 
-%% A connection that is lost while the source fails is made again nevertheless. A connect function of
-%% a custom strategy is only called with nodes that were just discovered.
+%% A connection that is lost while the source fails is made again nevertheless. A connect function
+%% of a custom strategy is only called with nodes that were just discovered.
 wanted({error, _}, _Wants, #{settings := #{own_connect := true}}) ->
     [];
 wanted({complete, Names}, Wants, _View) ->
@@ -120,12 +125,12 @@ wanted({complete, Names}, Wants, _View) ->
 wanted(_PartialOrError, Wants, _View) ->
     maps:keys(Wants).
 
-%% The mode undiscovered disconnects what is connected and was not discovered. The complete result of
-%% a custom strategy with a disconnect function decides on the nodes that it returned before.
+%% The mode undiscovered disconnects what is connected and was not discovered. The complete result
+%% of a custom strategy with a disconnect function decides on the nodes that it returned before.
 extra({complete, Names}, Found, Visible, #{settings := Settings, plan := Plan}) ->
-    #{custom := IsCustom, own_disconnect := OwnDisconnect, disconnect := Mode, node := Self} = Settings,
-    case {IsCustom, Mode} of
-        {true, _} when OwnDisconnect, Mode =:= departed orelse Mode =:= undiscovered ->
+    #{custom := IsCustom, own_disconnect := OwnDisconnect, node := Self} = Settings,
+    case {IsCustom, maps:get(disconnect, Settings)} of
+        {true, Mode} when OwnDisconnect, Mode =:= departed orelse Mode =:= undiscovered ->
             Absent = [Node || Node <- Visible, barnacle_plan:standing(Node, Plan) =:= absent],
             ours(Absent, Found);
         {false, undiscovered} ->
@@ -189,8 +194,8 @@ connected(Failures, #refresh{id = Id, tried = Tried, failed = Before} = R, View)
         end,
     {Last, Own ++ Effects}.
 
-%% Never what another barnacle of this VM wants. An empty result is exact only with a list of its own,
-%% or as the word of a custom strategy.
+%% Never what another barnacle of this VM wants. An empty result is exact only with a list of its
+%% own, or as the word of a custom strategy.
 cut(#refresh{extra = []}, _View) ->
     [];
 cut(#refresh{extra = Extra, found = #{result := {complete, Names}}}, View) ->
@@ -214,8 +219,8 @@ departed(Stayed, NowMs, #refresh{id = Id, uncut = Uncut} = R, #{settings := Sett
 
 listed({ok, #{connected := Connected}}, NowMs, #refresh{failed = Failed} = R, View) ->
     %% An attempt that was ended may have connected its node.
-    Still = [F || {Node, Why} = F <- Failed, not is_late(Why) orelse not lists:member(Node, Connected)],
-    ended(ok, Connected, NowMs, R#refresh{failed = Still}, View);
+    Still = fun({Node, Why}) -> not (is_late(Why) andalso lists:member(Node, Connected)) end,
+    ended(ok, Connected, NowMs, R#refresh{failed = lists:filter(Still, Failed)}, View);
 listed({error, _} = Error, NowMs, R, View) ->
     ended(Error, [], NowMs, R, View).
 
@@ -233,7 +238,7 @@ stopped(R, _View) ->
     {R, []}.
 
 ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View) ->
-    #{plan := Plan, settings := #{departed_after := AfterMs, node := Self}} = View,
+    #{settings := #{node := Self}} = View,
     #{result := Answer, own_names := OwnNames} = Found,
     #refresh{failed = Failed, uncut = Uncut, same = Same} = R,
     StrategyResult =
@@ -257,17 +262,28 @@ ended(Listed, Nodes, NowMs, #refresh{found = Found, trigger = Trigger} = R, View
         hints => maps:get(hints, Found),
         cut => R#refresh.cut -- [Node || {Node, _} <- Uncut],
         trigger => Trigger,
-        departed => departures(Visible, AfterMs, NowMs, Trigger, Plan)
+        departed => departures(Visible, NowMs, Trigger, View)
     },
     {none, [{signal, {ended, Outcome}}, {log, {refresh, Outcome}}]}.
 
-%% Departed and still connected: only those matter.
-departures(Visible, AfterMs, NowMs, Trigger, Plan) ->
-    Question = #{after_ms => AfterMs, hasty => Trigger =:= refresh},
-    case barnacle_plan:departed(Plan, NowMs, Question) of
-        {_, []} = None ->
-            None;
-        {Verdict, Names} ->
+%% Departed and still connected: only those matter. The complete result of a custom strategy is the
+%% user's word: it is never suspect, and its nodes depart at once.
+departures(_Visible, _NowMs, _Trigger, #{settings := #{own_list := true}}) ->
+    %% There no node is asked to leave, so no doubt of the source keeps it.
+    {ok, []};
+departures(Visible, NowMs, Trigger, #{plan := Plan, settings := Settings}) ->
+    #{departed_after := AfterMs, custom := IsCustom} = Settings,
+    Question = #{after_ms => AfterMs, hasty => IsCustom orelse Trigger =:= refresh},
+    {Verdict, Names} = barnacle_plan:departed(Plan, NowMs, Question),
+    Believed =
+        case IsCustom of
+            true -> ok;
+            false -> Verdict
+        end,
+    case Names of
+        [] ->
+            {Believed, []};
+        _ ->
             Connected = barnacle_names:set(Visible),
-            {Verdict, [Name || Name <- Names, is_map_key(Name, Connected)]}
+            {Believed, [Name || Name <- Names, is_map_key(Name, Connected)]}
     end.

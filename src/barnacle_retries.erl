@@ -8,8 +8,8 @@ The sub-machine that connects nodes again: those whose connection was lost, and 
 be connected, each when its retry delay (barnacle_retry) is over. Pure.
 
 It needs no refresh: one worker at a time connects the nodes that are due. A poll leaves nodes alone
-that wait out a retry delay. A refresh that was called connects them itself, and no retry runs beside
-it.
+that wait out a retry delay. A refresh that was called connects them itself, and no retry runs
+beside it.
 """).
 
 -export([new/1, handle/4, failing/1, find/2]).
@@ -67,8 +67,10 @@ handle({timeout, retry, Generation}, NowMs, #retries{generation = Generation} = 
     due(NowMs, Own#retries{is_armed = false}, View);
 handle({connected, retry, Failed}, NowMs, #retries{attempted = [_ | _] = Nodes} = Own, View) ->
     attempted(Nodes, Failed, NowMs, Own, View);
-handle({crashed, retry, Reason, _}, NowMs, #retries{attempted = [_ | _] = Nodes} = Own, View) ->
-    attempted(Nodes, [{Node, {crashed, Reason}} || Node <- Nodes], NowMs, Own, View);
+handle({crashed, retry, Reason, Stack}, NowMs, #retries{attempted = [_ | _] = Nodes} = Own, View) ->
+    Failed = [{Node, {crashed, Reason}} || Node <- Nodes],
+    {Next, Effects} = attempted(Nodes, Failed, NowMs, Own, View),
+    {Next, Effects ++ [{log, {retry_crashed, Reason, Stack}}]};
 handle('begin', _NowMs, Own, #{phase := asked, trigger := refresh}) ->
     rest(Own);
 handle({mode, Mode}, _NowMs, Own, _View) when Mode =/= running ->

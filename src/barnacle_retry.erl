@@ -81,7 +81,8 @@ down({Node, Reason}, NowMs, #{retry_min := MinMs} = Settings, Retries) ->
     Retry =
         case before(Node, NowMs, Settings, Retries) of
             none ->
-                (fresh(Reason, NowMs))#retry{next_ms = NowMs + jittered(MinMs, {Node, NowMs}, Settings) div 2};
+                WaitMs = jittered(MinMs, {Node, NowMs}, Settings) div 2,
+                (fresh(Reason, NowMs))#retry{next_ms = NowMs + WaitMs};
             Before ->
                 backed_off(Node, Before#retry{reason = Reason}, NowMs, Settings)
         end,

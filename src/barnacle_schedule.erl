@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The sub-machine of callers and times: when a refresh begins, which calls share it, what the callers are
-told, and when the next poll is due. Pure.
+The sub-machine of callers and times: when a refresh begins, which calls share it, what the callers
+are told, and when the next poll is due. Pure.
 
 A call of refresh shares a refresh whose discovery has not begun. All later calls share the refresh
 after that. A refresh itself is the matter of barnacle_refreshing.
@@ -180,18 +180,15 @@ next(NowMs, #schedule{again = IsAgain} = Own, #{mode := Mode, settings := Settin
         {false, false} -> scheduled(NowMs, Settings, Own)
     end.
 
-%% Up to a tenth sooner, so that nodes that started together do not poll together for ever. A state of
-%% rand has funs, so it is made anew each time.
+%% Up to a tenth sooner, so that nodes that started together do not poll together for ever.
 scheduled(NowMs, #{seed := Seed} = Settings, #schedule{generation = Generation} = Own) ->
     IntervalMs = interval(NowMs, Settings, Own),
-    Random = rand:seed_s(exsss, {Seed, Generation, 0}),
-    {Early, _} = rand:uniform_s(IntervalMs div 10 + 1, Random),
-    WaitMs = IntervalMs + 1 - Early,
+    WaitMs = IntervalMs - erlang:phash2({Generation, NowMs, Seed}, IntervalMs div 10 + 1),
     Scheduled = Own#schedule{generation = Generation + 1, poll_ms = NowMs + WaitMs},
     {Scheduled, [{timer, poll, Generation + 1, WaitMs}]}.
 
-%% The poll interval; the eager one, if there is one, while the barnacle is young or its last refresh
-%% failed; after crashes in a row, twice as long for each.
+%% The poll interval; the eager one, if there is one, while the barnacle is young or its last
+%% refresh failed; after crashes in a row, twice as long for each.
 interval(_NowMs, #{poll_interval := Ms}, #schedule{crashes = Crashes}) when Crashes > 0 ->
     min(max(Ms, ?LONGEST_BACKOFF_MS), Ms bsl min(Crashes, 20));
 interval(NowMs, #{eager_poll_interval := Eager, poll_interval := Ms}, Own) ->

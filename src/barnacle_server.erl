@@ -45,7 +45,7 @@ start(#{strategy := Strategy, transport := Transport, log := Level} = Options, O
     %% The server is linked to its workers and outlives them.
     process_flag(trap_exit, true),
     Name = maps:get(name, Options, self()),
-    Barnacle = erlang:phash2(maps:with([name, strategy], Options), 1 bsl 32),
+    Barnacle = barnacle(Options, Once),
     {Mode, Others} = barnacle_registry:back(Barnacle),
     ok = barnacle_log:environment({Name, Level}, barnacle_options:misplaced()),
     ok = barnacle_transport:watch(Transport),
@@ -73,6 +73,10 @@ start(#{strategy := Strategy, transport := Transport, log := Level} = Options, O
     Start = {start, #{mode => Mode, connected => Connected, others => Others}},
     {noreply, Started} = step(Start, State#state{log = Log}),
     {ok, Started}.
+
+%% A refresh without a server is the successor of no process.
+barnacle(Options, none) -> erlang:phash2(maps:with([name, strategy], Options), 1 bsl 32);
+barnacle(_Options, Once) -> Once.
 
 -spec handle_call(term(), gen_server:from(), #state{}) ->
     {noreply, #state{}} | {reply, term(), #state{}} | {stop, normal, #state{}}.
@@ -310,7 +314,7 @@ do({leave, Nodes, true}, #state{options = #{transport := Transport}} = State) ->
     Worker =
         case barnacle_transport:is_distribution(Transport) of
             true -> element(2, barnacle_leave_protocol:leave(Nodes));
-            false -> connector(leave, refresh, Nodes, State)
+            false -> connector(leave, leave, Nodes, State)
         end,
     works(leave, Nodes, Worker, State);
 do({log, Fact}, State) ->
@@ -325,11 +329,13 @@ do(Effect, #state{barnacle = Barnacle, options = Options} = State) ->
 works(Key, Id, Worker, #state{workers = Workers} = State) ->
     State#state{workers = Workers#{Key => {Id, Worker}}}.
 
-connector(Do, Trigger0, Nodes, #state{options = Options, strategy = Strategy, node = Node}) ->
-    Trigger =
-        case Trigger0 of
-            retry -> retry;
-            refresh -> refresh
+%% The events of a refresh have one emitter, so that they are in order and have its trigger.
+connector(Do, For, Nodes, #state{options = Options, strategy = Strategy, node = Node} = State) ->
+    Metadata =
+        case For of
+            retry -> barnacle_event:metadata(self(), retry, Options);
+            refresh -> {emitter, State#state.refresh};
+            leave -> none
         end,
     barnacle_connector:start(#{
         do => Do,
@@ -338,7 +344,7 @@ connector(Do, Trigger0, Nodes, #state{options = Options, strategy = Strategy, no
         transport => maps:get(transport, Options),
         options => Options,
         data => barnacle_strategy:data(Strategy),
-        metadata => barnacle_event:metadata(self(), Trigger, Options)
+        metadata => Metadata
     }).
 
 %% What stops the listener is logged once, until it works again.
@@ -360,6 +366,8 @@ logged({crashed, Reason, Stacktrace}, #state{log = Log, refresh = Events} = Stat
     ok = barnacle_event:close(Events),
     Logged = barnacle_log:crashed(Reason, Stacktrace, Log),
     State#state{log = Logged, refresh = barnacle_event:none()};
+logged({retry_crashed, Reason, Stacktrace}, #state{log = Log} = State) ->
+    State#state{log = barnacle_log:crashed(Reason, Stacktrace, Log)};
 logged({up, Node}, #state{log = Log} = State) ->
     State#state{log = barnacle_log:up(Node, Log)};
 logged({down, Node, Why}, #state{log = Log} = State) ->

@@ -18,12 +18,10 @@ The forms of strategy/0 select the built-in strategies; {Module, Arg} is a modul
 """).
 
 -export([new/1, discover/1, data/1, functions/1, queried/1, timeout/2, describe/1]).
--export([has/2, makes_links/1, call/3]).
 
 -export_type([strategy/0, t/0, answer/0, found/0, data/0, queried/0]).
 
 -type name() :: barnacle_names:name().
--type failures() :: [{node(), Reason :: term()}].
 
 ?DOC("How a strategy is named in the options of a barnacle.").
 -type strategy() ::
@@ -63,22 +61,10 @@ data reach connect/3 of the transport, for example an address and a port.
 ?DOC("Looks for peers. The state that it gives is the one of the next call.").
 -callback discover(State :: term()) -> {found(), State :: term()}.
 
-?DOC("Links to nodes, instead of distributed Erlang. Gives all of them, or those that failed.").
--callback connect([node()], State :: term()) -> {ok, [node()]} | {error, failures()}.
-
-?DOC("Unlinks nodes, instead of distributed Erlang. Gives all of them, or those that failed.").
--callback disconnect([node()], State :: term()) -> {ok, [node()]} | {error, failures()}.
-
-?DOC("Lists the linked nodes, instead of distributed Erlang.").
--callback list(State :: term()) -> {ok, [node()]} | {error, term()}.
-
 ?DOC("""
 How long discover/1 may take, in ms. A module without it has the option strategy_timeout.
 """).
 -callback timeout(State :: term()) -> pos_integer().
-
-?DOC("Which of connect, disconnect and list this state has; without it, those that are exported.").
--callback functions(State :: term()) -> [connect | disconnect | list].
 
 ?DOC("""
 The queries of the last discovery that brought nothing: what was queried, where, and the outcome.
@@ -86,9 +72,7 @@ status and the log show them beside a result that is not complete.
 """).
 -callback queried(State :: term()) -> [queried()].
 
--optional_callbacks([
-    connect/2, disconnect/2, list/1, timeout/1, functions/1, queried/1
-]).
+-optional_callbacks([timeout/1, queried/1]).
 
 ?DOC("The strategy that an option names, or a text that says what is wrong with it.").
 -spec new(term()) -> {ok, t()} | {error, binary()}.
@@ -147,14 +131,8 @@ split_all(Found, Before) ->
 -spec functions(t()) -> barnacle_transport_custom:functions().
 functions({barnacle_strategy_custom, Functions, _Data}) ->
     maps:remove(discover, Functions);
-functions(Strategy) ->
-    maps:from_list([
-        {F, own_function(F, Strategy)}
-     || F <- [connect, disconnect, list], has(F, Strategy)
-    ]).
-
-own_function(list, Strategy) -> fun() -> call(list, [], Strategy) end;
-own_function(Function, Strategy) -> fun(Nodes) -> call(Function, Nodes, Strategy) end.
+functions({_Module, _State, _Data}) ->
+    #{}.
 
 ?DOC("The queries of the last discovery that brought nothing, if the strategy knows them.").
 -spec queried(t()) -> [queried()].
@@ -163,32 +141,6 @@ queried({Module, State, _}) ->
         true -> Module:queried(State);
         false -> []
     end.
-
-?DOC("Whether the strategy has a connect, disconnect or list function of its own.").
--spec has(connect | disconnect | list, t()) -> boolean().
-has(Function, {Module, State, _}) ->
-    case erlang:function_exported(Module, functions, 1) of
-        true -> lists:member(Function, Module:functions(State));
-        false -> erlang:function_exported(Module, Function, arity(Function))
-    end.
-
-?DOC("Whether links are the strategy's own to watch and to mend: it makes or lists them itself.").
--spec makes_links(t()) -> boolean().
-makes_links(Strategy) ->
-    has(list, Strategy) orelse has(connect, Strategy).
-
-?DOC("Calls the strategy's own connect, disconnect or list, and checks what it gives.").
--spec call(connect | disconnect | list, [node()], t()) ->
-    {ok, [node()]} | {error, failures() | term()}.
-call(Function, Nodes, {Module, State, _}) ->
-    Result =
-        case Function of
-            connect -> Module:connect(Nodes, State);
-            disconnect -> Module:disconnect(Nodes, State);
-            list -> Module:list(State)
-        end,
-    is_result(Function, Result) orelse error({bad_return, {Module, Function, Result}}),
-    Result.
 
 ?DOC("How long a discovery may take; Default for a strategy that does not say.").
 -spec timeout(t(), Default) -> pos_integer() | Default.
@@ -234,9 +186,6 @@ forms() ->
         "{custom, Functions} or {Module, Arg}"
     >>.
 
-arity(list) -> 1;
-arity(_) -> 2.
-
 is_found({complete, Names}) -> is_list_of(fun is_named/1, Names);
 is_found({partial, Names, _Why}) -> is_list_of(fun is_named/1, Names);
 is_found({error, _}) -> true;
@@ -244,14 +193,6 @@ is_found(_) -> false.
 
 is_named({Name, _Data}) -> is_name(Name);
 is_named(Name) -> is_name(Name).
-
-is_result(_, {ok, Nodes}) -> is_list_of(fun is_atom/1, Nodes);
-is_result(list, {error, _}) -> true;
-is_result(_, {error, Failures}) -> is_list_of(fun is_failure/1, Failures);
-is_result(_, _) -> false.
-
-is_failure({Node, _Reason}) -> is_atom(Node);
-is_failure(_) -> false.
 
 is_name(Name) ->
     is_atom(Name) orelse is_binary(Name).

@@ -3,11 +3,14 @@
 
 -include("barnacle_doc.hrl").
 
-?MODULEDOC("The strategy {custom, Functions}: functions of one's own in the place of a module.").
+?MODULEDOC("""
+The strategy {custom, Functions}: functions in the place of a module. Those that connect, disconnect
+and list are called by barnacle_transport_custom.
+""").
 
 ?BEHAVIOUR(barnacle_strategy).
 
--export([init/1, discover/1, connect/2, disconnect/2, list/1, functions/1]).
+-export([init/1, discover/1]).
 
 -export_type([functions/0]).
 
@@ -45,10 +48,6 @@ init(Functions) when is_list(Functions) ->
 init(_) ->
     {error, <<"{custom, Functions} takes a map with at least discover => fun(() -> {ok, Nodes})">>}.
 
--spec functions(functions()) -> [connect | disconnect | list].
-functions(Functions) ->
-    [Key || Key <- [connect, disconnect, list], is_map_key(Key, Functions)].
-
 -spec discover(functions()) -> {barnacle_strategy:found(), functions()}.
 discover(#{discover := Discover} = Functions) ->
     case Discover() of
@@ -57,18 +56,6 @@ discover(#{discover := Discover} = Functions) ->
         {error, _} = Error -> {Error, Functions};
         Other -> error({bad_return, {?MODULE, discover, Other}})
     end.
-
--spec connect([node()], functions()) -> {ok, [node()]} | {error, failures()}.
-connect(Nodes, #{connect := Connect}) ->
-    Connect(Nodes).
-
--spec disconnect([node()], functions()) -> {ok, [node()]} | {error, failures()}.
-disconnect(Nodes, #{disconnect := Disconnect}) ->
-    Disconnect(Nodes).
-
--spec list(functions()) -> {ok, [node()]} | {error, term()}.
-list(#{list := List}) ->
-    List().
 
 %% A key that is not known is wrong whatever stands there: nobody writes 255 arguments.
 arity(discover) -> 0;

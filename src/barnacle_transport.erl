@@ -4,7 +4,8 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_settings, [text/2]).
--import(barnacle_words, [reason/1, term/1]).
+-import(barnacle_text, [term/1]).
+-import(barnacle_words, [reason/1]).
 
 ?MODULEDOC("""
 How nodes are connected: the behaviour of a transport, and the transport of a barnacle.
@@ -239,12 +240,12 @@ connected(#transport{module = Module} = Transport) ->
 
 call(Function, #transport{module = Module, state = State}) ->
     Result = Module:Function(State),
-    case Result of
-        {ok, Nodes} -> is_nodes(Nodes) orelse error({bad_return, returned(Function, Result, Module)});
-        {error, _} -> ok;
-        _ -> error({bad_return, returned(Function, Result, Module)})
-    end,
+    is_listed(Result) orelse error({bad_return, returned(Function, Result, Module)}),
     Result.
+
+is_listed({ok, Nodes}) -> is_nodes(Nodes);
+is_listed({error, _}) -> true;
+is_listed(_) -> false.
 
 %% A function of a custom strategy goes by its own name.
 returned(connected, Result, barnacle_transport_custom) -> {barnacle_strategy_custom, list, Result};

@@ -91,8 +91,8 @@ plain_node_leaves_after_the_waiting(Config) ->
 
 waits(_Gone, _Rest) -> ok.
 
-%% One node is asked to refresh; the others have seen by then what the source omits. If global makes a
-%% connection again that the first node does not see, the waiting of the others has passed soon.
+%% One node is asked to refresh; the others have seen by then what the source omits. If global makes
+%% a connection again that the first node does not see, the waiting of the others has passed soon.
 plain_node_leaves_by_refresh(Config) ->
     Cluster = fun([_ | Rest] = Nodes) -> clustered(Rest, Nodes, #{departed_after => 10000}) end,
     departs(Config, Cluster, fun(Gone, [First | _] = Rest) ->
@@ -268,7 +268,8 @@ empty_custom_list_is_the_users_word(_) ->
     ok = bed_story:linked({First, [Gone]}),
     ok = lists([First], []),
     ?assertEqual({ok, bed_story:names([First])}, bed_story:refresh(First)),
-    ?assertEqual([], bed_node:visible(Gone)).
+    ?assertEqual([], bed_node:visible(Gone)),
+    ?assertMatch(#{suspect := false}, bed_story:status(First)).
 
 custom_list_moves_no_node_that_it_never_contained(_) ->
     [First, Second, Other] = Nodes = hosts([on, on, on]),

@@ -85,7 +85,8 @@ killed_from_outside_test() ->
     Events = told(fun(Emitter) ->
         ok = barnacle_event:start(round, #{}, Emitter),
         ok = bed_wait:until(monitored, fun() ->
-            process_info(self(), monitored_by) =/= {monitored_by, []}
+            {monitored_by, By} = process_info(self(), monitored_by),
+            lists:member(Emitter, By)
         end),
         exit(self(), kill)
     end),

@@ -84,16 +84,15 @@ inspection_never_connects(_) ->
     ),
     ok = none_connected(Nodes, Watched).
 
-%% The node reads the question when the connection has ended already.
+%% The node answers the question when the connection has ended already.
 reply_to_an_inspection_never_connects(_) ->
     Nodes = [A, B] = mesh([on, on]),
-    ok = bed_node:suspend(B),
+    ok = bed_node:call(B, sys, suspend, [rex]),
     ?assertMatch({inspected, _, #{registry := unknown}}, from(A, inspect, [bed_node:name(B)])),
     true = bed_node:call(A, erlang, disconnect_node, [bed_node:name(B)]),
-    ok = bed_story:linked({A, []}),
-    Watched = bed_story:watch([A]),
-    ok = bed_node:resume(B),
-    ok = bed_story:linked({B, []}),
+    [ok = bed_story:linked({Node, []}) || Node <- Nodes],
+    Watched = bed_story:watch(Nodes),
+    ok = bed_node:call(B, sys, resume, [rex]),
     ok = none_connected(Nodes, Watched).
 
 peers_say_what_they_want(_) ->

@@ -116,7 +116,8 @@ same_as_in_the_core_test_() ->
 %% Whatever bytes it consists of, both say the same.
 same_for_random_texts_test() ->
     Pieces = [
-        "1", "0", "53", "255", "256", "65536", ".", ".", ".", ":", ":", "::", "[", "]", "%", "fe80::",
+        "1", "0", "53", "255", "256", "65536", ".", ".", ".", ":", ":", "::", "[", "]", "%",
+        "fe80::",
         "eth0", "f", "10.0.0.2", "::1", " ", "x", "-", <<0>>
     ],
     _ = rand:seed(exsss, 14),

@@ -126,14 +126,7 @@ killed_registry_is_told_again_test() ->
     [One, Two] = barnacles(2),
     ok = want(One, [?A]),
     ok = hears(Two, [?A]),
-    Registry = whereis(barnacle_registry),
-    Down = monitor(process, Registry),
-    exit(Registry, kill),
-    receive
-        {'DOWN', Down, process, _, _} -> ok
-    after ?LIMIT_MS -> error(not_killed)
-    end,
-    ok = barnacle_registry:ensure(),
+    ok = bed_app:killed(barnacle_registry),
     %% Each says in each refresh what it wants.
     ok = want(Two, []),
     ok = want(One, [?A]),
@@ -171,29 +164,21 @@ questions_of_peers_test() ->
     ?assertEqual(no, is_wanted(?A)).
 
 messages_of_later_versions_are_ignored_test() ->
-    ok = barnacle_registry:ensure(),
+    ok = bed_app:started(),
     Registry = whereis(barnacle_registry),
     _ = [
         Registry ! Message
      || Message <- [
             {barnacle, 1, {of_a_later_version, 1}}, {barnacle, 2, {ask, self()}},
-            {barnacle, 1, {ask, a}}, {barnacle, 1, {wants, ?A, a}}, {barnacle, 1, {leaving, a, a}}, rubbish
+            {barnacle, 1, {ask, a}}, {barnacle, 1, {wants, ?A, a}},
+            {barnacle, 1, {leaving, a, a}}, rubbish
         ]
     ],
     _ = sys:get_state(Registry),
     ?assertEqual(Registry, whereis(barnacle_registry)).
 
-application_takes_over_a_registry_that_runs_test() ->
-    ok = barnacle_registry:ensure(),
-    Registry = whereis(barnacle_registry),
-    {ok, Sup} = barnacle_app:start(normal, []),
-    Children = supervisor:which_children(Sup),
-    ?assertMatch({_, Registry, worker, _}, lists:keyfind(barnacle_registry, 1, Children)),
-    unlink(Sup),
-    ok = gen_server:stop(Sup).
-
 is_wanted(Name) ->
-    ok = barnacle_registry:ensure(),
+    ok = bed_app:started(),
     Ref = make_ref(),
     barnacle_registry ! {barnacle, 1, {wants, Name, {self(), Ref}}},
     receive
@@ -207,6 +192,7 @@ barnacles(Count) ->
     [barnacle(make_ref()) || _ <- lists:seq(1, Count)].
 
 barnacle(Name) ->
+    ok = bed_app:started(),
     {Pid, _} = spawn_monitor(fun() ->
         Back = barnacle_registry:back(Name),
         barnacle(Name, Back, element(2, Back))

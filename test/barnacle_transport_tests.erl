@@ -39,6 +39,21 @@ what_is_no_transport_is_refused_at_the_start_test_() ->
         ]
     ].
 
+%% Otherwise its nodes would be connected by distributed Erlang, without a word.
+a_strategy_that_connects_is_refused_test() ->
+    {Module, Code} = bed_stand_in:compile([
+        "-module(barnacle_transport_old_strategy).",
+        "-export([init/1, discover/1, connect/2]).",
+        "init(_) -> {ok, []}.",
+        "discover(S) -> {{complete, []}, S}.",
+        "connect(Nodes, _) -> {ok, Nodes}."
+    ]),
+    {module, Module} = code:load_binary(Module, "", Code),
+    Options = #{strategy => {Module, []}},
+    {error, {bad_options, [{strategy, Module, Text}]}} = barnacle_cluster:start_link(Options),
+    ?assertMatch({match, _}, re:run(Text, "exports connect: give the option transport")),
+    {ok, _} = barnacle_options:new(Options#{transport => {barnacle_dist, []}}).
+
 a_name_that_cannot_be_had_is_an_error_of_the_start_test() ->
     Functions = #{discover => fun() -> {ok, []} end, own_name => fun() -> exit(no_name) end},
     {error, {bad_options, [{strategy, _, Text}]}} =
@@ -164,11 +179,11 @@ rubbish_is_reported_with_what_it_was_test_() ->
     end,
     [
         ?_assertError(
-            {bad_return, {barnacle_transport_custom, connected, nodes}},
+            {bad_return, {barnacle_strategy_custom, list, nodes}},
             barnacle_transport:connected(Custom(#{list => fun() -> nodes end}))
         ),
         ?_assertError(
-            {bad_return, {barnacle_transport_custom, connected, {ok, [a | b]}}},
+            {bad_return, {barnacle_strategy_custom, list, {ok, [a | b]}}},
             barnacle_transport:connected(Custom(#{list => fun() -> {ok, [a | b]} end}))
         ),
         ?_assertError(

@@ -64,7 +64,9 @@ functions_decide_the_result(_) ->
             {Both({error, [{b@h, DisconnectFailed}]}),
                 {error, {disconnect_error, [{b@h, DisconnectFailed}]}}},
             {Both({error, [{b@h, NotAlive}]}), {error, {disconnect_error, [{b@h, NotAlive}]}}},
-            {Both({ok, [b@h]}), {ok, [b@h]}}
+            {Both({ok, [b@h]}), {ok, [b@h]}},
+            %% This node under the transport's name is neither connected nor disconnected.
+            {barnacle:with_own_name_function(Both({error, []}), fun() -> a@h end), {ok, [b@h]}}
         ]
     ].
 
