@@ -11,7 +11,7 @@
 
 -export([new/0, told/2, told/3, forget/2, forgotten/1, unlinked/2, missing/1]).
 -export([knows/2, asks/3, checks/3, expels/3, dials/3, cuts/2, leaves/3, waits/3, due/3]).
--export([dialled_again/2, rested/1]).
+-export([dialled_again/2, rested/1, wanted_here/2]).
 
 -define(SELF, 1).
 
@@ -64,6 +64,10 @@ unlinked(Nodes, #rules{asked = Asked, asks = Asks, waived = Waived} = Rules) ->
 %% The mode was not running meanwhile: each departed node is asked anew.
 rested(Rules) ->
     Rules#rules{asked = 0, asks = #{}, waived = 0}.
+
+%% Another barnacle of this VM wants these: each is asked anew when it does so no more.
+wanted_here(Nodes, #rules{asks = Asks} = Rules) ->
+    Rules#rules{asks = maps:without(to_nodes(Nodes), Asks)}.
 
 missing(Rules) ->
     where(fun is_missing/2, Rules).

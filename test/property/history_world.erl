@@ -116,8 +116,8 @@ hung_up([], W) ->
 hung_up([Tag | _], #world{callers = Callers} = W) ->
     fed({caller_down, Tag}, W#world{callers = maps:remove(Tag, Callers)}).
 
-others(#world{others = Others} = W) ->
-    fed({others, names(Others)}, W).
+others(#world{others = Others, rules = Rules} = W) ->
+    fed({others, names(Others)}, W#world{rules = history_rules:wanted_here(Others, Rules)}).
 
 names(Mask) ->
     maps:from_keys([atom_to_binary(Node) || Node <- to_nodes(Mask)], present).
