@@ -214,7 +214,10 @@ departed(Stayed, NowMs, #refresh{id = Id, uncut = Uncut} = R, #{settings := Sett
         #{own_list := true} ->
             {Next#refresh{phase = listing}, [{list, Id}]};
         #{node := Self} ->
-            ended(ok, [Self | lists:sort(maps:keys(maps:get(visible, View)))], NowMs, Next, View)
+            %% The news of a connection that was ended may come later.
+            Gone = Next#refresh.cut -- [Node || {Node, _} <- Next#refresh.uncut],
+            Visible = lists:sort(maps:keys(maps:without(Gone, maps:get(visible, View)))),
+            ended(ok, [Self | Visible], NowMs, Next, View)
     end.
 
 listed({ok, #{connected := Connected}}, NowMs, #refresh{failed = Failed} = R, View) ->

@@ -98,9 +98,10 @@ lasting_reason_is_asked_about_by_a_refresh_only_test_() ->
 node_that_is_back_is_left_alone_test() ->
     S1 = asked(world()),
     Plan = barnacle_plan:observe({complete, [a@h, b@h, c@h, d@h]}, 60100, maps:get(plan, view(S1))),
-    {S2, E2} = poll(60100, with(#{plan => Plan}, S1)),
+    {S2, E2} = event({discovered, 2, #{}}, 60100, with(#{plan => Plan}, S1)),
     ?assertEqual({#{}, []}, {departed(S2), acts(E2)}),
     ?assert(lists:member({cancel_timer, {departing, d@h}}, E2)),
+    ?assertEqual([], acts(element(2, poll(60100, S2)))),
     ignored({reason_over, d@h}, 60110, S2).
 
 node_that_has_left_is_forgotten_test() ->
