@@ -436,9 +436,15 @@ settle(Found, S0) ->
         [{ask_wants, d@h, _}] -> event({wanted_by, d@h, no}, now_ms(S1) + 1, S1)
     end.
 
-poll(NowMs, S) -> event({depart, 6}, NowMs, with(#{trigger => poll}, S)).
+poll(NowMs, S) -> departs(6, NowMs, with(#{trigger => poll}, S)).
 
-refresh(NowMs, S) -> event({depart, 7}, NowMs, with(#{trigger => refresh}, S)).
+refresh(NowMs, S) -> departs(7, NowMs, with(#{trigger => refresh}, S)).
+
+%% A refresh, as far as this machine hears of it.
+departs(Id, NowMs, S0) ->
+    {S1, E1} = event({discovered, Id, #{}}, NowMs, S0),
+    {S2, E2} = event({depart, Id}, NowMs, S1),
+    {S2, E1 ++ E2}.
 
 event(Event, NowMs, {Own, View, Timers, _}) ->
     {Own1, Effects} = barnacle_departing:handle(Event, NowMs, Own, View),
