@@ -435,9 +435,14 @@ settle(Found, S0) ->
         [{ask_wants, d@h, _}] -> event({wanted_by, d@h, no}, now_ms(S1) + 1, S1)
     end.
 
-poll(NowMs, S) -> event({depart, 6}, NowMs, with(#{trigger => poll}, S)).
+poll(NowMs, S) -> refreshed(6, NowMs, with(#{trigger => poll}, S)).
 
-refresh(NowMs, S) -> event({depart, 7}, NowMs, with(#{trigger => refresh}, S)).
+refresh(NowMs, S) -> refreshed(7, NowMs, with(#{trigger => refresh}, S)).
+
+refreshed(Id, NowMs, S0) ->
+    {S1, E1} = event({discovered, Id, #{}}, NowMs, S0),
+    {S2, E2} = event({depart, Id}, NowMs, S1),
+    {S2, E1 ++ E2}.
 
 event(Event, NowMs, {Own, View, Timers, _}) ->
     {Own1, Effects} = barnacle_departing:handle(Event, NowMs, Own, View),
