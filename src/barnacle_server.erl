@@ -203,8 +203,8 @@ said({listed, Listed}, _Key, Id, State) ->
     step({listed, Id, Listed}, State);
 said({done, Failures}, retry, retry, State) ->
     step({connected, retry, Failures}, State);
-said({done, _Failures}, leave, Nodes, State) ->
-    step({left, Nodes}, State);
+said({done, Failures}, leave, Nodes, State) ->
+    step({left, Nodes -- [Node || {Node, _} <- Failures]}, State);
 said({done, Failures}, connect, {Did, Id}, State) ->
     step({Did, Id, Failures}, State);
 said({overdue, Function}, Key, Id, State) ->
