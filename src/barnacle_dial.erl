@@ -20,7 +20,8 @@ anybody else.
 Why a node is not linked: what barnacle_probe says; handshake_failed, it accepts connections and
 turned this one away; failed_to_connect, its attempt failed and there is no probe to tell why;
 failed_unprobed, its attempt failed and the probe could not look at it; timeout, the deadline came
-before its dial ended; not_dialled, before its dial had a place; this_node, it is this node by another name (barnacle_own).
+before its dial ended; not_dialled, before its dial had a place; this_node, it is this node by
+another name (barnacle_own).
 """).
 -type reason() ::
     barnacle_probe:reason()

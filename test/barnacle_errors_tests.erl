@@ -42,7 +42,8 @@ phrases_test_() ->
             union(barnacle_names, refusal) ++
             doubts() ++
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
-                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile}, {native_library, <<"no program">>}, {not_started, barnacle}]
+                {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile},
+                {native_library, <<"no program">>}, {not_started, barnacle}]
     ] ++
         [
             ?_assertEqual(error, barnacle_errors:says(Why))

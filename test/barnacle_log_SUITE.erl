@@ -253,7 +253,8 @@ in_elixir(Config) ->
             File = filename:join(proplists:get_value(priv_dir, Config), "words.exs"),
             ok = file:write_file(File, elixir()),
             Ebin = filename:dirname(code:which(barnacle_cluster)),
-            Output = os:cmd(lists:flatten([Elixir, " -pa '", Ebin, "' --app barnacle '", File, "' 2>&1"])),
+            Command = [Elixir, " -pa '", Ebin, "' --app barnacle '", File, "' 2>&1"],
+            Output = os:cmd(lists:flatten(Command)),
             io:format("~ts", [Output]),
             %% Elixir 1.15 writes charlists in another way.
             Options = [global, unicode, {return, list}],
