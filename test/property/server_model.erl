@@ -307,7 +307,8 @@ report(Visible, M) ->
 %% Whoever asks where nobody is exits, but for a probe.
 heard({{ready, _}, Id}, {#m{mode = down}, _} = MO) ->
     answered(Id, false, MO);
-heard({Request, Id}, {#m{mode = down}, O} = MO) when is_integer(Id), Request =/= poll ->
+heard({Request, Id}, {#m{mode = down}, O} = MO) when is_integer(Id), Request =/= poll, Request =/= discovered
+->
     Why =
         case O#out.died of
             none -> noproc;
