@@ -86,7 +86,10 @@ handle(_Event, _NowMs, Own, _View) ->
 ended(#{tried := Tried, failed := Failed}, NowMs, #retries{retry = Before} = Own, View) ->
     #{settings := Settings, announced := Announced} = View,
     TriedNow = maps:from_keys(Tried, true),
-    Failures = [Failure || {Node, _} = Failure <- Failed, is_map_key(Node, TriedNow)],
+    Failures = [
+        Failure
+     || {Node, _} = Failure <- Failed, is_map_key(Node, TriedNow), not is_there(Node, View)
+    ],
     %% A node that has just left was not attempted.
     Nodes = [Node || Node <- Tried, not is_map_key(Node, Announced)],
     At = {NowMs, Settings},
@@ -97,7 +100,10 @@ attempted(Attempted, Failed, NowMs, #retries{retry = Before} = Own, View) ->
     %% A node that was forgotten meanwhile, for it has left, is not to be connected again.
     IsKnown = fun(Node) -> barnacle_retry:find(Node, Before) =/= none end,
     Nodes = lists:filter(IsKnown, Attempted),
-    Failures = [Failure || {Node, _} = Failure <- Failed, IsKnown(Node)],
+    Failures = [
+        Failure
+     || {Node, _} = Failure <- Failed, IsKnown(Node), not is_there(Node, View)
+    ],
     At = {NowMs, maps:get(settings, View)},
     Retry = barnacle_retry:dialled({Nodes, Failures}, is_connected(View), At, Before),
     {Armed, Effects} = armed(NowMs, Own#retries{attempted = none, retry = Retry}, View),
@@ -148,6 +154,10 @@ rest(Own) ->
 
 is_wanted(Node, #{plan := Plan}) ->
     barnacle_plan:is_wanted(Node, Plan).
+
+%% A node whose attempt failed may have connected this one since.
+is_there(Node, #{settings := #{own_list := IsOwn}, connected := Connected}) ->
+    not IsOwn andalso is_map_key(Node, Connected).
 
 %% A transport without events: an attempt that did not fail has connected its node.
 is_connected(#{settings := #{own_list := true}}) ->

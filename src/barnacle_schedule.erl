@@ -111,12 +111,16 @@ handle(poll_now, _NowMs, #schedule{phase = running} = Own, _View) ->
     {Own#schedule{again = true}, []};
 handle('begin', _NowMs, #schedule{phase = asked, id = Id} = Own, _View) ->
     {Own#schedule{phase = running, id = Id + 1}, [{signal, {refresh, Id + 1, trigger(Own)}}]};
-handle({mode, Mode}, _NowMs, Own, _View) ->
+handle({mode, Mode}, _NowMs, Own, View) ->
     case is_stopped(Mode) of
         true -> unscheduled(Own#schedule{again = false});
-        false -> {Own, []}
+        %% On standby all conditions hold.
+        false -> met(Own, View)
     end;
 handle({up, _, _}, _NowMs, Own, View) ->
+    met(Own, View);
+%% The list of a transport comes with it.
+handle({discovered, _, _}, _NowMs, Own, View) ->
     met(Own, View);
 handle({ended, Outcome}, NowMs, Own, View) ->
     ended(Outcome, NowMs, Own, View);

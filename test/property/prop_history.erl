@@ -17,7 +17,7 @@
 %% One in so many histories holds all of KINDS, and one in so many each of RARE, or the histories
 %% prove little.
 -define(ONE_IN, 10).
--define(ONE_RARE_IN, 100).
+-define(ONE_RARE_IN, 200).
 
 -define(LONGEST, 80).
 
