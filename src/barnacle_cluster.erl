@@ -229,7 +229,8 @@ once(Checked) ->
     try
         refresh(Server, infinity)
     after
-        shutdown(Server, infinity)
+        %% It may have ended, with the reason that the caller exits with.
+        catch shutdown(Server, infinity)
     end.
 
 ?DOC("Why a barnacle did not start, and what to do, as a text for people.").

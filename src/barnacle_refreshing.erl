@@ -217,7 +217,9 @@ departed(Stayed, NowMs, #refresh{id = Id, uncut = Uncut} = R, #{settings := Sett
             %% The news of a connection that was ended may come later.
             Gone = Next#refresh.cut -- [Node || {Node, _} <- Next#refresh.uncut],
             Visible = lists:sort(maps:keys(maps:without(Gone, maps:get(visible, View)))),
-            ended(ok, [Self | Visible], NowMs, Next, View)
+            %% A node may have been connected meanwhile, by itself or by a retry.
+            Failed = [F || {Node, _} = F <- Next#refresh.failed, not is_connected(Node, View)],
+            ended(ok, [Self | Visible], NowMs, Next#refresh{failed = Failed}, View)
     end.
 
 listed({ok, #{connected := Connected}}, NowMs, #refresh{failed = Failed} = R, View) ->
@@ -228,6 +230,8 @@ listed({error, _} = Error, NowMs, R, View) ->
     ended(Error, [], NowMs, R, View).
 
 is_late(Why) -> Why =:= paused orelse Why =:= timeout.
+
+is_connected(Node, #{connected := Connected}) -> is_map_key(Node, Connected).
 
 %% ---- the end ----
 
