@@ -129,7 +129,7 @@ hidden_nodes_are_not_counted(_) ->
     ok = bed_node:call(First, bed_log, watch, []),
     ok = bed_node:call(First, bed_log, watch_events, []),
     ok = bed_story:members([First], seldom([name(First)])),
-    ok = bed_story:rounds(First, 1),
+    ok = bed_node:call(First, barnacle_cluster, await, [bed_member:server(), first_round, 30000]),
     true = bed_node:call(Shell, net_kernel, connect_node, [name(First)]),
     Seen = bed_node:call(First, ?MODULE, flap, [name(Shell), 2], 120000),
     ?assertEqual(4, Seen),
