@@ -124,7 +124,8 @@ away(Node, #state{away = Away}) ->
     end.
 
 ?DOC("""
-Without those that were made to leave more than an hour before NowMs, and those that are wanted again.
+Without those that were made to leave more than an hour before NowMs, and those that are wanted
+again.
 """).
 -spec recent(NowMs :: integer(), barnacle_plan:plan(), state()) -> state().
 recent(_NowMs, _Plan, #state{away = Away} = State) when map_size(Away) =:= 0 ->

@@ -243,3 +243,18 @@ wait_after(Failures) ->
     barnacle_retry:next(R).
 
 -endif.
+
+%% Its attempt failed, but it has connected this node before the refresh has ended.
+node_that_has_connected_itself_does_not_fail_test() ->
+    Settings = #{own_list => false, node => a@h, retry_min => 1000, retry_max => 30000, seed => 1},
+    View = #{
+        settings => Settings,
+        plan => barnacle_plan:observe({complete, [b@h]}, 0, barnacle_plan:new()),
+        announced => #{},
+        connected => #{b@h => visible},
+        mode => running,
+        trigger => none
+    },
+    Ended = {ended, #{tried => [b@h], failed => [{b@h, failed_to_connect}]}},
+    {Own, []} = barnacle_retries:handle(Ended, 0, barnacle_retries:new(Settings), View),
+    ?assertEqual(#{}, barnacle_retries:failing(Own)).

@@ -16,9 +16,9 @@
 -define(SELF, 1).
 
 %% past: {complete | partial, AtMs, Names} with at least one name, or {left | back | forget, Nodes}.
-%% asked: the nodes that were asked to leave since they were last named or linked; asks: how often in
-%% a row, and when last. waived: those that a refresh asked. expelled: nodes without a barnacle that
-%% were made to leave, and are not named since.
+%% asked: the nodes that were asked to leave since they were last named or linked; asks: how often
+%% in a row, and when last. waived: those that a refresh asked. expelled: nodes without a barnacle
+%% that were made to leave, and are not named since.
 -record(rules, {past = [], asked = 0, asks = #{}, waived = 0, expelled = 0}).
 
 %% The first interval between two questions; each is twice as long as the one before, this at most.
@@ -78,8 +78,9 @@ missing(Rules) ->
 knows(Wanted, Rules) ->
     rule(wanted_is_what_was_told, Wanted =:= wanted(Rules), {Wanted, wanted(Rules)}).
 
-%% At: when, the last answer, what began it, the settings, the server's mode. What begins it: a poll, a
-%% refresh, another look (again) or a node's report that its reason to decline is over (report).
+%% At: when, the last answer, what began it, the settings, the server's mode. What begins it: a
+%% poll, a refresh, another look (again) or a node's report that its reason to decline is over
+%% (report).
 asks(0, _At, Rules) ->
     Rules;
 asks(Nodes, {NowMs, Answer, Trigger, {_, AfterMs}, _} = At, #rules{waived = Waived} = Rules) ->

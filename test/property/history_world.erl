@@ -11,12 +11,13 @@
 
 -export([new/1, new/2, step/2, seen/1, trace/1]).
 
-%% source: the nodes that a good answer names. up: those that accept connections. wanting: those that
-%% barnacles on other nodes want. silent: those that do not reply.
-%% kept: what the registry has for the next server. is_begin: begin is in the queue. work: what runs,
-%% by kind. timers: by name, with the generation. mail: what peers have sent. callers: by tag, with
-%% the call. askers: peers that wait for a reply, by tag. checks, links, wants: what this node was
-%% told of nodes without a barnacle. declined: the nodes that may report that their reason is over.
+%% source: the nodes that a good answer names. up: those that accept connections. wanting: those
+%% that barnacles on other nodes want. silent: those that do not reply.
+%% kept: what the registry has for the next server. is_begin: begin is in the queue. work: what
+%% runs, by kind. timers: by name, with the generation. mail: what peers have sent. callers: by tag,
+%% with the call. askers: peers that wait for a reply, by tag. checks, links, wants: what this node
+%% was told of nodes without a barnacle. declined: the nodes that may report that their reason is
+%% over.
 -record(world, {
     settings, now = 0, source = 16#FF, up = 16#1FE, linked = 16#100, others = 0,
     wanting = 0, silent = 0,
@@ -167,7 +168,9 @@ received({inspected, Node, #{registry := Registry, connections := List}} = Event
             _ -> 0
         end,
     case has(Node, W#world.linked) of
-        true -> fed(Event, W#world{checks = Checks#{Node => Times}, links = Links#{Node => mask(List)}});
+        true ->
+            Found = W#world{checks = Checks#{Node => Times}, links = Links#{Node => mask(List)}},
+            fed(Event, Found);
         false -> W
     end;
 received({declined, Node, no_barnacle} = Event, #world{checks = Checks} = W) ->
@@ -176,14 +179,15 @@ received({wanted_by, Node, Answer} = Event, #world{wants = Wants} = W) ->
     {Judged, _} = maps:get(Node, Wants),
     fed(Event, W#world{wants = Wants#{Node => {Judged, Answer}}}).
 
-%% A node that was forgotten may be connected by another one: its connections are those of the world.
+%% All nodes of the world are connected to each other, but one is not seen.
 inspected(Node, #world{linked = Linked} = W) ->
     Registry =
         case Node of
             ?BARE -> none;
             _ -> there
         end,
-    List = [n0@h | to_nodes(Linked band bnot mask([Node]) band bnot (1 bsl (W#world.now rem 9)))],
+    Unseen = mask([Node]) bor (1 bsl (W#world.now rem 9)),
+    List = [n0@h | to_nodes(Linked band bnot Unseen)],
     {inspected, Node, #{registry => Registry, connections => List}}.
 
 wanted_by(Node, Peers, #world{wanting = Wanting, silent = Silent}) ->
@@ -222,7 +226,9 @@ ticked(_ToMs, 0, W) ->
 ticked(ToMs, Left, #world{timers = Timers} = W) ->
     case lists:sort([{AtMs, Name, G} || {Name, {G, AtMs}} <- maps:to_list(Timers), AtMs =< ToMs]) of
         [] -> retried(?ALL, W#world{now = ToMs});
-        [{AtMs, Name, G} | _] -> ticked(ToMs, Left - 1, fired(Name, G, W#world{now = max(AtMs, W#world.now)}))
+        [{AtMs, Name, G} | _] ->
+            Now = W#world{now = max(AtMs, W#world.now)},
+            ticked(ToMs, Left - 1, fired(Name, G, Now))
     end.
 
 fired(Name, Generation, #world{timers = Timers} = W) ->
@@ -302,9 +308,9 @@ retried(Mask, #world{work = #{retry := Nodes}} = W) ->
     W1 = dial(Mask, Nodes, W),
     case W1#world.work of
         #{retry := Nodes} = Work ->
-            Ended = W1#world{work = maps:remove(retry, Work)},
-            W2 = fed({connected, retry, failed(Nodes, W1)}, Ended),
-            waited(Nodes, failed(Nodes, W1), W2);
+            Failed = failed(Nodes, W1),
+            Done = W1#world{work = maps:remove(retry, Work)},
+            waited(Nodes, Failed, fed({connected, retry, Failed}, Done));
         #{} ->
             W1
     end;
@@ -312,7 +318,8 @@ retried(_Mask, W) ->
     W.
 
 dial(Mask, Nodes, W) ->
-    lists:foldl(fun(Node, Acc) -> linked(number(Node), Acc) end, W, to_nodes(mask(Nodes) band Mask)).
+    Accepted = to_nodes(mask(Nodes) band Mask),
+    lists:foldl(fun(Node, Acc) -> linked(number(Node), Acc) end, W, Accepted).
 
 failed(Nodes, #world{linked = Linked}) ->
     [{Node, failed_to_connect} || Node <- Nodes, not has(Node, Linked)].
@@ -375,7 +382,8 @@ mode(Machine) ->
     barnacle_machine:mode(Machine).
 
 %% Names that are departed and not connected are forgotten at the end of a refresh.
-forgotten(Before, #world{at = Event, machine = Machine, settings = Settings, linked = Linked} = W) ->
+forgotten(Before, #world{machine = Machine, settings = Settings, linked = Linked} = W) ->
+    Event = W#world.at,
     Observed =
         case {Event, Settings} of
             {{discovered, _, #{result := {complete, []}}}, #{custom := true}} ->
@@ -530,7 +538,8 @@ waited(Tried, Failed, #world{machine = Machine, now = Now, linked = Linked} = W)
     IsWanted = fun(Node) ->
         barnacle_plan:is_wanted(Node, plan(Machine)) andalso not has(Node, Linked)
     end,
-    ok = history_rules:waits([F || {Node, _} = F <- Failed, IsWanted(Node)], {Now, ?RETRY}, Retries),
+    StillFailed = [Failure || {Node, _} = Failure <- Failed, IsWanted(Node)],
+    ok = history_rules:waits(StillFailed, {Now, ?RETRY}, Retries),
     ok = history_rules:due(Tried, {Now, ?RETRY}, Retries),
     Paused = [Node || {Node, paused} <- Failed],
     ok = history_rules:dialled_again(lists:filter(IsWanted, Tried) -- Paused, Retries),

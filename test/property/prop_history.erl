@@ -21,8 +21,11 @@
 
 -define(LONGEST, 80).
 
-%% What a node replies that was asked to leave. goes: it leaves. over: it reports that its reason is over.
--define(REPLIES, {named, no_complete_answer, suspect, paused, {foreign_links, [n8@h]}, goes, goes, over}).
+%% What a node replies that was asked to leave. goes: it leaves. over: it reports that its reason is
+%% over.
+-define(REPLIES, {
+    named, no_complete_answer, suspect, paused, {foreign_links, [n8@h]}, goes, goes, over
+}).
 
 %% Numbers up to the size are equally likely.
 -define(STEPS, 16#FFFFF).
@@ -76,7 +79,8 @@ traced(Settings, Steps) ->
 is_opaque([Head | Tail]) -> is_opaque(Head) orelse is_opaque(Tail);
 is_opaque(Tuple) when is_tuple(Tuple) -> is_opaque(tuple_to_list(Tuple));
 is_opaque(Map) when is_map(Map) -> is_opaque(maps:to_list(Map));
-is_opaque(Term) -> not (is_atom(Term) orelse is_number(Term) orelse is_bitstring(Term) orelse Term =:= []).
+is_opaque([]) -> false;
+is_opaque(Term) -> not (is_atom(Term) orelse is_number(Term) orelse is_bitstring(Term)).
 
 %% What is raised is told here: not every PropEr takes exceptions on every OTP.
 run(Settings, Steps) ->

@@ -83,8 +83,8 @@ always() ->
 several() ->
     ?LET(N, range(2, 6), vector(N, in_a_row())).
 
-%% A worker that kills itself tells the server and the test in no order that is known. Nor do a timer
-%% of no time and a worker that has nothing to do.
+%% A worker that kills itself tells the server and the test in no order that is known. Nor do a
+%% timer of no time and a worker that has nothing to do.
 in_a_row() ->
     frequency([
         {6, {call, kind(), refresh}},

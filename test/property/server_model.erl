@@ -4,17 +4,17 @@
 %% What a server promises, as a pure function: acts in, what everybody sees out. Written from the
 %% promises, not from the code: it knows nothing of workers, references or the plan.
 %%
-%% Acts of one list happen while the server is held up. What a worker does by itself happens at once:
-%% it lists after it has discovered. What the server hears it hears afterwards, in order.
+%% Acts of one list happen while the server is held up. What a worker does by itself happens at
+%% once: it lists after it has discovered. What the server hears it hears afterwards, in order.
 %%
 %% Rules that are those of the two phases of a refresh:
-%%   the server decides what is connected and disconnected, so what it decides begins when it hears of
-%%   the phase before; connecting and disconnecting have no time limit of their own;
+%%   the server decides what is connected and disconnected, so what it decides begins when it hears
+%%   of the phase before; connecting and disconnecting have no time limit of their own;
 %%   a pause ends what connects and disconnects: all of its nodes fail with paused;
 %%   the names are known when the server hears of the discovery, whatever becomes of the refresh;
 %%   a list that fails changes nothing of what was listed before;
-%%   a node that failed is left alone by polls, and counts as failed; a refresh that was called tries it;
-%%   connect without list: the connections are those of OTP, so what is connected by no one fails too;
+%%   a node that failed is left alone by polls, and counts as failed; a call of refresh tries it;
+%%   connect without list: the connections are those of OTP, so a node without one fails too;
 %%   an empty list of a custom strategy without a list function is the user's word;
 %%   leave disconnects the listed nodes, those that fail once more (five times at most).
 %% What began and was ended by the server in one run may not have been seen, so it is not shown.
@@ -28,8 +28,8 @@
 -record(round, {
     number,
     callers = [], trigger = poll,
-    %% The function that is held, and the nodes that it was called with; none before discovery. new:
-    %% it began in this run.
+    %% The function that is held, and the nodes that it was called with; none before discovery.
+    %% new: it began in this run.
     held = none, nodes = [], new = false, listed = {ok, []},
     %% What the server waits for, and the nodes that it is about.
     phase = discovering, tried = [], gone = [],
@@ -42,8 +42,8 @@
     mode = running, gate = open, timer = none, kept = running,
     round = none, followers = [], waiting = [], leaving = [],
     wanted = [], visible = [], answer = none, failing = #{},
-    %% going: none or {Nodes, whether it is new} while a leave disconnects; left: what a leave was to
-    %% disconnect last, and how often it may do so again.
+    %% going: none or {Nodes, whether it is new} while a leave disconnects; left: what a leave was
+    %% to disconnect last, and how often it may do so again.
     going = none, left = {[], 0},
     rounds = 0, failed = 0, crashed = 0,
     %% The world's, which outlives the server.
@@ -53,7 +53,9 @@
 
 %% What a list of acts makes visible: answers to callers, what the listener hears, which functions
 %% begin, why the server ended.
--record(out, {answers = [], told = [], begun = [], died = none, queue = [], late = [], fired = none}).
+-record(out, {
+    answers = [], told = [], begun = [], died = none, queue = [], late = [], fired = none
+}).
 
 -define(NOT_ALIVE, local_node_is_not_alive).
 
@@ -253,7 +255,8 @@ hold(F, Nodes, {#m{round = R} = M, O}) ->
 listed({ok, Nodes}, {#m{round = R} = M, O}) ->
     Failed = [
         Failure
-     || {Node, Why} = Failure <- R#round.failed, Why =/= paused orelse not lists:member(Node, Nodes)
+     || {Node, Why} = Failure <- R#round.failed,
+        Why =/= paused orelse not lists:member(Node, Nodes)
     ],
     ended(ok, Nodes, {M#m{visible = Nodes, round = R#round{failed = Failed}}, O});
 listed({error, Why}, MO) ->
@@ -307,7 +310,8 @@ report(Visible, M) ->
 %% Whoever asks where nobody is exits, but for a probe.
 heard({{ready, _}, Id}, {#m{mode = down}, _} = MO) ->
     answered(Id, false, MO);
-heard({Request, Id}, {#m{mode = down}, O} = MO) when is_integer(Id), Request =/= poll, Request =/= discovered
+heard({Request, Id}, {#m{mode = down}, O} = MO) when
+    is_integer(Id), Request =/= poll, Request =/= discovered
 ->
     Why =
         case O#out.died of
@@ -353,9 +357,14 @@ heard({returned, F, N, {crash, Why}}, {#m{round = #round{number = N, phase = Pha
         %% It was stopped before.
         _ -> MO
     end;
-heard({returned, connect, N, Result}, {#m{round = #round{number = N, phase = connecting}}, _} = MO) ->
+heard(
+    {returned, connect, N, Result}, {#m{round = #round{number = N, phase = connecting}}, _} = MO
+) ->
     connected(failures(Result), MO);
-heard({returned, disconnect, N, Result}, {#m{round = #round{number = N, phase = disconnecting}}, _} = MO) ->
+heard(
+    {returned, disconnect, N, Result},
+    {#m{round = #round{number = N, phase = disconnecting}}, _} = MO
+) ->
     disconnected(failures(Result), MO);
 heard({returned, list, N, Result}, {#m{round = #round{number = N, phase = listing}}, _} = MO) ->
     listed(Result, MO);

@@ -17,11 +17,11 @@
 -define(NAME, server_world_barnacle).
 -define(LISTENER, server_world_listener).
 
-%% held, going: none or a map, of the refresh and of a leave: f, the function; nodes; pids, the processes
-%% that are in it, each {Pid, Ref, Nodes} (a connector calls connect and disconnect once for each
-%% node, which is one call here); boss, the worker; new, whether it began in this run. fresh: those
-%% that have begun, but are not told apart yet. orphan: a worker that its server left behind. asking:
-%% callers by pid, bare ones by tag, with number and request.
+%% held, going: none or a map, of the refresh and of a leave: f, the function; nodes; pids, the
+%% processes that are in it, each {Pid, Ref, Nodes} (a connector calls connect and disconnect once
+%% for each node, which is one call here); boss, the worker; new, whether it began in this run.
+%% fresh: those that have begun, but are not told apart yet. orphan: a worker that its server left
+%% behind. asking: callers by pid, bare ones by tag, with number and request.
 -record(w, {
     settings, server = down, pid, monitor, parent, listener, gone,
     held = none, going = none, fresh = [], orphan = none, asking = #{}, calls = 0, linked = [],
@@ -186,7 +186,9 @@ act(release_orphan, #w{orphan = #{f := Function, nodes := Nodes, pids := [{Pid, 
     {Result, _} = server_acts:result(Function, Nodes, {good, 31}, []),
     Pid ! {Ref, Result},
     await_worker(Pid, W#w{orphan = none});
-act(overdue, #w{server = Server, round = Ref, held = #{f := F}} = W) when F =:= discover; F =:= list ->
+act(overdue, #w{server = Server, round = Ref, held = #{f := F}} = W) when
+    F =:= discover; F =:= list
+->
     Server ! {barnacle_refresh, Ref, {overdue, F}},
     W;
 act(overdue, W) ->
@@ -257,8 +259,8 @@ stray(redial, Server, _) -> Server ! {barnacle_connector, make_ref(), {done, []}
 late(#w{timer = Timer, timers = Timers}) ->
     hd(lists:delete(Timer, Timers) ++ [make_ref()]).
 
-%% What only the server itself knows: its poll timer with the generation, what the worker of its refresh
-%% is called, and which worker makes it leave.
+%% What only the server itself knows: its poll timer with the generation, what the worker of its
+%% refresh is called, and which worker makes it leave.
 peeked(Acts, #w{server = Server} = W) when is_pid(Server) ->
     case lists:any(fun needs_peek/1, Acts) of
         false ->
@@ -355,7 +357,8 @@ told_apart(#w{fresh = Fresh, server = Server} = W) when is_pid(Server) ->
         fun
             (_, {_, #{pid := Boss}}, Acc) when Alive =:= [], is_pid(Boss) -> Acc;
             (Key, {_, #{pid := Boss}}, Acc) ->
-                case [Begun || {Pid, _, _, _} = Begun <- Alive, Pid =:= Boss orelse is_linked(Pid, Boss)] of
+                IsOf = fun({Pid, _, _, _}) -> Pid =:= Boss orelse is_linked(Pid, Boss) end,
+                case lists:filter(IsOf, Alive) of
                     [] -> Acc;
                     Begun when Key =:= leave -> Acc#w{going = group(Begun, Boss)};
                     Begun -> Acc#w{held = group(Begun, Boss)}
