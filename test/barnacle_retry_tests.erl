@@ -242,7 +242,6 @@ wait_after(Failures) ->
     ),
     barnacle_retry:next(R).
 
--endif.
 
 %% Its attempt failed, but it has connected this node before the refresh has ended.
 node_that_has_connected_itself_does_not_fail_test() ->
@@ -258,3 +257,5 @@ node_that_has_connected_itself_does_not_fail_test() ->
     Ended = {ended, #{tried => [b@h], failed => [{b@h, failed_to_connect}]}},
     {Own, []} = barnacle_retries:handle(Ended, 0, barnacle_retries:new(Settings), View),
     ?assertEqual(#{}, barnacle_retries:failing(Own)).
+
+-endif.
