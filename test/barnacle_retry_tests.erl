@@ -212,7 +212,14 @@ ended(Nodes, Own) ->
     barnacle_retries:handle({ended, Outcome}, 0, Own, view()).
 
 settings() ->
-    #{retry_min => 3600000, retry_max => 36000000, seed => 1, own_list => false, node => self@h}.
+    #{
+        retry_min => 3600000,
+        retry_max => 36000000,
+        seed => 1,
+        own_list => false,
+        own_connect => false,
+        node => self@h
+    }.
 
 view() ->
     Names = [<<"a@h">>, <<"b@h">>],

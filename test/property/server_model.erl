@@ -14,7 +14,6 @@
 %%   the names are known when the server hears of the discovery, whatever becomes of the refresh;
 %%   a list that fails changes nothing of what was listed before;
 %%   a node that failed is left alone by polls, and counts as failed; a call of refresh tries it;
-%%   connect without list: the connections are those of OTP, so a node without one fails too;
 %%   an empty list of a custom strategy without a list function is the user's word;
 %%   leave disconnects the listed nodes, those that fail once more (five times at most).
 %% What began and was ended by the server in one run may not have been seen, so it is not shown.
@@ -284,14 +283,13 @@ ended(Result0, Visible, {#m{round = R, rounds = Rounds} = M, O}) ->
     next_round(tell({refresh, Result}, answered_all(R#round.callers, Result, {M1, O}))).
 
 %% The nodes that polls leave alone from now on.
-failing(#round{tried = Tried, failed = Failed}, #m{failing = Before, wanted = Wanted} = M) ->
+failing(#round{tried = Tried, failed = Failed}, #m{failing = Before, wanted = Wanted}) ->
     Now = lists:foldl(
         fun(Node, Acc) ->
-            case {lists:keyfind(Node, 1, Failed), has(list, M)} of
-                {{_, Why}, _} when Why =:= paused; Why =:= ?NOT_ALIVE -> Acc;
-                {{_, Why}, _} -> Acc#{Node => Why};
-                {false, true} -> maps:remove(Node, Acc);
-                {false, false} -> maps:merge(#{Node => connection_closed}, Acc)
+            case lists:keyfind(Node, 1, Failed) of
+                {_, Why} when Why =:= paused; Why =:= ?NOT_ALIVE -> Acc;
+                {_, Why} -> Acc#{Node => Why};
+                false -> maps:remove(Node, Acc)
             end
         end,
         Before,
