@@ -25,7 +25,8 @@ $(beams)/barnacle.app: $(wildcard src/*.erl) src/barnacle.app.src $(wildcard src
 	@rm -f $(beams)/*
 	@ln -sfn ../../../../priv $(app)/priv
 	@ln -sfn ../../../../include $(app)/include
-	@erlc +debug_info -I include -pa $(beams) -o $(beams) src/barnacle_native.erl src/barnacle_strategy.erl
+	@erlc +debug_info -I include -pa $(beams) -o $(beams) src/barnacle_native.erl src/barnacle_strategy.erl \
+		src/barnacle_transport.erl
 	@erlc +debug_info -DBEHAVIOURS -I include -pa $(beams) -o $(beams) src/*.erl
 	@cp src/barnacle.app.src $@
 
@@ -86,7 +87,7 @@ check: test ## What CI runs: the same as make test
 format: ## Reformat the C++ code, and the Gleam code where gleam is installed
 	@scripts/format
 
-readme: deps-test ## Write the table of settings into README.md from the code
+readme: deps-test ## Write tables into README.md and the rooms into CONTRIBUTING.md, from the code
 	@test/step/55-readme write
 
 tidy: deps-test ## Run clang-tidy over the core

@@ -16,6 +16,7 @@ main([all]) ->
     main([]);
 main(Wanted) ->
     ok = io:setopts([{encoding, unicode}]),
+    ok = bed_app:started(),
     There = [Id || Id <- ?ALL, code:ensure_loaded(module(Id)) =:= {module, module(Id)}],
     case Wanted -- There of
         [] ->

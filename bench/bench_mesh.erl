@@ -19,7 +19,8 @@
 start(Count, Args) ->
     Port = bed_ports:port(),
     Ways = lists:zip(bed_ports:addresses(Count), bed_ports:addresses(Count)),
-    Nodes = bed_nodes:start_link(#{name => "app", fixed_port => Port, args => Args}, [
+    Common = #{name => "app", fixed_port => Port, args => Args, applications => [barnacle]},
+    Nodes = bed_nodes:start_link(Common, [
         #{host => From, address => To}
      || {From, To} <- Ways
     ]),

@@ -19,6 +19,7 @@ run() ->
     Silent = bench_net:silent(),
     {ok, Node} = bed_node:start_link(#{
         name => "caller", host => bed_ports:address(), fixed_port => Port,
+        applications => [barnacle],
         args => ["-kernel", "logger_level", "error"]
     }),
     ok = bed_node:call(Node, ?MODULE, start, [

@@ -19,9 +19,10 @@ run() ->
     Silent = bench_net:silent(),
     Targets = [list_to_atom("hung@" ++ inet:ntoa(Address)) || Address <- Hung],
     [Idle, Ours, Theirs] =
-        Nodes = bed_nodes:start_link(#{name => "reader", fixed_port => Port}, [
-            #{host => Address} || Address <- bed_ports:addresses(3)
-        ]),
+        Nodes = bed_nodes:start_link(
+            #{name => "reader", fixed_port => Port, applications => [barnacle]},
+            [#{host => Address} || Address <- bed_ports:addresses(3)]
+        ),
     ok = bed_node:call(Ours, ?MODULE, wait_ours, [bench_net:nameserver(Silent), Targets]),
     ok = bed_node:call(Theirs, ?MODULE, wait_theirs, [Silent, Targets]),
     Cases = [
@@ -76,17 +77,13 @@ wait_ours(Nameserver, Nodes) ->
         )
     end,
     Connect = fun() ->
-        barnacle_links:connect(
-            Nodes,
-            #{
-                connect_timeout => ?TIMEOUT_MS,
-                max_connects => length(Nodes),
-                %% Each is a dial that waits.
-                probe => false,
-                probe_timeout => ?TIMEOUT_MS
-            },
-            barnacle_gate:new()
-        )
+        bed_links:connect(Nodes, #{
+            connect_timeout => ?TIMEOUT_MS,
+            max_connects => length(Nodes),
+            %% Each is an attempt that waits.
+            probe => false,
+            probe_timeout => ?TIMEOUT_MS
+        })
     end,
     forever(lists:duplicate(?WAITING, Lookup) ++ [Connect]).
 

@@ -161,6 +161,7 @@ member(Node, Options, #scene{agent = barnacle, dns = Dns}) ->
     ),
     case Own of
         #{name := Name} ->
+            {ok, _} = bed_node:call(Node, application, ensure_all_started, [barnacle]),
             {ok, Checked} = barnacle_options:new(Settings#{name => Name}),
             {ok, _} = bed_node:call(Node, gen_server, start, [
                 {local, Name}, barnacle_server, Checked, []

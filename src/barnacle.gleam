@@ -71,9 +71,9 @@ pub type RefreshError(error) {
   StrategyError(error)
   /// Nodes that should be connected and are not.
   ConnectError(List(#(atom.Atom, node.ConnectError)))
-  /// Nodes that should be disconnected and are not. With the default of `with_disconnect` barnacle
-  /// disconnects no node itself: departed nodes are asked to leave. So this error occurs with
-  /// `setting.Undiscovered`, which is the default if a strategy has its own list function.
+  /// Nodes that should be disconnected and are not. With the default of `with_disconnect` these are the
+  /// departed nodes that stay: each was asked to leave and declined, or a condition did not hold.
+  /// `barnacle/status` has the reason.
   DisconnectError(List(#(atom.Atom, NodeDisconnectError)))
 }
 
@@ -146,22 +146,17 @@ pub fn custom(strategy strategy: Strategy(a)) -> Barnacle(a)
 /// ```
 ///
 /// Distributed Erlang connects, disconnects and lists nodes, unless `with_connect_nodes_function`,
-/// `with_disconnect_nodes_function` and `with_list_nodes_function` replace it. Each function runs in the
-/// process of a refresh with a time limit of 30000 ms (`with_strategy_timeout`). If a function crashes, its
+/// `with_disconnect_nodes_function` and `with_list_nodes_function` replace it. If a function crashes, its
 /// refresh does: callers of `refresh` exit, a listener receives `ConnectError([])`, and the barnacle goes on.
+/// Time limits: `with_strategy_timeout`, and `with_connect_timeout` for those that connect and disconnect.
 @external(erlang, "barnacle_gleam", "new_strategy")
 pub fn new_strategy(
   discover_nodes discover_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
-/// Replaces how nodes are connected, for example by Partisan. The function gets the nodes to connect, if
-/// there are any. It returns all of them, or those that failed: they become a `ConnectError`.
-///
-/// ```gleam
-/// barnacle.with_connect_nodes_function(strategy, fn(nodes) {
-///   join_with_partisan(nodes) |> result.replace(nodes)
-/// })
-/// ```
+/// Replaces how nodes are connected, for example by Partisan. The function is called for each node, with a list
+/// of it. It returns this list, `[]` if the connection comes later and is listed then, or a `ConnectError`.
+/// Example: `barnacle.with_connect_nodes_function(strategy, fn(nodes) { join(nodes) })`.
 @external(erlang, "barnacle_gleam", "with_connect_nodes_function")
 pub fn with_connect_nodes_function(
   strategy strategy: Strategy(a),
@@ -169,12 +164,9 @@ pub fn with_connect_nodes_function(
     Result(List(atom.Atom), List(#(atom.Atom, node.ConnectError))),
 ) -> Strategy(a)
 
-/// Replaces how nodes are disconnected. The function gets the nodes to disconnect, if there are any. It
-/// returns all of them, or those that failed: they become a `DisconnectError`.
-///
-/// ```gleam
-/// barnacle.with_disconnect_nodes_function(strategy, fn(nodes) { Ok(part(nodes)) })
-/// ```
+/// Replaces how nodes are disconnected. The function is called once for each node, with a list of it. It
+/// returns that list, or the failure, which becomes part of a `DisconnectError`.
+/// Example: `barnacle.with_disconnect_nodes_function(strategy, fn(nodes) { Ok(part(nodes)) })`.
 @external(erlang, "barnacle_gleam", "with_disconnect_nodes_function")
 pub fn with_disconnect_nodes_function(
   strategy strategy: Strategy(a),
@@ -184,28 +176,29 @@ pub fn with_disconnect_nodes_function(
 
 /// Replaces how connected nodes are listed. Nodes that are listed and not discovered are disconnected, unless
 /// `with_disconnect` changes this. An error becomes the `StrategyError` of the refresh.
-///
-/// ```gleam
-/// barnacle.with_list_nodes_function(strategy, fn() { Ok(members()) })
-/// ```
+/// Example: `barnacle.with_list_nodes_function(strategy, fn() { Ok(members()) })`.
 @external(erlang, "barnacle_gleam", "with_list_nodes_function")
 pub fn with_list_nodes_function(
   strategy strategy: Strategy(a),
   list_nodes list_nodes: fn() -> Result(List(atom.Atom), a),
 ) -> Strategy(a)
 
+/// Replaces this node's name. Example: `barnacle.with_own_name_function(strategy, fn() { partisan_name() })`.
+@external(erlang, "barnacle_gleam", "with_own_name_function")
+pub fn with_own_name_function(
+  strategy strategy: Strategy(a),
+  own_name own_name: fn() -> atom.Atom,
+) -> Strategy(a)
+
 /// Registers the barnacle's process under this name, for example for Erlang code. The subject that `start`
 /// returns belongs to the process and ends with it; for one that outlives restarts see `named`. If the name
-/// is taken, `start` returns `InitFailed`.
-///
-/// ```gleam
-/// barnacle.local_epmd() |> barnacle.with_name("peers") |> barnacle.start
-/// ```
-@external(erlang, "barnacle_gleam", "with_name")
+/// is taken, `start` returns `InitFailed`. Example: `barnacle.with_name(barnacle, "peers")`.
 pub fn with_name(
   barnacle barnacle: Barnacle(a),
   name name: String,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "name", name)
+}
 
 /// Registers the barnacle's process under a name of `process.new_name`. `start` returns the subject of the
 /// name, `process.named_subject(name)`, which is valid again after each restart. Create the name once, at the
@@ -215,195 +208,211 @@ pub fn with_name(
 /// let name = process.new_name("peers")
 /// let child = barnacle.local_epmd() |> barnacle.named(name) |> barnacle.supervised
 /// ```
-@external(erlang, "barnacle_gleam", "named")
 pub fn named(
   barnacle barnacle: Barnacle(a),
   name name: process.Name(Message(a)),
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "name", name)
+}
 
 /// Sends every refresh, pause and call of `shutdown` to this subject, if its process is alive.
-///
-/// ```gleam
-/// barnacle.local_epmd() |> barnacle.with_listener(process.new_subject())
-/// ```
-@external(erlang, "barnacle_gleam", "with_listener")
+/// Example: `barnacle.local_epmd() |> barnacle.with_listener(process.new_subject())`.
 pub fn with_listener(
   barnacle barnacle: Barnacle(a),
   listener listener: process.Subject(BarnacleResponse(a)),
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "listener", listener)
+}
 
 /// Time from the end of a refresh to the next poll, in ms, up to 10 % less. 5000 by default.
-@external(erlang, "barnacle_gleam", "with_poll_interval")
 pub fn with_poll_interval(
   barnacle barnacle: Barnacle(a),
   poll_interval poll_interval: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "poll_interval", poll_interval)
+}
 
 /// The poll interval in the first minute and after a refresh that failed, in ms. None by default.
-@external(erlang, "barnacle_gleam", "with_eager_poll_interval")
 pub fn with_eager_poll_interval(
   barnacle barnacle: Barnacle(a),
   poll_interval poll_interval: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "eager_poll_interval", poll_interval)
+}
 
 /// What happens to connected nodes that discovery no longer returns. `setting.Departed` by default;
 /// `setting.Undiscovered` for a strategy with its own list function.
-@external(erlang, "barnacle_gleam", "with_disconnect")
 pub fn with_disconnect(
   barnacle barnacle: Barnacle(a),
   disconnect disconnect: setting.Disconnect,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "disconnect", disconnect)
+}
 
 /// How long complete discoveries must omit a node until it is departed, in ms. 60000 by default.
-@external(erlang, "barnacle_gleam", "with_departed_after")
 pub fn with_departed_after(
   barnacle barnacle: Barnacle(a),
   departed_after departed_after: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "departed_after", departed_after)
+}
 
 /// The time limit of all connection attempts of a refresh together, in ms. 5000 by default.
-@external(erlang, "barnacle_gleam", "with_connect_timeout")
 pub fn with_connect_timeout(
   barnacle barnacle: Barnacle(a),
   connect_timeout connect_timeout: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "connect_timeout", connect_timeout)
+}
 
 /// How many connection attempts run at a time. 64 by default.
-@external(erlang, "barnacle_gleam", "with_max_connects")
 pub fn with_max_connects(
   barnacle barnacle: Barnacle(a),
   max_connects max_connects: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "max_connects", max_connects)
+}
 
 /// Whether nodes are probed before a connection attempt, for speed and for reasons. Yes by default.
-@external(erlang, "barnacle_gleam", "with_probe")
 pub fn with_probe(
   barnacle barnacle: Barnacle(a),
   probe probe: Bool,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "probe", probe)
+}
 
 /// The time limit of probing one node, in ms: half the connect timeout at most. 1000 by default.
-@external(erlang, "barnacle_gleam", "with_probe_timeout")
 pub fn with_probe_timeout(
   barnacle barnacle: Barnacle(a),
   probe_timeout probe_timeout: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "probe_timeout", probe_timeout)
+}
 
 /// Which of the discovered nodes to connect, by default all. A node that does not pass is neither connected
 /// nor absent, and never disconnected.
-///
-/// ```gleam
-/// barnacle.with_filter(barnacle, setting.Patterns(["app@10.0.*"]))
-/// ```
-@external(erlang, "barnacle_gleam", "with_filter")
+/// Example: `barnacle.with_filter(barnacle, setting.Patterns(["app@10.0.*"]))`.
 pub fn with_filter(
   barnacle barnacle: Barnacle(a),
   filter filter: setting.Filter,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "filter", filter)
+}
 
 /// How many names a discovery may return after the filter; more are refused. 10000 by default.
-@external(erlang, "barnacle_gleam", "with_max_nodes")
 pub fn with_max_nodes(
   barnacle barnacle: Barnacle(a),
   max_nodes max_nodes: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "max_nodes", max_nodes)
+}
 
 /// The lowest level that is logged. `setting.Notices` by default.
-@external(erlang, "barnacle_gleam", "with_log")
 pub fn with_log(
   barnacle barnacle: Barnacle(a),
   log log: setting.LogLevel,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "log", log)
+}
 
 /// The first retry delay of a node whose connection attempt failed, in ms. 1000 by default. Each failure
 /// doubles it, up to `with_retry_max`. A lost connection is retried sooner; `refresh` tries every node.
-@external(erlang, "barnacle_gleam", "with_retry_min")
 pub fn with_retry_min(
   barnacle barnacle: Barnacle(a),
   retry_min retry_min: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "retry_min", retry_min)
+}
 
 /// The longest retry delay of a node, in ms. 30000 by default.
-@external(erlang, "barnacle_gleam", "with_retry_max")
 pub fn with_retry_max(
   barnacle barnacle: Barnacle(a),
   retry_max retry_max: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "retry_max", retry_max)
+}
 
 /// The time limit of each call of a function of your own, in ms. 30000 by default.
-@external(erlang, "barnacle_gleam", "with_strategy_timeout")
 pub fn with_strategy_timeout(
   barnacle barnacle: Barnacle(a),
   strategy_timeout strategy_timeout: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "strategy_timeout", strategy_timeout)
+}
 
 /// How many callers may wait for the barnacle at a time; one more exits. 10000 by default.
-@external(erlang, "barnacle_gleam", "with_max_callers")
 pub fn with_max_callers(
   barnacle barnacle: Barnacle(a),
   max_callers max_callers: Int,
-) -> Barnacle(a)
+) -> Barnacle(a) {
+  put(barnacle, "max_callers", max_callers)
+}
 
 /// For `dns`: name servers in place of the system's: `"10.0.0.2"`, `"10.0.0.2:53"`, `"[::1]:5353"`.
-@external(erlang, "barnacle_gleam", "with_nameservers")
 pub fn with_nameservers(
   barnacle barnacle: Dns,
   nameservers nameservers: List(String),
-) -> Dns
+) -> Dns {
+  put(barnacle, "nameservers", nameservers)
+}
 
 /// For `dns`: the time limit for the second of A and AAAA once the first has addresses, in ms. 1000 by
 /// default.
-@external(erlang, "barnacle_gleam", "with_grace")
-pub fn with_grace(barnacle barnacle: Dns, grace grace: Int) -> Dns
+pub fn with_grace(barnacle barnacle: Dns, grace grace: Int) -> Dns {
+  put(barnacle, "grace", grace)
+}
 
 /// For `dns`: addresses of which family name nodes. A family that is not wanted is not queried.
 /// `setting.Own` by default.
-@external(erlang, "barnacle_gleam", "with_families")
 pub fn with_families(
   barnacle barnacle: Dns,
   families families: setting.Families,
-) -> Dns
+) -> Dns {
+  put(barnacle, "families", families)
+}
 
 /// For `dns`: how many addresses of one family a response may have. 4096 by default.
-@external(erlang, "barnacle_gleam", "with_max_addresses")
 pub fn with_max_addresses(
   barnacle barnacle: Dns,
   max_addresses max_addresses: Int,
-) -> Dns
+) -> Dns {
+  put(barnacle, "max_addresses", max_addresses)
+}
 
 /// For `hosts`: the port of the hosts' EPMDs, in place of `ERL_EPMD_PORT` or 4369.
-@external(erlang, "barnacle_gleam", "with_epmd_port")
-pub fn with_epmd_port(barnacle barnacle: Hosts, port port: Int) -> Hosts
+pub fn with_epmd_port(barnacle barnacle: Hosts, port port: Int) -> Hosts {
+  put(barnacle, "port", port)
+}
 
 /// For `hosts`: how many hosts are queried at a time. 256 by default.
-@external(erlang, "barnacle_gleam", "with_concurrency")
 pub fn with_concurrency(
   barnacle barnacle: Hosts,
   concurrency concurrency: Int,
-) -> Hosts
+) -> Hosts {
+  put(barnacle, "concurrency", concurrency)
+}
 
 /// For `hosts`: how many names an EPMD may return; a longer reply is refused. 10000 by default.
-@external(erlang, "barnacle_gleam", "with_max_names")
 pub fn with_max_names(
   barnacle barnacle: Hosts,
   max_names max_names: Int,
-) -> Hosts
+) -> Hosts {
+  put(barnacle, "max_names", max_names)
+}
 
 /// For `hosts`: how many bytes an EPMD's reply may have. 1048576 by default.
-@external(erlang, "barnacle_gleam", "with_max_bytes")
 pub fn with_max_bytes(
   barnacle barnacle: Hosts,
   max_bytes max_bytes: Int,
-) -> Hosts
+) -> Hosts {
+  put(barnacle, "max_bytes", max_bytes)
+}
+
+@external(erlang, "barnacle_gleam", "put")
+fn put(barnacle: Barnacle(a), setting: String, value: b) -> Barnacle(a)
 
 /// Checks all settings, as `start` does, and returns every problem as a value. Nothing is started. A name
 /// that is taken and a native library that is not built are no settings: only `start` reports them.
-///
-/// ```gleam
-/// let assert Error([problem]) =
-///   barnacle.local_epmd() |> barnacle.with_poll_interval(0) |> barnacle.validate
-/// problem.setting == "poll_interval" && problem.value == "0"
-/// ```
 @external(erlang, "barnacle_gleam", "validate")
 pub fn validate(
   barnacle barnacle: Barnacle(a),
@@ -471,7 +480,8 @@ fn start_child(
 
 /// Runs a refresh that begins after this call, and returns its result. Resets the poll timer, and resumes a
 /// paused barnacle. Every wanted node is tried, also during its retry delay. Departed nodes are asked to
-/// leave without the waiting time, and each still decides by its own discoveries (`with_disconnect`).
+/// leave without the waiting time, and each still decides by its own discoveries (`with_disconnect`). The
+/// refresh waits for them, for `with_connect_timeout` at most.
 ///
 /// ```gleam
 /// case barnacle.refresh(peers, 10_000) {
@@ -573,9 +583,6 @@ pub fn run_once(
 
 /// The part of a node's name before the `@`, for `dns`. `Error(Nil)` if the name is not of the form
 /// `basename@host`.
-///
-/// ```gleam
-/// let assert Ok(basename) = barnacle.get_node_basename(node.self())
-/// ```
+/// Example: `let assert Ok(basename) = barnacle.get_node_basename(node.self())`.
 @external(erlang, "barnacle_gleam", "get_node_basename")
 pub fn get_node_basename(node node: node.Node) -> Result(String, Nil)

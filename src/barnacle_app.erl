@@ -8,7 +8,29 @@
 -behaviour(application).
 -behaviour(supervisor).
 
+-export([check/0, need/0]).
 -export([start/2, stop/1, init/1]).
+
+-export_type([not_started/0]).
+
+?DOC("As application:start/1 has it of an application that another one needs.").
+-type not_started() :: {not_started, barnacle}.
+
+?DOC("Whether the application is started in this VM.").
+-spec check() -> ok | {error, not_started()}.
+check() ->
+    case whereis(barnacle_sup) of
+        undefined -> {error, {not_started, barnacle}};
+        _ -> ok
+    end.
+
+?DOC("Exits the caller with {not_started, barnacle} if the application is not started.").
+-spec need() -> ok.
+need() ->
+    case check() of
+        ok -> ok;
+        {error, Reason} -> exit(Reason)
+    end.
 
 -spec start(application:start_type(), term()) -> {ok, pid()} | {error, term()}.
 start(_Type, _Args) ->
@@ -24,7 +46,9 @@ stop(_State) ->
 
 -spec init([]) -> {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init([]) ->
-    Registry = #{id => barnacle_registry, start => {barnacle_registry, start_link, []}},
-    Port = #{id => barnacle_port, start => {barnacle_port, start_link, []}},
-    Queue = #{id => barnacle_queue, start => {barnacle_queue, start_link, []}},
-    {ok, {#{strategy => one_for_one}, [Registry, Port, Queue]}}.
+    Children = [
+        #{id => Module, start => {Module, start_link, []}}
+     || Module <- [barnacle_registry, barnacle_port, barnacle_queue]
+    ],
+    %% None of them keeps what its next start cannot do without.
+    {ok, {#{strategy => one_for_one, intensity => 10, period => 10}, Children}}.

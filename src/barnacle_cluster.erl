@@ -15,6 +15,7 @@ worker process, so the server answers at any time. Options are those of barnacle
     child_spec/1,
     start_link/1,
     refresh/1, refresh/2,
+    refreshed/2,
     pause/1, pause/2,
     shutdown/1, shutdown/2,
     leave/1, leave/2,
@@ -36,7 +37,7 @@ worker process, so the server answers at any time. Options are those of barnacle
     {bad_options, [barnacle_settings:problem()]}
     | {native_library, Text :: binary()}
     | {already_started, pid()}
-    | barnacle_spawn:refused().
+    | barnacle_app:not_started().
 
 ?DOC("""
 What a listener is told, as {barnacle, ServerPid, Event}. shutdown: shutdown/2 was called; when a
@@ -74,8 +75,9 @@ child_spec(Options) ->
 
 ?DOC("""
 Starts a barnacle, linked to the caller; its first round begins at once. Errors leave the caller
-alive, linked or not: bad_options with every problem, native_library where the C++ library cannot
-be used, already_started where the name is taken, too_many_processes where the VM has no room.
+alive, linked or not: bad_options with every problem, not_started where the application barnacle is
+not started, native_library where the C++ library cannot be used, already_started where the name is
+taken.
 """).
 -spec start_link(barnacle_options:options()) -> {ok, pid()} | {error, start_error()}.
 start_link(Options) ->
@@ -94,13 +96,19 @@ A round that begins its discovery after this call, and its result; resumes a pau
 resets the poll timer. {ok, Nodes}: this node and the visible ones (a strategy with its own list
 function: what that gives). Else the first of strategy_error, connect_error and disconnect_error
 with every node that failed. Exits as gen_server:call/3 does past TimeoutMs or without a server,
-with the reason of a strategy's function that crashed, with {too_many_processes, Max} where the VM
-has no room for a round, and with {too_many_callers, Max} where max_callers wait already.
+with the reason of a strategy's function that crashed, and with {too_many_callers, Max} where
+max_callers wait already.
 """).
 -spec refresh(server(), timeout()) -> barnacle_plan:result().
 refresh(Server, TimeoutMs) ->
+    {_Strategy, Result} = refreshed(Server, TimeoutMs),
+    Result.
+
+?DOC("The same with the strategy's module, which tells the Gleam adapter the type of the error.").
+-spec refreshed(server(), timeout()) -> {Strategy :: module(), barnacle_plan:result()}.
+refreshed(Server, TimeoutMs) ->
     case wait(Server, refresh, TimeoutMs) of
-        {result, Result} -> Result;
+        {result, Strategy, Result} -> {Strategy, Result};
         {crashed, Reason} -> exit(Reason)
     end.
 
@@ -152,8 +160,7 @@ Leaves the cluster, as before a planned stop: tells the peers, so that their bar
 this node again until it is back or named anew, pauses, and disconnects this node from all visible
 nodes, which it gives. If one of them links to it again within 10 s, it leaves again. The next
 refresh joins again; a restart after a crash does not, as with pause/2, but for those 10 s, which it
-knows nothing of. Exits as gen_server:call/3 does; with {too_many_callers, Max} it leaves nobody,
-and with {too_many_processes, Max}, where the VM has no room for leaving, it only pauses.
+knows nothing of. Exits as gen_server:call/3 does; with {too_many_callers, Max} it leaves nobody.
 """).
 -spec leave(server(), timeout()) -> {ok, [node()]}.
 leave(Server, TimeoutMs) ->
@@ -177,7 +184,7 @@ Waits until first_round, {nodes, N} or all has come about; at once where it has.
 after TimeoutMs. Exits with {bad_argument, Text} for anything else to wait for, and as
 gen_server:call/3 does without a server; with {too_many_callers, Max} where max_callers wait.
 """).
--spec await(server(), barnacle_waiting:what(), timeout()) -> ok | {error, timeout}.
+-spec await(server(), barnacle_conditions:what(), timeout()) -> ok | {error, timeout}.
 await(Server, What, TimeoutMs) ->
     ok = check_wait(What, TimeoutMs),
     wait(Server, {await, What, TimeoutMs}, infinity).
@@ -191,7 +198,7 @@ ready(Server) ->
 Whether it has come about, at once: for a readiness probe. false where no server answers within
 1000 ms. Exits with {bad_argument, Text} for what cannot be waited for.
 """).
--spec ready(server(), barnacle_waiting:what()) -> boolean().
+-spec ready(server(), barnacle_conditions:what()) -> boolean().
 ready(Server, What) ->
     ok = check_wait(What, infinity),
     try
@@ -203,23 +210,27 @@ ready(Server, What) ->
 ?DOC("""
 One refresh without a server, in the caller's name, with the same result as refresh/2. Options that
 it does not use are ignored, whatever their values: name, listener, log, departed_after,
-max_callers, and those of polls and retry delays. Exits with {bad_options, _} or
-{native_library, _}, with the reason of a strategy's function that crashed, or with
-{strategy_timeout, Function} or {too_many_processes, Max}.
+max_callers, and those of polls and retry delays. Exits with {bad_options, _},
+{not_started, barnacle} or {native_library, _}, with the reason of a strategy's function that
+crashed, or with {strategy_timeout, Function}.
 """).
 -spec run_once(barnacle_options:options()) -> barnacle_plan:result().
 run_once(Options) ->
     case checked(barnacle_options:used_once(Options)) of
-        {ok, #{strategy := Strategy} = Checked} ->
-            barnacle_round_once:run(#{
-                options => Checked,
-                strategy => Strategy,
-                plan => barnacle_plan:new(),
-                gate => barnacle_gate:new(),
-                trigger => refresh
-            });
+        {ok, Checked} ->
+            once(Checked#{log => none});
         {error, Reason} ->
             exit(Reason)
+    end.
+
+%% A server that does not poll. It ends with its caller, and cannot take its caller with it.
+once(Checked) ->
+    {ok, Server} = gen_server:start(barnacle_server, {once, self(), Checked}, []),
+    try
+        refresh(Server, infinity)
+    after
+        %% It may have ended, with the reason that the caller exits with.
+        catch shutdown(Server, infinity)
     end.
 
 ?DOC("Why a barnacle did not start, and what to do, as a text for people.").
@@ -235,42 +246,52 @@ wait(Server, Request, TimeoutMs) ->
     end.
 
 start_server(Checked) ->
-    try
-        case Checked of
-            #{name := Name} ->
-                gen_server:start_link({local, Name}, barnacle_server, Checked, ?SERVER_OPTIONS);
-            #{} ->
-                gen_server:start_link(barnacle_server, Checked, ?SERVER_OPTIONS)
-        end
-    catch
-        error:system_limit -> {error, barnacle_spawn:refused()}
+    case Checked of
+        #{name := Name} ->
+            gen_server:start_link({local, Name}, barnacle_server, Checked, ?SERVER_OPTIONS);
+        #{} ->
+            gen_server:start_link(barnacle_server, Checked, ?SERVER_OPTIONS)
     end.
 
 checked(Options) ->
     case barnacle_options:new(Options) of
         {ok, Checked} ->
-            case barnacle_native:available() of
-                ok -> {ok, Checked};
-                {error, Text} -> {error, {native_library, Text}}
+            case barnacle_app:check() of
+                ok -> available(Checked);
+                {error, _} = Error -> Error
             end;
         {error, _} = Error ->
             Error
     end.
 
-check_wait(What, TimeoutMs) ->
-    case barnacle_waiting:check(What) of
-        ok when TimeoutMs =:= infinity ->
-            ok;
-        ok when is_integer(TimeoutMs), TimeoutMs >= 0, TimeoutMs =< ?MAX_WAIT_MS ->
-            ok;
-        ok ->
-            Text = barnacle_settings:text(
-                "a timeout is 0 to ~b ms or infinity, not ~0tp", [?MAX_WAIT_MS, TimeoutMs]
-            ),
-            exit({bad_argument, Text});
-        {error, Text} ->
-            exit({bad_argument, Text})
+available(Checked) ->
+    case barnacle_native:available() of
+        ok -> {ok, Checked};
+        {error, Text} -> {error, {native_library, Text}}
     end.
+
+check_wait(What, TimeoutMs) ->
+    case {is_condition(What), TimeoutMs} of
+        {true, infinity} ->
+            ok;
+        {true, _} when is_integer(TimeoutMs), TimeoutMs >= 0, TimeoutMs =< ?MAX_WAIT_MS ->
+            ok;
+        {true, _} ->
+            bad_argument("a timeout is 0 to ~b ms or infinity, not ~0tp", [
+                ?MAX_WAIT_MS, TimeoutMs
+            ]);
+        {false, _} ->
+            bad_argument("wait for first_round, {nodes, N} or all, not for ~0tp", [What])
+    end.
+
+is_condition(first_round) -> true;
+is_condition(all) -> true;
+is_condition({nodes, N}) -> is_integer(N) andalso N >= 1;
+is_condition(_) -> false.
+
+-spec bad_argument(io:format(), [term()]) -> no_return().
+bad_argument(Format, Arguments) ->
+    exit({bad_argument, barnacle_settings:text(Format, Arguments)}).
 
 id(#{name := Name}) -> Name;
 id(#{}) -> ?MODULE;

@@ -53,14 +53,25 @@ query without EDNS. Give them to the next lookup of the same name: its responses
 }.
 
 ?DOC("""
-All addresses of a host name, IPv4 first. TimeoutMs bounds the whole lookup. One family is enough:
-the failure of the other one is no error.
+All addresses of a host name, IPv4 first. TimeoutMs is the time limit of the whole lookup. One
+family is enough: the failure of the other one is no error. Exits with {bad_argument, Text} if
+TimeoutMs is not a whole number of ms from 1 to 86400000. Exits with {not_started, barnacle} if the
+application barnacle is not started.
 """).
 -spec lookup(binary(), pos_integer()) -> {ok, [inet:ip_address()]} | {error, lookup_error()}.
 lookup(Hostname, TimeoutMs) ->
+    ok = check_timeout(TimeoutMs),
     case query(Hostname, #{timeout => TimeoutMs}) of
         {{ok, #{addresses := Addresses}}, _} -> {ok, addresses(Addresses, [inet, inet6])};
         {{error, _} = Error, _} -> Error
+    end.
+
+check_timeout(TimeoutMs) ->
+    case barnacle_settings:check_value({integer, ms, 1, 86400000}, TimeoutMs) of
+        ok -> ok;
+        {error, Text} ->
+            Whole = barnacle_settings:text("the timeout ~0tp: ~ts", [TimeoutMs, Text]),
+            exit({bad_argument, Whole})
     end.
 
 ?DOC("""
@@ -144,7 +155,7 @@ of_hosts(Basename, Addresses) ->
 to_nodes([], Nodes) ->
     {ok, lists:reverse(Nodes)};
 to_nodes([Name | Names], Nodes) ->
-    case barnacle_names:to_node(Name) of
+    case barnacle_atom_budget:to_node(Name) of
         {ok, Node} -> to_nodes(Names, [Node | Nodes]);
         {error, Why} when Why =/= atom_limit -> {error, qfmterror};
         {error, atom_limit} -> {error, unknown}

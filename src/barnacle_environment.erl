@@ -58,19 +58,5 @@ table() ->
 default({default, Value}) -> Value;
 default(optional) -> undefined.
 
-%% Who runs barnacle without its application may have set values for it all the same; they are there
-%% once it is loaded.
 given(Key) ->
-    case application:get_env(barnacle, Key) of
-        {ok, Value} ->
-            {ok, Value};
-        undefined ->
-            case persistent_term:get({?MODULE, loaded}, false) of
-                true ->
-                    undefined;
-                false ->
-                    _ = application:load(barnacle),
-                    ok = persistent_term:put({?MODULE, loaded}, true),
-                    application:get_env(barnacle, Key)
-            end
-    end.
+    application:get_env(barnacle, Key).

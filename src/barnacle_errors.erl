@@ -41,7 +41,7 @@ table() ->
 ?DOC("What a reason means, as a phrase.").
 -spec says(term()) -> {ok, binary()} | error.
 says(Reason) ->
-    first([Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, plain(Reason))]).
+    first([Phrase || #{says := {Pattern, Phrase}} <- table(), fits(Pattern, Reason)]).
 
 ?DOC("What to do about a node that was not linked, or a name that is not used, for this reason.").
 -spec fix(term()) -> {ok, binary()} | error.
@@ -51,7 +51,7 @@ fix({at_address, Address, _Why, Others}) when is_list(Others) ->
     {ok,
         unicode:characters_to_binary([
             "the host's name has several addresses: OTP connects to ", Address, " alone, and of ",
-            barnacle_words:names(Others, 5), " one works; remove or repair ", Address
+            barnacle_text:names(Others, 5), " one works; remove or repair ", Address
         ])};
 fix({posix, Errno}) ->
     {ok, errno(Errno, "see errno(3)")};
@@ -61,7 +61,7 @@ fix({lookup_failed, Why} = Reason) ->
         error -> fix(connects(), Reason)
     end;
 fix(Reason) ->
-    fix(connects() ++ refusals() ++ losses(), Reason).
+    fix(connects() ++ refusals() ++ losses() ++ start(), Reason).
 
 ?DOC("What to do about a discovery that failed, or is partial, for this reason.").
 -spec discovery_fix(term()) -> {ok, binary()} | error.
@@ -69,8 +69,6 @@ discovery_fix({posix, econnrefused} = Reason) ->
     fix(lookups(), Reason);
 discovery_fix({posix, Errno}) ->
     {ok, errno(Errno, "see errno(3), and check the name servers")};
-discovery_fix({posix_error, _} = Reason) ->
-    discovery_fix(plain(Reason));
 discovery_fix(Reason) ->
     fix(lookups() ++ hosts() ++ partial() ++ too_many() ++ not_alive(), Reason).
 
@@ -93,30 +91,10 @@ errno(emsgsize, _) ->
 errno(eaddrnotavail, _) ->
     <<"this host has no source address for that address: correct its network settings">>;
 errno(Errno, Else) ->
-    unicode:characters_to_binary([barnacle_words:term(Errno), ": ", Else]).
+    unicode:characters_to_binary([barnacle_text:term(Errno), ": ", Else]).
 
 fix(Rows, Reason) ->
-    first([Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, plain(Reason))]).
-
-%% A reason as it is where barnacle_gleam_strategy has made a value of Gleam from it.
-plain(no_such_domain) -> nxdomain;
-plain(server_failure) -> servfail;
-plain(format_error) -> formerr;
-plain(query_format_error) -> qfmterror;
-plain(not_implemented) -> notimp;
-plain(bad_version) -> badvers;
-plain({posix_error, Name}) -> {posix, existing(Name)};
-plain(timed_out) -> timeout;
-plain(reply_too_long) -> too_long;
-plain({connection_failed, Name}) -> existing(Name);
-plain(Reason) -> Reason.
-
-existing(Name) ->
-    try
-        binary_to_existing_atom(Name, utf8)
-    catch
-        error:badarg -> Name
-    end.
+    first([Fix || #{says := {Pattern, _}, fix := Fix} <- Rows, fits(Pattern, Reason)]).
 
 first([First | _]) -> {ok, First};
 first([]) -> error.
@@ -137,6 +115,17 @@ start() ->
         },
         #{
             place => start,
+            error => {not_started, barnacle},
+            gleam => <<"InitFailed(text)">>,
+            says => {{not_started, barnacle}, <<"the application barnacle is not started">>},
+            fix =>
+                <<
+                    "add `barnacle` to `applications` of your application, or call "
+                    "`application:ensure_all_started(barnacle)`"
+                >>
+        },
+        #{
+            place => start,
             error => {native_library, 'Text'},
             gleam => <<"InitFailed(text)">>,
             fix =>
@@ -145,12 +134,6 @@ start() ->
                     "barnacle, in Gleam `gleam run -m barnacle/install`), or install the runtime "
                     "packages of c-ares and libuv"
                 >>
-        },
-        #{
-            place => start,
-            error => {too_many_processes, 'Max'},
-            gleam => <<"InitFailed(text)">>,
-            fix => <<"as for `connect_error`">>
         }
     ].
 
@@ -371,15 +354,11 @@ dials() ->
             {timeout, <<"timed out">>,
                 <<
                     "the node accepts connections and does not speak: it hangs, or TLS is here and "
-                    "not there; a larger `connect_timeout` only if it is slow"
+                    "not there; a larger `connect_timeout` only if it is slow. With a transport of "
+                    "your own: its list did not contain the node in time"
                 >>},
             {not_dialled, <<"the time limit ended before its connection attempt began">>,
                 <<"many nodes start at once: it is attempted soon; or many hang, see `timeout`">>},
-            {{too_many_processes, 'Max'}, <<"this VM has no room for more processes">>,
-                <<
-                    "see what has so many; then raise their limit (`erl +P`): a dial needs 15 "
-                    "free ones, and 5 more for each that runs beside it"
-                >>},
             {failed_unprobed, <<"the connect failed">>,
                 <<
                     "most likely the two nodes have different cookies (`-setcookie`), or one has "
@@ -434,11 +413,6 @@ exits() ->
                     "so many wait for this server: have fewer processes wait, or raise "
                     "`max_callers`"
                 >>},
-            {{too_many_processes, 'Max'}, <<"the same">>,
-                <<
-                    "the VM had no room for the round, or for leaving, which then only paused: as "
-                    "for `connect_error`"
-                >>},
             {{strategy_timeout, 'Function'}, <<"the same">>,
                 <<"a function of your own overstayed `strategy_timeout`">>},
             {'Reason', <<"the same">>, <<"a function of your own crashed with it: correct it">>},
@@ -446,6 +420,11 @@ exits() ->
                 <<
                     "`run_once` only: as for `start_link`; in Gleam for `custom` alone, others "
                     "have `StrategyError`"
+                >>},
+            {{not_started, barnacle}, <<"the text of InitFailed">>,
+                <<
+                    "`run_once`, and functions that query DNS or EPMD: as for `start_link`; those "
+                    "functions exit with the same in Gleam"
                 >>},
             {{native_library, 'Text'}, <<"the text of InitFailed">>,
                 <<"`run_once` only: as for `start_link`">>}

@@ -15,7 +15,8 @@ as an exception. A handler that takes too long is ended together with the events
 its round.
 """).
 
--export([table/0, metadata/3, none/0, open/1, start/3, stop/4, failed/4, links/5, connection/3]).
+-export([table/0, metadata/3, none/0, open/1, close/1]).
+-export([start/3, stop/4, failed/4, links/5, connection/3]).
 
 -export_type([emitter/0, row/0]).
 
@@ -28,7 +29,7 @@ its round.
     Event :: [atom(), ...], [{atom(), binary()}], [{atom(), binary()}], When :: binary()
 }.
 
-?DOC("Who hands events on; none where there is no telemetry, or no room for a process.").
+?DOC("Who hands events on; none if there is no telemetry.").
 -opaque emitter() :: none | pid().
 
 -define(KEY, {?MODULE, telemetry}).
@@ -128,27 +129,19 @@ none() ->
 open(Common) ->
     case telemetry() of
         none -> none;
-        Module -> await(begun(Module, Common, fun(Worker) -> Worker ! {emitting, self()} end))
+        Module -> begun(Module, Common)
     end.
 
-begun(Module, Common, Hello) ->
-    Worker = self(),
-    barnacle_spawn:start(
-        fun() ->
-            Monitor = monitor(process, Worker),
-            _ = Hello(Worker),
-            loop(Monitor, #emitter{telemetry = Module, common = Common})
-        end,
-        []
-    ).
+begun(Module, Common) ->
+    Owner = self(),
+    spawn(fun() ->
+        loop(monitor(process, Owner), #emitter{telemetry = Module, common = Common})
+    end).
 
-%% From here on the reason of the worker's end is known.
-await({ok, Pid}) ->
-    receive
-        {emitting, Pid} -> Pid
-    end;
-await({error, _}) ->
-    none.
+?DOC("No more events come from an emitter.").
+-spec close(emitter()) -> ok.
+close(Emitter) ->
+    tell(Emitter, close).
 
 ?DOC("A span begins; Metadata joins that of its stop or exception too.").
 -spec start(span(), metadata(), emitter()) -> ok.
@@ -221,10 +214,7 @@ alive(Before, Module, Common) ->
         true ->
             Before;
         false ->
-            case begun(Module, Common, fun(_Owner) -> ok end) of
-                {ok, Pid} -> Pid;
-                {error, _} -> none
-            end
+            begun(Module, Common)
     end.
 
 tell(none, _) ->
@@ -237,6 +227,8 @@ loop(Monitor, Emitter) ->
     receive
         {'DOWN', Monitor, process, _, Reason} ->
             fail(now_native(), crash(exit, Reason, []), Emitter);
+        close ->
+            ok;
         Message ->
             loop(Monitor, handle(Message, Emitter))
     end.

@@ -6,9 +6,9 @@
 ?MODULEDOC("""
 The Gleam face: Gleam values to the options and calls of barnacle_cluster, and back.
 
-src/barnacle.gleam says what each function is for. A Barnacle is the map of options as it will be
-given to barnacle_cluster; the strategy is wrapped in barnacle_gleam_strategy when it starts, so
-that errors of discovery are Gleam's wherever they turn up.
+src/barnacle.gleam says what each function is for. A Barnacle is the map of options for
+barnacle_cluster, but for the values that barnacle_gleam_input:options/1 converts.
+barnacle_gleam_error converts the errors that come back.
 """).
 
 -export([dns/3, epmd/1, local_epmd/0, hosts/3, custom/1]).
@@ -16,36 +16,10 @@ that errors of discovery are Gleam's wherever they turn up.
     new_strategy/1,
     with_connect_nodes_function/2,
     with_disconnect_nodes_function/2,
-    with_list_nodes_function/2
+    with_list_nodes_function/2,
+    with_own_name_function/2
 ]).
--export([
-    with_name/2,
-    named/2,
-    with_listener/2,
-    with_poll_interval/2,
-    with_eager_poll_interval/2,
-    with_disconnect/2,
-    with_departed_after/2,
-    with_connect_timeout/2,
-    with_max_connects/2,
-    with_probe/2,
-    with_probe_timeout/2,
-    with_filter/2,
-    with_max_nodes/2,
-    with_log/2,
-    with_retry_min/2,
-    with_retry_max/2,
-    with_strategy_timeout/2,
-    with_max_callers/2,
-    with_nameservers/2,
-    with_grace/2,
-    with_families/2,
-    with_max_addresses/2,
-    with_epmd_port/2,
-    with_concurrency/2,
-    with_max_names/2,
-    with_max_bytes/2
-]).
+-export([put/3]).
 -export([
     validate/1,
     start/1,
@@ -69,13 +43,8 @@ that errors of discovery are Gleam's wherever they turn up.
 -type subject() :: {subject, pid(), Tag :: term()} | {named_subject, atom()}.
 -type builder() :: #{strategy := barnacle_strategy:strategy(), atom() => term()}.
 -type functions() :: barnacle_strategy_custom:functions().
--type result() :: {ok, [node()]} | {error, refresh_error()}.
--type refresh_error() ::
-    {strategy_error, term()}
-    | {connect_error, [{node(), failed_to_connect | local_node_is_not_alive}]}
-    | {disconnect_error, [{node(), failed_to_disconnect | local_node_is_not_alive}]}.
+-type result() :: barnacle_gleam_error:result().
 -type start_error() :: {init_failed, binary()}.
--type log_level() :: notices | warnings | errors | silent.
 
 -define(DAY_MS, 86400000).
 %% The longest time limit of a call: that of erlang:send_after/3.
@@ -121,126 +90,26 @@ with_disconnect_nodes_function(Functions, Disconnect) ->
 with_list_nodes_function(Functions, List) ->
     Functions#{list => List}.
 
+-spec with_own_name_function(functions(), fun(() -> node())) -> functions().
+with_own_name_function(Functions, Name) ->
+    Functions#{own_name => Name}.
+
 %% Settings
 
-%% The name stays a binary where it can't be an atom; the check of the options says so.
--spec with_name(builder(), binary()) -> builder().
-with_name(Builder, Name) ->
-    Registered =
-        try
-            binary_to_atom(Name)
-        catch
-            error:_ -> Name
-        end,
-    maps:remove(named, Builder#{name => Registered}).
-
--spec named(builder(), atom()) -> builder().
-named(Builder, Name) ->
-    Builder#{name => Name, named => true}.
-
--spec with_listener(builder(), subject()) -> builder().
-with_listener(Builder, Subject) ->
-    Builder#{listener => {?MODULE, Subject}}.
-
--spec with_poll_interval(builder(), integer()) -> builder().
-with_poll_interval(Builder, Ms) ->
-    Builder#{poll_interval => Ms}.
-
--spec with_eager_poll_interval(builder(), integer()) -> builder().
-with_eager_poll_interval(Builder, Ms) ->
-    Builder#{eager_poll_interval => Ms}.
-
--spec with_disconnect(builder(), barnacle_plan:mode()) -> builder().
-with_disconnect(Builder, Mode) ->
-    Builder#{disconnect => Mode}.
-
--spec with_departed_after(builder(), integer()) -> builder().
-with_departed_after(Builder, Ms) ->
-    Builder#{departed_after => Ms}.
-
--spec with_connect_timeout(builder(), integer()) -> builder().
-with_connect_timeout(Builder, Ms) ->
-    Builder#{connect_timeout => Ms}.
-
--spec with_max_connects(builder(), integer()) -> builder().
-with_max_connects(Builder, Max) ->
-    Builder#{max_connects => Max}.
-
--spec with_probe(builder(), boolean()) -> builder().
-with_probe(Builder, Probe) ->
-    Builder#{probe => Probe}.
-
--spec with_probe_timeout(builder(), integer()) -> builder().
-with_probe_timeout(Builder, Ms) ->
-    Builder#{probe_timeout => Ms}.
-
-%% What is no Filter stays as it is; the check of the options says so.
--spec with_filter(builder(), {patterns, [binary()]} | {predicate, fun((binary()) -> boolean())}) ->
-    builder().
-with_filter(Builder, {Kind, Filter}) when Kind =:= patterns; Kind =:= predicate ->
-    Builder#{filter => Filter};
-with_filter(Builder, Other) ->
-    Builder#{filter => Other}.
-
--spec with_max_nodes(builder(), integer()) -> builder().
-with_max_nodes(Builder, Max) ->
-    Builder#{max_nodes => Max}.
-
-%% Error and None are words of Gleam's prelude and of gleam/option, so the levels have others there.
--spec with_log(builder(), log_level()) -> builder().
-with_log(Builder, notices) -> Builder#{log => notice};
-with_log(Builder, warnings) -> Builder#{log => warning};
-with_log(Builder, errors) -> Builder#{log => error};
-with_log(Builder, silent) -> Builder#{log => none};
-with_log(Builder, Other) -> Builder#{log => Other}.
-
--spec with_retry_min(builder(), integer()) -> builder().
-with_retry_min(Builder, Ms) ->
-    Builder#{retry_min => Ms}.
-
--spec with_retry_max(builder(), integer()) -> builder().
-with_retry_max(Builder, Ms) ->
-    Builder#{retry_max => Ms}.
-
--spec with_strategy_timeout(builder(), integer()) -> builder().
-with_strategy_timeout(Builder, Ms) ->
-    Builder#{strategy_timeout => Ms}.
-
--spec with_max_callers(builder(), integer()) -> builder().
-with_max_callers(Builder, Max) ->
-    Builder#{max_callers => Max}.
-
--spec with_nameservers(builder(), [binary()]) -> builder().
-with_nameservers(Builder, Servers) ->
-    with_strategy_option(Builder, dns, nameservers, Servers).
-
--spec with_grace(builder(), integer()) -> builder().
-with_grace(Builder, Ms) ->
-    with_strategy_option(Builder, dns, grace, Ms).
-
--spec with_families(builder(), barnacle_dns_answer:families()) -> builder().
-with_families(Builder, Families) ->
-    with_strategy_option(Builder, dns, families, Families).
-
--spec with_max_addresses(builder(), integer()) -> builder().
-with_max_addresses(Builder, Max) ->
-    with_strategy_option(Builder, dns, max_addresses, Max).
-
--spec with_epmd_port(builder(), integer()) -> builder().
-with_epmd_port(Builder, Port) ->
-    with_strategy_option(Builder, hosts, port, Port).
-
--spec with_concurrency(builder(), integer()) -> builder().
-with_concurrency(Builder, Max) ->
-    with_strategy_option(Builder, hosts, concurrency, Max).
-
--spec with_max_names(builder(), integer()) -> builder().
-with_max_names(Builder, Max) ->
-    with_strategy_option(Builder, hosts, max_names, Max).
-
--spec with_max_bytes(builder(), integer()) -> builder().
-with_max_bytes(Builder, Max) ->
-    with_strategy_option(Builder, hosts, max_bytes, Max).
+?DOC("""
+Sets an option of the strategy if it has one of that name, else of the barnacle. An option that
+neither has is refused by the check of the options.
+""").
+-spec put(builder(), binary(), term()) -> builder().
+put(#{strategy := Strategy} = Builder, Name, Value) ->
+    Key = binary_to_atom(Name),
+    case barnacle_gleam_input:has(Key, Strategy) of
+        true ->
+            {Kind, Options} = Strategy,
+            Builder#{strategy := {Kind, Options#{Key => Value}}};
+        false ->
+            Builder#{Key => Value}
+    end.
 
 %% Running
 
@@ -272,7 +141,7 @@ start_child(Builder, Parent) ->
 -spec start_supervised(builder()) ->
     {ok, {started, pid(), subject()}} | {error, start_error()}.
 start_supervised(Builder) ->
-    case barnacle_cluster:start_link(to_options(Builder)) of
+    case barnacle_cluster:start_link(barnacle_gleam_input:options(Builder)) of
         {ok, Pid} -> {ok, {started, Pid, subject(Pid, Builder)}};
         {error, Reason} -> {error, {init_failed, start_error(Reason)}}
     end.
@@ -291,21 +160,20 @@ start_error(Reason) ->
     barnacle_cluster:format_error(Reason).
 
 -spec refresh(subject(), integer()) -> result().
-refresh(Subject, TimeoutMs) when TimeoutMs > 0 ->
-    from_result(barnacle_cluster:refresh(server(Subject), limit(TimeoutMs)));
-refresh(Subject, _TimeoutMs) ->
-    try
-        from_result(barnacle_cluster:refresh(server(Subject), 0))
+refresh(Subject, TimeoutMs) ->
+    try barnacle_cluster:refreshed(server(Subject), limit(TimeoutMs)) of
+        {Strategy, Result} -> returned(Strategy, Result)
     catch
-        exit:{timeout, _} = Reason -> no_time(Subject, Reason)
+        exit:{timeout, _} = Reason when TimeoutMs < 1 -> no_time(Subject, Reason)
     end.
 
 %% A timeout that no result could meet is input, and no input of dns and hosts ends its caller.
 no_time(Subject, Reason) ->
-    case barnacle_cluster:status(server(Subject)) of
-        #{strategy := barnacle_strategy_dns} -> {error, {strategy_error, timeout}};
-        #{strategy := barnacle_strategy_hosts} -> {error, {strategy_error, []}};
-        #{} -> exit(Reason)
+    #{strategy := Strategy} = barnacle_cluster:status(server(Subject)),
+    case barnacle_gleam_error:kind(Strategy) of
+        dns -> {error, {strategy_error, timeout}};
+        hosts -> {error, {strategy_error, []}};
+        _ -> exit(Reason)
     end.
 
 -spec pause(subject(), integer()) -> nil.
@@ -332,14 +200,14 @@ print(Subject) ->
     ok = barnacle_cluster:print(server(Subject)),
     nil.
 
--spec await(subject(), barnacle_waiting:what(), integer()) -> {ok, nil} | {error, nil}.
+-spec await(subject(), barnacle_conditions:what(), integer()) -> {ok, nil} | {error, nil}.
 await(Subject, Goal, TimeoutMs) ->
     case barnacle_cluster:await(server(Subject), Goal, limit(TimeoutMs)) of
         ok -> {ok, nil};
         {error, timeout} -> {error, nil}
     end.
 
--spec ready(subject(), barnacle_waiting:what()) -> boolean().
+-spec ready(subject(), barnacle_conditions:what()) -> boolean().
 ready(Subject, Goal) ->
     barnacle_cluster:ready(server(Subject), Goal).
 
@@ -350,12 +218,13 @@ run_once(Builder) ->
         {error, _} = Error -> Error
     end.
 
-refreshed_once(Builder) ->
-    try
-        from_result(barnacle_cluster:run_once(to_options(Builder)))
+refreshed_once(#{strategy := Strategy} = Builder) ->
+    try barnacle_cluster:run_once(barnacle_gleam_input:options(Builder)) of
+        Result -> returned(Strategy, Result)
     catch
         %% What start/1 would give as the text of InitFailed.
-        exit:{native_library, _} = Reason -> exit(start_error(Reason))
+        exit:{Kind, _} = Reason when Kind =:= native_library; Kind =:= not_started ->
+            exit(start_error(Reason))
     end.
 
 -spec get_node_basename(node()) -> {ok, binary()} | {error, nil}.
@@ -371,7 +240,7 @@ get_node_basename(Node) ->
 dns_lookup(Hostname, TimeoutMs) ->
     case in_time(TimeoutMs, fun(Ms) -> barnacle_dns:lookup(Hostname, Ms) end) of
         {ok, Addresses} ->
-            {ok, [barnacle_gleam_strategy:from_address(Address) || Address <- Addresses]};
+            {ok, [barnacle_gleam_error:from_address(Address) || Address <- Addresses]};
         {error, _} = Error -> Error
     end.
 
@@ -391,29 +260,25 @@ The listener of barnacle_options:listener/0: an event as BarnacleResponse on a s
 that crashed has no value of its own there, and a program that matches on the documented
 constructors permits no new one: it is a ConnectError without nodes, which nothing else is.
 """).
--spec notify(subject(), barnacle_cluster:event()) -> ok.
-notify(Subject, {refresh, {error, {crashed, _}}}) ->
-    told(tell(Subject, {refresh_response, {error, {connect_error, []}}}));
-notify(Subject, {refresh, Result}) ->
-    told(tell(Subject, {refresh_response, from_result(Result)}));
-notify(Subject, pause) ->
-    told(tell(Subject, {pause_response, nil}));
-notify(Subject, shutdown) ->
-    told(tell(Subject, {shutdown_response, nil})).
+-spec notify({barnacle_gleam_error:kind(), subject()}, barnacle_cluster:event()) -> ok.
+notify({Kind, Subject}, Event) ->
+    told(tell(Subject, response(Kind, Event))).
+
+response(Kind, {refresh, Refreshed}) ->
+    case barnacle_gleam_error:result(Kind, Refreshed) of
+        {crashed, _} -> {refresh_response, {error, {connect_error, []}}};
+        Result -> {refresh_response, Result}
+    end;
+response(_Kind, pause) ->
+    {pause_response, nil};
+response(_Kind, shutdown) ->
+    {shutdown_response, nil}.
 
 with_option(_Key, none, Options) -> Options;
 with_option(Key, {some, Value}, Options) -> Options#{Key => Value}.
 
-%% A setting for another strategy is left among the settings of the server, whose check refuses it.
-with_strategy_option(#{strategy := {Kind, Options}} = Builder, Kind, Key, Value) ->
-    Builder#{strategy => {Kind, Options#{Key => Value}}};
-with_strategy_option(Builder, _Kind, Key, Value) ->
-    Builder#{Key => Value}.
-
-to_options(#{strategy := Strategy} = Builder) ->
-    maps:remove(named, Builder#{strategy => {barnacle_gleam_strategy, Strategy}}).
-
-subject(_Pid, #{named := true, name := Name}) -> {named_subject, Name};
+%% with_name gives a text, named a name of gleam_erlang, which is an atom.
+subject(_Pid, #{name := Name}) when is_atom(Name) -> {named_subject, Name};
 subject(Pid, _Builder) -> {subject, Pid, make_ref()}.
 
 limit(TimeoutMs) -> max(0, min(TimeoutMs, ?MAX_WAIT_MS)).
@@ -439,26 +304,16 @@ tell({named_subject, Name}, Message) ->
 told(ok) -> ok;
 told({no_process, _} = Gone) -> error(Gone).
 
-%% Strategy errors are Gleam's already: barnacle_gleam_strategy has seen to that.
-from_result({ok, _} = Ok) ->
-    Ok;
-from_result({error, {strategy_error, _}} = Error) ->
-    Error;
-from_result({error, {connect_error, Nodes}}) ->
-    {error, {connect_error, reasons(Nodes, failed_to_connect)}};
-from_result({error, {disconnect_error, Nodes}}) ->
-    {error, {disconnect_error, reasons(Nodes, failed_to_disconnect)}}.
-
-reasons(Nodes, Otherwise) ->
-    [{Node, reason(Why, Otherwise)} || {Node, Why} <- Nodes].
-
-reason(local_node_is_not_alive = Why, _Otherwise) -> Why;
-reason(_Why, Otherwise) -> Otherwise.
+returned(Strategy, Result) ->
+    case barnacle_gleam_error:result(barnacle_gleam_error:kind(Strategy), Result) of
+        {crashed, Reason} -> exit(Reason);
+        Returned -> Returned
+    end.
 
 in_time(TimeoutMs, _Lookup) when TimeoutMs < 1 ->
     {error, timeout};
 in_time(TimeoutMs, Lookup) ->
     case Lookup(min(TimeoutMs, ?DAY_MS)) of
         {ok, _} = Ok -> Ok;
-        {error, Why} -> {error, barnacle_gleam_strategy:from_lookup_error(Why)}
+        {error, Why} -> {error, barnacle_gleam_error:from_lookup_error(Why)}
     end.

@@ -11,11 +11,50 @@ strategy has a value for it. The error type of a custom strategy is the user's o
 is known here, so run_once exits with the text.
 """).
 
--export([problems/1, once/1]).
+-export([options/1, has/2, problems/1, once/1]).
 
 -type problem() :: {problem, Setting :: binary(), Value :: binary(), Text :: binary()}.
 
 -define(MAX_TIMEOUT_MS, 86400000).
+
+?DOC("""
+The options of barnacle_cluster. A value that is none of its setting stays as it is: the check of
+the options refuses it.
+""").
+-spec options(map()) -> map().
+options(#{strategy := Strategy} = Builder) ->
+    maps:map(
+        fun
+            (name, Name) when is_binary(Name) -> to_name(Name);
+            (listener, Subject) -> {barnacle_gleam, {barnacle_gleam_error:kind(Strategy), Subject}};
+            (filter, {Kind, Filter}) when Kind =:= patterns; Kind =:= predicate -> Filter;
+            (log, Level) -> to_level(Level);
+            (_Key, Value) -> Value
+        end,
+        Builder
+    ).
+
+%% Error and None are words of Gleam's prelude and of gleam/option, so the levels have others there.
+to_level(notices) -> notice;
+to_level(warnings) -> warning;
+to_level(errors) -> error;
+to_level(silent) -> none;
+to_level(Other) -> Other.
+
+to_name(Name) ->
+    try
+        binary_to_atom(Name)
+    catch
+        error:_ -> Name
+    end.
+
+?DOC("Whether a strategy has an option.").
+-spec has(atom(), barnacle_strategy:strategy()) -> boolean().
+has(Key, Strategy) ->
+    case table(Strategy) of
+        none -> false;
+        {Table, _Settings} -> lists:keymember(Key, 1, Table)
+    end.
 
 ?DOC("Every setting that start would refuse, as Problem of src/barnacle/setting.gleam.").
 -spec problems(map()) -> [problem()].
@@ -57,7 +96,7 @@ once(#{strategy := {Kind, _} = Strategy} = Builder) when Kind =:= dns; Kind =:= 
     Keys = [Key || {Key, _, _} <- problems(Table, Settings)],
     case {wrong(Kind, Keys, Settings), refused(Once)} of
         {none, []} -> {ok, Once};
-        {none, _} -> {error, {strategy_error, barnacle_gleam_strategy:least(Kind)}};
+        {none, _} -> {error, {strategy_error, barnacle_gleam_error:least(Kind)}};
         {Error, _} -> {error, {strategy_error, Error}}
     end;
 once(#{strategy := {epmd, Nodes}} = Builder) ->
@@ -93,7 +132,7 @@ wrong(dns, Keys, _Settings) ->
     case {Keys -- [basename, query] =/= Keys, lists:member(timeout, Keys)} of
         {true, _} -> query_format_error;
         {false, true} -> timeout;
-        {false, false} -> barnacle_gleam_strategy:least(dns)
+        {false, false} -> barnacle_gleam_error:least(dns)
     end;
 wrong(hosts, Keys, #{hosts := Hosts}) ->
     IsWrong = fun(Key) -> lists:member(Key, Keys) end,
@@ -106,7 +145,7 @@ wrong(hosts, Keys, #{hosts := Hosts}) ->
         [timeout] ->
             [{Host, timed_out} || Host <- Hosts];
         [] ->
-            barnacle_gleam_strategy:least(hosts)
+            barnacle_gleam_error:least(hosts)
     end.
 
 not_queried(Hosts) ->
@@ -123,7 +162,7 @@ problems(Table, Settings) ->
     end.
 
 refused(Builder) ->
-    case barnacle_options:new(maps:remove(named, Builder)) of
+    case barnacle_options:new(options(Builder)) of
         {ok, _} -> [];
         {error, {bad_options, Problems}} -> Problems
     end.
@@ -134,10 +173,10 @@ to_problem({Key, Value, Text}) ->
 %% As the facade calls it.
 setting(port) -> <<"epmd_port">>;
 setting(query) -> <<"hostname_query">>;
-setting(Key) -> unicode:characters_to_binary(barnacle_words:term(Key)).
+setting(Key) -> unicode:characters_to_binary(barnacle_text:term(Key)).
 
 %% Text as Gleam writes it.
 value(Value) when is_binary(Value) ->
-    unicode:characters_to_binary([$", barnacle_words:printable(Value), $"]);
+    unicode:characters_to_binary([$", barnacle_text:printable(Value), $"]);
 value(Value) ->
-    unicode:characters_to_binary(barnacle_words:term(Value)).
+    unicode:characters_to_binary(barnacle_text:term(Value)).

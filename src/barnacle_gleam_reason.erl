@@ -11,7 +11,7 @@ compare them with the tables of barnacle_errors and with the types in Gleam. Wha
 becomes a text, so that no Gleam program ever meets a value that its types do not have.
 """).
 
--export([from/1, incomplete/2, round_error/1, departure/1, plain/0]).
+-export([from/1, incomplete/3, round_error/2, departure/1, plain/0]).
 
 -export_type([reason/0, incomplete/0, round_error/0, departure/0]).
 
@@ -22,7 +22,6 @@ becomes a text, so that no Gleam program ever meets a value that its types do no
     | {posix, binary()}
     | {at_address, binary(), reason(), [binary()]}
     | {invalid_node_name | unusable_address, binary()}
-    | {too_many_processes, pos_integer()}
     | {other, binary()}.
 -type gap() ::
     {family_failed, inet | inet6, term()}
@@ -86,7 +85,7 @@ from(Why) when is_atom(Why) ->
         false -> {other, text(Why)}
     end;
 from({lookup_failed, Why}) ->
-    {lookup_failed, barnacle_gleam_strategy:from_lookup_error(Why)};
+    {lookup_failed, barnacle_gleam_error:from_lookup_error(Why)};
 from({not_registered, Names} = Why) ->
     case lists:all(fun is_binary/1, Names) of
         true -> Why;
@@ -98,50 +97,51 @@ from({Kind, _} = Why) when Kind =:= invalid_node_name; Kind =:= unusable_address
     {Kind, unicode:characters_to_binary(barnacle_words:reason(Why))};
 from({at_address, Address, Why, Others}) when is_binary(Address) ->
     {at_address, Address, from(Why), Others};
-from({too_many_processes, Max} = Why) when is_integer(Max) ->
-    Why;
 from(Why) ->
     {other, text(Why)}.
 
 ?DOC("Why the last result of a discovery is not complete: its kind, and the reason of the status.").
--spec incomplete(partial | error, term()) -> incomplete().
-incomplete(error, {too_many_nodes, Count, Max}) -> {names_refused, Count, Max};
-incomplete(error, Why) -> {discovery_failed, Why};
-incomplete(partial, Gaps) when is_list(Gaps) -> {partial, [gap(Gap) || Gap <- Gaps]};
-incomplete(partial, Why) -> {partial, [gap(Why)]}.
+-spec incomplete(barnacle_gleam_error:kind(), partial | error, term()) -> incomplete().
+incomplete(_, error, {too_many_nodes, Count, Max}) -> {names_refused, Count, Max};
+incomplete(Kind, error, Why) -> {discovery_failed, barnacle_gleam_error:from(Kind, Why)};
+incomplete(_, partial, Gaps) when is_list(Gaps) -> {partial, [gap(Gap) || Gap <- Gaps]};
+incomplete(_, partial, Why) -> {partial, [gap(Why)]}.
 
 gap({Family, no_longer}) when Family =:= inet; Family =:= inet6 ->
     {family_gone, Family};
 gap({Family, Why}) when Family =:= inet; Family =:= inet6 ->
-    {family_failed, Family, barnacle_gleam_strategy:from_lookup_error(Why)};
+    {family_failed, Family, barnacle_gleam_error:from_lookup_error(Why)};
 gap({Now, instead_of, Before}) when is_binary(Now), is_binary(Before) ->
     {other_candidate, Now, Before};
 gap({response, Doubt}) when is_atom(Doubt) ->
     {doubtful_response, atom_to_binary(Doubt)};
 gap({unusable, Address}) when is_tuple(Address) ->
-    {unusable, barnacle_gleam_strategy:from_address(Address)};
+    {unusable, barnacle_gleam_error:from_address(Address)};
 gap({Host, Why}) when is_binary(Host) ->
-    {host_failed, Host, barnacle_gleam_strategy:from_host_error(Why)};
+    {host_failed, Host, barnacle_gleam_error:from_host_error(Why)};
 gap(local_node_is_not_registered) ->
     local_node_is_not_registered;
 gap(Why) ->
     {other_gap, text(Why)}.
 
 ?DOC("The last error of a refresh, as the status has it.").
--spec round_error(term()) -> round_error().
-round_error({strategy_error, {too_many_nodes, Count, Max}}) ->
+-spec round_error(barnacle_gleam_error:kind(), term()) -> round_error().
+round_error(_, {strategy_error, {too_many_nodes, Count, Max}}) ->
     {too_many_nodes, Count, Max};
-round_error({strategy_error, Why}) ->
-    {strategy_failed, Why};
-round_error({connect_error, Nodes}) ->
+round_error(Kind, {strategy_error, Why}) ->
+    case barnacle_gleam_error:is_foreign(Kind, Why) of
+        true -> {crashed, text(Why)};
+        false -> {strategy_failed, barnacle_gleam_error:from(Kind, Why)}
+    end;
+round_error(_, {connect_error, Nodes}) ->
     {not_connected, [{Node, from(Why)} || {Node, Why} <- Nodes]};
-round_error({disconnect_error, Nodes}) ->
+round_error(_, {disconnect_error, Nodes}) ->
     {not_disconnected, [{Node, from(Why)} || {Node, Why} <- Nodes]};
-round_error(Why) ->
+round_error(_, Why) ->
     {crashed, text(Why)}.
 
 ?DOC("What became of asking a departed node to leave.").
--spec departure(barnacle_departures:asked() | term()) -> departure().
+-spec departure(barnacle_departing_state:asked() | term()) -> departure().
 departure(Asked) when Asked =:= not_asked; Asked =:= asked; Asked =:= no_answer -> Asked;
 departure({stays, Why}) -> {stays, stay(Why)};
 departure(Other) -> {other_departure, text(Other)}.
@@ -151,10 +151,15 @@ stay(Why) when
     Why =:= never_named;
     Why =:= no_complete_answer;
     Why =:= suspect;
-    Why =:= paused
+    Why =:= paused;
+    Why =:= no_barnacle;
+    Why =:= not_disconnected;
+    Why =:= returned
 ->
     Why;
-stay({Kind, Nodes} = Why) when Kind =:= foreign_links; Kind =:= wanted_by_others ->
+stay({Kind, Nodes} = Why) when
+    Kind =:= foreign_links; Kind =:= wanted_by_others; Kind =:= wanted_by; Kind =:= no_reply
+->
     %% Both come from another node.
     case is_list(Nodes) andalso lists:all(fun is_atom/1, Nodes) of
         true -> Why;

@@ -73,11 +73,12 @@ from(Status) ->
         left := Left,
         others := Others
     } = Status,
+    Kind = barnacle_gleam_error:kind(Strategy),
     {status, Node, Alive, option(undefined, Name, fun atom_to_binary/1), atom_to_binary(Strategy),
         Disconnect, State, Round =:= running, option(none, NextPollIn, fun same/1), Rounds,
-        FailedRounds, CrashedRounds, Joined, Lost, incomplete(Answer, Why),
+        FailedRounds, CrashedRounds, Joined, Lost, incomplete(Kind, Answer, Why),
         [query(Query) || Query <- Queried], option(none, LastComplete, fun complete/1),
-        option(none, LastError, fun error/1), Suspect,
+        option(none, LastError, fun(Error) -> last_error(Kind, Error) end), Suspect,
         Filtered, [{Refusal, barnacle_gleam_reason:from(Reason)} || {Refusal, Reason} <- Refused],
         OwnNames, [unicode:characters_to_binary(barnacle_hints:text(Hint)) || Hint <- Hints],
         option(none, Listener, fun listener/1),
@@ -101,32 +102,33 @@ to_nodes(Names) ->
 
 %% A transport of the user's own names nodes as it likes.
 to_node(Name) when is_atom(Name) -> {ok, Name};
-to_node(Name) -> barnacle_names:to_node(Name).
+to_node(Name) -> barnacle_atom_budget:to_node(Name).
 
 complete(#{names := Names, age := AgeMs}) ->
     {to_nodes(Names), AgeMs}.
 
-incomplete(Answer, Why) when Answer =:= partial; Answer =:= error ->
-    {some, barnacle_gleam_reason:incomplete(Answer, Why)};
-incomplete(_Answer, _Why) ->
+incomplete(Kind, Answer, Why) when Answer =:= partial; Answer =:= error ->
+    {some, barnacle_gleam_reason:incomplete(Kind, Answer, Why)};
+incomplete(_Kind, _Answer, _Why) ->
     none.
 
 query({Name, Nameserver, no_data}) ->
     {query, Name, Nameserver, no_data};
 query({Name, Nameserver, Why}) ->
-    {query, Name, Nameserver, {query_failed, barnacle_gleam_strategy:from_lookup_error(Why)}}.
+    {query, Name, Nameserver, {query_failed, barnacle_gleam_error:from_lookup_error(Why)}}.
 
 listener(ok) ->
     receiving;
 listener({no_process, Process}) ->
-    {no_listener, unicode:characters_to_binary(barnacle_words:term(Process))};
+    {no_listener, unicode:characters_to_binary(barnacle_text:term(Process))};
 listener({not_connected, Node}) ->
     {listener_not_connected, Node};
 listener({failed, _, _, _} = Failed) ->
     {listener_crashed, unicode:characters_to_binary(barnacle_listener:text(Failed))}.
 
-error(#{reason := Reason, age := AgeMs, for := ForMs, rounds := Rounds, lasting := Lasting}) ->
-    {last_error, barnacle_gleam_reason:round_error(Reason), AgeMs, ForMs, Rounds, Lasting}.
+last_error(Kind, #{reason := Reason, age := AgeMs, for := ForMs} = Error) ->
+    #{rounds := Rounds, lasting := Lasting} = Error,
+    {last_error, barnacle_gleam_reason:round_error(Kind, Reason), AgeMs, ForMs, Rounds, Lasting}.
 
 peer(#{state := State, for := ForMs, attempts := Attempts} = Peer) ->
     {peer, State, ForMs, Attempts, given(reason, Peer, fun barnacle_gleam_reason:from/1),

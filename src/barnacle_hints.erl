@@ -3,14 +3,14 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [names/1, count/2]).
+-import(barnacle_text, [names/1, count/2]).
 
 ?MODULEDOC("""
 Mistakes in how a node is named or set up, which no single connect can tell of: what is known of the
 node and of an answer, and what is wrong with the two together. Pure but for facts/2.
 """).
 
--export([facts/2, find/2, kind/1, text/1]).
+-export([found/4, facts/2, find/2, kind/1, text/1]).
 
 -export_type([hint/0, facts/0]).
 
@@ -23,7 +23,7 @@ looked for: named differently at this host, by an address of this host, by anoth
 node, by another host, filtered. own_names: discovered names that are this node by another name.
 own_listener: those with another basename, which are this node since all nodes have one port.
 name_taken: names that no second node on this host can have. proto_dist_ignored: OTP ignores
--proto_dist if it is given more than once.
+-proto_dist if it is given more than once. transport: a text of the transport itself.
 """).
 -type hint() ::
     not_alive
@@ -32,6 +32,7 @@ name_taken: names that no second node on this host can have. proto_dist_ignored:
     | {own_names, [binary(), ...]}
     | {own_listener, [binary(), ...], Own :: binary()}
     | {name_taken, [name(), ...]}
+    | {transport, binary()}
     | {own_name_missing, Own :: binary(), Found :: [name(), ...],
         {basename | host | same, binary()} | filtered | elsewhere}.
 
@@ -75,6 +76,24 @@ facts(Strategy, #{filtered := Filtered, same := Same, failed := Failed}) ->
         addresses => fun barnacle_address:own/0
     }.
 
+?DOC("""
+What is wrong after a discovery. The names and the state of distributed Erlang matter only if nodes
+are connected by it. A transport adds its own hints; its function runs in the calling process.
+""").
+-spec found(
+    barnacle_strategy:t(),
+    barnacle_transport:t(),
+    #{filtered := [name()], same := [binary()], failed := [{node(), term()}]},
+    barnacle_plan:answer() | none
+) -> [hint()].
+found(Strategy, Transport, Observed, Answer) ->
+    OfNode =
+        case barnacle_transport:connects_by_distribution(Transport) of
+            true -> find(facts(Strategy, Observed), Answer);
+            false -> []
+        end,
+    OfNode ++ [{transport, Text} || Text <- barnacle_transport:hints(Transport)].
+
 ?DOC("What is wrong, given what discovery brought last; none before it brought anything.").
 -spec find(facts(), barnacle_plan:answer() | none) -> [hint()].
 find(#{alive := false}, _Answer) ->
@@ -102,8 +121,9 @@ this_node(#{own := Own, same := All, taken := Taken, proto_dist := ProtoDist}) -
         [{name_taken, Taken} || Taken =/= []].
 
 ?DOC("What tells one hint from another where each is told once.").
--spec kind(hint()) -> atom().
+-spec kind(hint()) -> atom() | hint().
 kind(not_alive) -> not_alive;
+kind({transport, _} = Hint) -> Hint;
 kind(Hint) -> element(1, Hint).
 
 ?DOC("A hint in words, with what to do.").
@@ -147,6 +167,8 @@ text({name_taken, Names}) ->
         names(Names), " cannot run beside this node: the EPMD of this host knows a basename once, ",
         "and knows it as this node. To run both, ", second_node()
     ];
+text({transport, Text}) ->
+    Text;
 text({own_name_missing, Own, Found, Where}) ->
     [
         "this node is ", Own, ", which discovery does not name; it found ", names(Found), $.,

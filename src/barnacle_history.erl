@@ -8,7 +8,7 @@ What a server remembers of its rounds and links, for its status. Pure: the clock
 in monotonic ms.
 """).
 
--export([new/2, observe/3, crashed/3, up/3, down/2, uncounted/2, changes/2]).
+-export([new/3, renamed/2, observe/3, crashed/3, up/3, down/2, uncounted/2, changes/2]).
 -export([rounds/1, answer/1, last/1, peer/3, totals/1, complete/2, error/2]).
 
 -export_type([history/0, last/0]).
@@ -16,15 +16,14 @@ in monotonic ms.
 -type name() :: barnacle_names:name().
 
 %% links: since when; told of by events, or by the lists of rounds where the strategy lists itself.
-%% failing: since when, how many dials, why the last one failed.
 %% error: the last one, when, and since when and for how many rounds they came one after the other.
 -record(history, {
+    own :: node(),
     born_ms :: integer(),
     links_by :: events | rounds,
     links :: #{node() => integer()},
     joined = 0 :: non_neg_integer(),
     lost = 0 :: non_neg_integer(),
-    failing = #{} :: #{node() => {integer(), pos_integer(), term()}},
     last :: last(),
     ended_ms :: integer(),
     complete = none :: none | {[name()], integer()},
@@ -46,21 +45,22 @@ queries behind that. hints: what is wrong with this node.
     why := term(),
     queried := [barnacle_strategy:queried()],
     suspect := boolean(),
-    refused := [{binary(), barnacle_names:refusal()}],
+    refused := [{binary(), barnacle_atom_budget:refusal()}],
     filtered := [binary()],
     own_names := [binary()],
     hints := [barnacle_hints:hint()]
 }.
 
 ?DOC("Nothing has happened yet, but some nodes are linked; or only rounds tell who is.").
--spec new([node()] | rounds, integer()) -> history().
-new(Linked, NowMs) ->
+-spec new([node()] | rounds, Own :: node(), integer()) -> history().
+new(Linked, Own, NowMs) ->
     {By, Links} =
         case Linked of
             rounds -> {rounds, #{}};
             _ -> {events, maps:from_keys(Linked, NowMs)}
         end,
     #history{
+        own = Own,
         born_ms = NowMs,
         links_by = By,
         links = Links,
@@ -77,14 +77,18 @@ new(Linked, NowMs) ->
         ended_ms = NowMs
     }.
 
+?DOC("This node has another name.").
+-spec renamed(node(), history()) -> history().
+renamed(Own, #history{} = H) ->
+    H#history{own = Own}.
+
 ?DOC("A round ended at NowMs.").
--spec observe(barnacle_round:outcome(), integer(), history()) -> history().
+-spec observe(barnacle_refreshing:outcome(), integer(), history()) -> history().
 observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = Before) ->
     #{visible := Visible, plan := Plan, departed := {Verdict, _}} = Outcome,
     {Kind, Names, Why} = barnacle_plan:parts(Answer),
     H0 = listed(Visible, NowMs, Before),
     H1 = H0#history{
-        failing = failing(Outcome, NowMs, Before),
         last = #{
             answer => Kind,
             why => Why,
@@ -103,11 +107,9 @@ observe(#{answer := Answer, result := Result} = Outcome, NowMs, #history{} = Bef
             complete -> H1#history{complete = {barnacle_plan:shared(Names, Plan), NowMs}};
             _ -> H1
         end,
-    case {Kind, Result} of
-        {_, {ok, _}} -> H2#history{lasting = false};
-        %% In the strategy's own words where the result has them in another's.
-        {error, {error, _}} -> failed({strategy_error, Why}, NowMs, H2);
-        {_, {error, Reason}} -> failed(Reason, NowMs, H2)
+    case Result of
+        {ok, _} -> H2#history{lasting = false};
+        {error, Reason} -> failed(Reason, NowMs, H2)
     end.
 
 ?DOC("A round crashed at NowMs.").
@@ -117,12 +119,12 @@ crashed(Reason, NowMs, #history{rounds = Rounds, crashed = Crashed} = H) ->
 
 ?DOC("A node is linked. This one never is, even if a list function of a strategy lists it.").
 -spec up(node(), integer(), history()) -> history().
-up(Node, _NowMs, #history{links = Links} = H) when is_map_key(Node, Links); Node =:= node() ->
+up(Node, _NowMs, #history{links = Links, own = Own} = H) when
+    is_map_key(Node, Links); Node =:= Own
+->
     H;
-up(Node, NowMs, #history{links = Links, joined = Joined, failing = Failing} = H) ->
-    H#history{
-        links = Links#{Node => NowMs}, joined = Joined + 1, failing = maps:remove(Node, Failing)
-    }.
+up(Node, NowMs, #history{links = Links, joined = Joined} = H) ->
+    H#history{links = Links#{Node => NowMs}, joined = Joined + 1}.
 
 ?DOC("A node is linked no more.").
 -spec down(node(), history()) -> history().
@@ -161,21 +163,13 @@ answer(#history{last = #{answer := Answer}}) ->
 last(#history{last = Last}) ->
     Last.
 
-?DOC("""
-What rounds say of a node at NowMs: linked for so long; failing for so long, after so many dials,
-with the last reason; or nothing yet, for so long.
-""").
--spec peer(node(), integer(), history()) ->
-    {linked | unknown, Ms}
-    | {failing, Ms, Attempts :: pos_integer(), Reason :: term()}
-when
-    Ms :: non_neg_integer().
-peer(Node, NowMs, #history{links = Links, failing = Failing} = H) ->
-    case {Links, Failing} of
-        {#{Node := SinceMs}, _} -> {linked, NowMs - SinceMs};
-        {_, #{Node := {SinceMs, Attempts, Why}}} -> {failing, NowMs - SinceMs, Attempts, Why};
-        _ when Node =:= node() -> {linked, NowMs - H#history.born_ms};
-        _ -> {unknown, NowMs - H#history.ended_ms}
+?DOC("Whether a node is linked at NowMs, and for how many ms; this node always is.").
+-spec peer(node(), integer(), history()) -> {linked | unknown, Ms :: non_neg_integer()}.
+peer(Node, NowMs, #history{links = Links, own = Own} = H) ->
+    case Links of
+        #{Node := SinceMs} -> {linked, NowMs - SinceMs};
+        #{} when Node =:= Own -> {linked, NowMs - H#history.born_ms};
+        #{} -> {unknown, NowMs - H#history.ended_ms}
     end.
 
 ?DOC("How many rounds ended, failed, crashed; how many links came and went.").
@@ -228,28 +222,13 @@ erred(Reason, NowMs, H) ->
 
 listed(_Visible, _NowMs, #history{links_by = events} = H) ->
     H;
-listed(Visible, NowMs, #history{links = Links} = H) ->
+listed(Visible, NowMs, #history{links = Links, own = Own} = H) ->
     Up = lists:foldl(fun(Node, Acc) -> up(Node, NowMs, Acc) end, H, Visible),
-    lists:foldl(fun down/2, Up, gone(Visible, Links)).
+    lists:foldl(fun down/2, Up, gone(Visible, Own, Links)).
 
 %% Nearly every list is the one before, and maps:without/2 is dear.
-gone(Visible, Links) ->
-    case barnacle_names:are_keys(lists:usort(Visible), Links) of
+gone(Visible, Own, Links) ->
+    case barnacle_names:are_keys(lists:usort(Visible), Own, Links) of
         true -> [];
         false -> maps:keys(maps:without(Visible, Links))
     end.
-
-%% Who failed again goes on failing; only those that were tried have one more attempt.
-failing(#{failed := Failed, tried := Tried}, NowMs, #history{failing = Before}) ->
-    IsTried = maps:from_keys(Tried, true),
-    maps:from_list([
-        case Before of
-            #{Node := {SinceMs, Attempts, _}} when is_map_key(Node, IsTried) ->
-                {Node, {SinceMs, Attempts + 1, Why}};
-            #{Node := {SinceMs, Attempts, _}} ->
-                {Node, {SinceMs, Attempts, Why}};
-            _ ->
-                {Node, {NowMs, 1, Why}}
-        end
-     || {Node, Why} <- Failed
-    ]).

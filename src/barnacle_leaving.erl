@@ -4,241 +4,287 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-A server's part in leaving: asking the departed to leave, being asked, going away. What is said and
-how a node goes is in barnacle_farewell, whom to ask in barnacle_departures.
+The sub-machine of the mode: running, paused, left (by leave) or standby (asked to leave, it has
+left). Pure. It decides whether this node leaves when a peer asks, and what the peers are told.
 
-A node that has just left and is linked again leaves again at once (barnacle_relinked). Later a node
-that rests looks at its links at each poll, with the same care as when it was asked; one that left
-for a planned stop looks at none.
-
-The owner is a server that traps exits; it hands in what rounds bring, what peers say, and the
-messages {barnacle_farewell, Ref, Left} and {'EXIT', Pid, Reason}, of which info/2 knows its own.
+A question of a peer is decided with the result of a discovery that began after the question. A node
+that declines tells the peers when its reason is over. A node that has just left, and is connected
+again, leaves again: global of a peer may have been busy with this node, or a connection attempt was
+under way. It does so at most five times within 10 s, and only if it had left each of those peers.
 """).
 
--export([new/2, rests/1, mode/1, back/1, keep/2, stays/3, departed/1, asked/2, is_asked/1, stay/2]).
--export([round_begins/1, round_ended/3, go/1, go/2, is_going/1, linked_again/1]).
--export([callers/1, caller_gone/2, info/2]).
+-export([new/1, handle/4, mode/1, consent/1]).
 
--export_type([leaving/0]).
+-export_type([leaving/0, mode/0, kept/0, view/0, stay/0]).
 
+-type mode() :: running | paused | left | standby.
+
+?DOC("""
+What another process of the same barnacle begins with (barnacle_registry). ended: nothing is kept
+but standby.
+""").
+-type kept() :: mode() | {paused, standby} | ended.
+
+?DOC("""
+Why a node stays: its own results contain it (named) or have never contained it (never_named), its
+last result was not complete or empty, its source is suspect, it has connections outside its source
+or that another barnacle there wants, its setting disconnect is not departed, it is paused.
+no_barnacle: the registry of a VM without a barnacle for this source replies so.
+""").
+-type stay() ::
+    named
+    | never_named
+    | no_complete_answer
+    | suspect
+    | {foreign_links, [node()]}
+    | {wanted_by_others, [node()]}
+    | {disconnect, barnacle_plan:mode()}
+    | paused
+    | no_barnacle.
+
+?DOC("What a node knows when it decides: own is what its results say of itself.").
+-type view() :: #{
+    mode := barnacle_plan:mode(),
+    answer := complete | empty | partial | error,
+    own := barnacle_plan:standing(),
+    is_suspect := fun(() -> boolean()),
+    visible := fun(() -> [node()]),
+    is_known := fun((node()) -> boolean()),
+    wanted_by_others := fun((node()) -> boolean())
+}.
+
+%% stands_by: also below a pause. later: who asked since the discovery began; askers: before.
+%% declined: nodes to tell when the reason is over. callers: of leave. left: the nodes that it left
+%% last, until_ms when that counts, times how often it may leave again.
 -record(leaving, {
-    who :: {barnacle_log:name(), barnacle_log:level()},
-    %% What stays the same when the server is restarted.
-    barnacle :: term(),
-    disconnect :: barnacle_plan:mode(),
-    departures = barnacle_departures:new() :: barnacle_departures:departures(),
-    %% Those who asked since the running round began, and those who asked before.
-    later = [] :: [pid()],
-    askers = [] :: [pid()],
-    farewell = none :: none | barnacle_farewell:farewell(),
-    relinked = barnacle_relinked:new() :: barnacle_relinked:relinked(),
-    callers = barnacle_callers:new() :: barnacle_callers:callers()
+    mode = running :: mode(),
+    stands_by = false :: boolean(),
+    later = [] :: [{Tag :: term(), node()}],
+    askers = [] :: [{Tag :: term(), node()}],
+    declined = #{} :: #{node() => []},
+    is_going = false :: boolean(),
+    callers = [] :: [Tag :: term()],
+    left = [] :: [node()],
+    until_ms = 0 :: integer(),
+    times = 0 :: non_neg_integer()
 }).
 
 -opaque leaving() :: #leaving{}.
 
-?DOC("For a barnacle of this name, which logs from this level on, with these options.").
--spec new({barnacle_log:name(), barnacle_log:level()}, barnacle_options:checked()) -> leaving().
-new(Who, #{disconnect := Mode} = Options) ->
-    Same = erlang:phash2(maps:with([name, strategy], Options), 1 bsl 32),
-    #leaving{who = Who, barnacle = Same, disconnect = Mode}.
+%% As long as peers remember that a node has left (barnacle_registry:has_left/1).
+-define(AGAIN_MS, 10000).
+-define(AGAIN_TIMES, 5).
 
-?DOC("Whether this barnacle has left and not come back, also as another process.").
--spec rests(leaving()) -> boolean().
-rests(#leaving{barnacle = Barnacle}) ->
-    barnacle_registry:rests(Barnacle).
+?DOC("A barnacle that runs.").
+-spec new(map()) -> leaving().
+new(_Settings) ->
+    #leaving{}.
 
-?DOC("Who rests goes on resting until his source names him.").
--spec mode(leaving()) -> resting | running.
-mode(Leaving) ->
-    case rests(Leaving) of
-        true -> resting;
-        false -> running
-    end.
-
-?DOC("The mode to begin with: one that crashed while it was paused, or had left, is so still.").
--spec back(leaving()) -> barnacle_status:mode().
-back(#leaving{barnacle = Barnacle} = Leaving) ->
-    case barnacle_registry:back(Barnacle) of
-        running -> mode(Leaving);
-        Mode -> Mode
-    end.
-
-?DOC("A mode that the barnacle is to have also as another process.").
--spec keep(running | paused | left, leaving()) -> ok.
-keep(Mode, #leaving{barnacle = Barnacle}) ->
-    barnacle_registry:keep(Barnacle, Mode).
-
-?DOC("A node that was asked stays.").
--spec stays(node(), barnacle_farewell:stay(), leaving()) -> leaving().
-stays(Node, Why, #leaving{departures = Departures} = Leaving) ->
-    Name = barnacle_names:to_binary(Node),
-    Leaving#leaving{departures = barnacle_departures:stays(Name, Why, Departures)}.
-
-?DOC("Who has departed, and what became of asking.").
--spec departed(leaving()) -> #{binary() => barnacle_departures:asked()}.
-departed(#leaving{departures = Departures}) ->
-    barnacle_departures:to_map(Departures).
-
-?DOC("A peer asks this node to leave. It is answered by what the source says after that.").
--spec asked(pid(), leaving()) -> leaving().
-asked(Asker, #leaving{later = Later} = Leaving) ->
-    Leaving#leaving{later = [Asker | lists:delete(Asker, Later)]}.
-
-?DOC("Whether somebody waits for a round that has not begun.").
--spec is_asked(leaving()) -> boolean().
-is_asked(#leaving{later = Later}) ->
-    Later =/= [].
-
-?DOC("A round begins: it answers all who have asked so far.").
--spec round_begins(leaving()) -> leaving().
-round_begins(#leaving{later = Later, askers = Askers} = Leaving) ->
-    Leaving#leaving{later = [], askers = Later ++ Askers}.
-
-?DOC("""
-After a round, with what is known now. Who rests and is named again is running. Who runs asks those
-to leave that have departed, if the answer was complete and named somebody. Then this node leaves or
-stays; who stays tells all who asked. Nobody decides unasked, but a node that rests and was linked
-again. Gives leave where it leaves now, else the mode.
-""").
--spec round_ended({barnacle_round:outcome(), barnacle_plan:plan()}, Mode, leaving()) ->
-    {leave | Mode, leaving()}
-when
-    Mode :: barnacle_status:mode().
-round_ended({#{answer := Answer} = Outcome, Plan}, Before, Leaving) ->
-    Mode = named_again(Outcome, Before, Leaving),
-    Kind = barnacle_plan:kind(Answer),
-    case {Kind, Mode} of
-        {complete, running} -> decide({Kind, Plan}, Mode, ask({Outcome, Plan}, Leaving));
-        _ -> decide({Kind, Plan}, Mode, Leaving)
-    end.
-
-named_again(#{resting := false}, resting, #leaving{barnacle = Barnacle}) ->
-    ok = barnacle_registry:rest(Barnacle, false),
-    running;
-named_again(_Outcome, Mode, _Leaving) ->
+?DOC("The mode.").
+-spec mode(leaving()) -> mode().
+mode(#leaving{mode = Mode}) ->
     Mode.
 
-%% Asks whom no other barnacle of this VM wants.
-ask({#{departed := {suspect, _}}, _Plan}, Leaving) ->
-    Leaving;
-ask({#{departed := {ok, Names}, visible := Visible, trigger := Trigger}, Plan}, Leaving) ->
-    #leaving{departures = Before, disconnect = Mode, who = Who} = Leaving,
-    IsWanted = barnacle_registry:wanted_by_others(self()),
-    Unwanted = [Name || Name <- Names, not IsWanted(Name)],
-    IsMissing = fun(Name) ->
-        barnacle_plan:standing(Name, Plan) =:= absent andalso
-            lists:member(binary_to_existing_atom(Name), Visible)
-    end,
-    {Ask, Departures} = barnacle_departures:update({Unwanted, IsMissing}, Mode, Trigger, Before),
-    Ask =/= [] andalso barnacle_log:asked(Who, Ask),
-    lists:foreach(fun(Name) -> barnacle_farewell:ask(binary_to_existing_atom(Name)) end, Ask),
-    Leaving#leaving{departures = Departures}.
+?DOC("Takes one event. An event of another sub-machine changes nothing.").
+-spec handle(term(), NowMs :: integer(), leaving(), View :: map()) ->
+    {leaving(), [Effect :: term()]}.
+handle({start, #{mode := {paused, standby}}}, _NowMs, Own, _View) ->
+    {Own#leaving{mode = paused, stands_by = true}, []};
+handle({start, #{mode := Mode}}, _NowMs, Own, _View) ->
+    {Own#leaving{mode = Mode, stands_by = Mode =:= standby}, []};
+handle({call, refresh, _Tag}, _NowMs, #leaving{mode = Mode} = Own, _View) when
+    Mode =:= paused; Mode =:= left
+->
+    resumed(Own);
+handle({call, pause, Tag}, _NowMs, Own, _View) ->
+    {Paused, Effects} = stopped(paused, Own),
+    {Paused, Effects ++ [{reply, Tag, ok}]};
+handle({call, leave, Tag}, NowMs, #leaving{callers = Callers} = Own, View) ->
+    {Stopped, Effects} = stopped(left, Own),
+    {Gone, Leave} = go(asked, NowMs, Stopped#leaving{callers = [Tag | Callers]}, View),
+    {Gone, Effects ++ Leave};
+handle({call, shutdown, _Tag}, _NowMs, Own, _View) ->
+    {Own, [{keep, ended}]};
+handle({caller_down, Tag}, _NowMs, #leaving{callers = Callers} = Own, _View) ->
+    {Own#leaving{callers = lists:delete(Tag, Callers)}, []};
+handle({asked, Tag, Node}, _NowMs, #leaving{mode = Mode, later = Later} = Own, View) ->
+    case barnacle_plan:standing(Node, maps:get(plan, View)) of
+        %% Another barnacle of this VM may have a source in common with the asker.
+        unknown ->
+            case answer(View) of
+                complete -> {Own, [{not_mine, Tag}]};
+                _ -> decline(no_complete_answer, [{Tag, Node}], Own)
+            end;
+        _ when Mode =:= paused; Mode =:= left ->
+            decline(paused, [{Tag, Node}], Own);
+        _ ->
+            Asked = {Tag, Node},
+            {Own#leaving{later = [Asked | lists:delete(Asked, Later)]}, [{signal, poll_now}]}
+    end;
+handle('begin', _NowMs, #leaving{later = Later, askers = Askers} = Own, #{phase := asked}) ->
+    {Own#leaving{later = [], askers = Later ++ (Askers -- Later)}, []};
+%% Before anything is connected.
+handle({discovered, _Id, _Discovery}, _NowMs, #leaving{mode = standby} = Own, View) ->
+    case own(Own, View) of
+        wanted -> running(Own);
+        _ -> {Own, []}
+    end;
+handle({ended, _Outcome}, NowMs, Own, View) ->
+    {Decided, Effects} = decide(NowMs, Own, View),
+    {Told, Tell} = tell_over(Decided, View),
+    Again = [{signal, poll_now} || Told#leaving.later =/= []],
+    {Told, Effects ++ Tell ++ Again};
+handle({left, Nodes}, NowMs, #leaving{is_going = true, callers = Callers} = Own, View) ->
+    {Next, Effects} = connected_again(NowMs, Own#leaving{is_going = false, callers = []}, View),
+    {Next, [{reply, Tag, {ok, Nodes}} || Tag <- lists:reverse(Callers)] ++ Effects};
+handle({up, _Node, _Type}, NowMs, #leaving{is_going = false} = Own, View) ->
+    connected_again(NowMs, Own, View);
+handle(Event, _NowMs, Own, View) when element(1, Event) =:= down; element(1, Event) =:= others ->
+    tell_over(Own, View);
+handle(_Event, _NowMs, Own, _View) ->
+    {Own, []}.
 
-decide(_Known, Mode, #leaving{askers = []} = Leaving) when Mode =/= resting ->
-    {Mode, Leaving};
-decide({Answer, Plan}, Mode, #leaving{disconnect = Disconnect} = Leaving) ->
-    View = #{
-        mode => Disconnect,
-        answer => Answer,
-        own => own(Mode, Plan),
-        is_suspect => fun() -> barnacle_plan:is_suspect(Plan) end,
-        visible => fun barnacle_links:visible/0,
-        is_known => fun(Node) -> barnacle_plan:standing(Node, Plan) =/= unknown end,
-        wanted_by_others => barnacle_registry:wanted_by_others(self())
-    },
-    case barnacle_farewell:consent(View) of
+%% ---- the mode ----
+
+%% A peer that waits for a reply need not wait until this node goes on.
+stopped(Mode, #leaving{stands_by = StandsBy, askers = Askers, later = Later} = Own) ->
+    {Declined, Effects} = decline(paused, Askers ++ Later, Own),
+    Kept =
+        case {Mode, StandsBy} of
+            {paused, true} -> {paused, standby};
+            _ -> Mode
+        end,
+    Stopped = Declined#leaving{mode = Mode, askers = [], later = []},
+    {Stopped, [{keep, Kept}, {signal, {mode, Mode}}] ++ Effects ++ [{notify, pause}]}.
+
+resumed(#leaving{stands_by = true} = Own) ->
+    {Own#leaving{mode = standby}, [{keep, standby}, {signal, {mode, standby}}]};
+resumed(Own) ->
+    running(Own).
+
+running(Own) ->
+    Running = Own#leaving{mode = running, stands_by = false},
+    {Running, [{keep, running}, {signal, {mode, running}}]}.
+
+%% ---- to leave or to stay ----
+
+%% A node on standby that is connected leaves unasked, with the same care.
+decide(NowMs, #leaving{askers = Askers, mode = Mode} = Own, View) when
+    Mode =:= standby; Mode =:= running, Askers =/= []
+->
+    case consent(facts(Own, View)) of
         leave ->
-            ok = barnacle_registry:rest(Leaving#leaving.barnacle, true),
-            {leave, Leaving#leaving{askers = []}};
+            Leaves = Own#leaving{mode = standby, stands_by = true, askers = [], declined = #{}},
+            {Gone, Effects} = go(unasked, NowMs, Leaves, View),
+            Changed = [{keep, standby}, {signal, {mode, standby}}],
+            {Gone, [E || Mode =:= running, E <- Changed] ++ Effects};
         {stay, Why} ->
-            {Mode, stay(Why, Leaving)}
+            decline(Why, Askers, Own#leaving{askers = []})
+    end;
+decide(_NowMs, Own, _View) ->
+    {Own, []}.
+
+decline(Why, Asked, #leaving{declined = Before} = Own) ->
+    Nodes = maps:from_list([{Node, []} || {_, Node} <- Asked]),
+    Effects = [{decline, Tag, Why} || {Tag, _} <- Asked],
+    {Own#leaving{declined = maps:merge(Before, Nodes)}, Effects}.
+
+%% They ask again, and this node decides with a new result.
+tell_over(#leaving{declined = Declined, mode = Mode} = Own, View) when
+    map_size(Declined) > 0, Mode =:= running
+->
+    case consent(facts(Own, View)) of
+        leave -> {Own#leaving{declined = #{}}, [{tell_over, Node} || Node <- maps:keys(Declined)]};
+        {stay, _} -> {Own, []}
+    end;
+tell_over(Own, _View) ->
+    {Own, []}.
+
+?DOC("Whether this node leaves when it is asked to, or why it stays.").
+-spec consent(view()) -> leave | {stay, stay()}.
+consent(#{mode := Mode}) when Mode =/= departed ->
+    {stay, {disconnect, Mode}};
+consent(#{answer := Answer}) when Answer =/= complete ->
+    {stay, no_complete_answer};
+consent(#{own := wanted}) ->
+    {stay, named};
+consent(#{own := left}) ->
+    {stay, named};
+consent(#{own := unknown}) ->
+    {stay, never_named};
+consent(#{own := absent, is_suspect := IsSuspect} = View) ->
+    case IsSuspect() of
+        true -> {stay, suspect};
+        false -> connections_allow(View)
     end.
 
-%% Who rests was named and is no more, though one that was restarted has not seen it.
-own(Mode, Plan) ->
-    case {barnacle_plan:standing(node(), Plan), Mode} of
-        {unknown, resting} -> absent;
+connections_allow(#{visible := List, is_known := IsKnown, wanted_by_others := IsWanted}) ->
+    Visible = List(),
+    case {[N || N <- Visible, not IsKnown(N)], [N || N <- Visible, IsWanted(N)]} of
+        {[], []} -> leave;
+        {[], Wanted} -> {stay, {wanted_by_others, Wanted}};
+        {Foreign, _} -> {stay, {foreign_links, Foreign}}
+    end.
+
+facts(Own, #{settings := Settings, plan := Plan, visible := Visible, others := Others} = View) ->
+    #{disconnect := Disconnect, custom := IsCustom} = Settings,
+    #{
+        mode =>
+            case {Disconnect, IsCustom} of
+                {undiscovered, true} -> departed;
+                _ -> Disconnect
+            end,
+        answer => answer(View),
+        own => own(Own, View),
+        is_suspect => fun() -> not IsCustom andalso maps:get(suspect, View) end,
+        visible => fun() -> lists:sort(maps:keys(Visible)) end,
+        is_known => fun(Node) -> barnacle_plan:standing(Node, Plan) =/= unknown end,
+        wanted_by_others => fun(Node) -> is_map_key(atom_to_binary(Node), Others) end
+    }.
+
+%% The complete result of a custom strategy is the user's word, also an empty one.
+answer(#{result := empty, settings := #{custom := true}}) -> complete;
+answer(#{result := none}) -> error;
+answer(#{result := Result}) -> Result.
+
+%% A node on standby was discovered once, though a process that was restarted has not seen it.
+own(#leaving{mode = Mode}, #{plan := Plan, settings := #{self := Self}}) ->
+    case {barnacle_plan:standing(Self, Plan), Mode} of
+        {unknown, standby} -> absent;
         {Standing, _} -> Standing
     end.
 
-?DOC("Tells all who have asked that this node stays.").
--spec stay(barnacle_farewell:stay(), leaving()) -> leaving().
-stay(Why, #leaving{askers = Askers, later = Later} = Leaving) ->
-    lists:foreach(fun(Asker) -> barnacle_farewell:stay(Asker, Why) end, Askers ++ Later),
-    Leaving#leaving{askers = [], later = []}.
+%% ---- to go ----
 
-?DOC("Leaves all visible nodes unasked; where the VM has no room for that, later or not at all.").
--spec go(leaving()) -> leaving().
-go(Leaving) ->
-    case go([], Leaving) of
-        {ok, Leaving1} -> Leaving1;
-        {error, _} -> Leaving
+go(_Asked, _NowMs, #leaving{is_going = true} = Own, _View) ->
+    {Own, []};
+go(Asked, NowMs, Own, #{visible := Visible}) ->
+    case {lists:sort(maps:keys(Visible)), Asked} of
+        {[], unasked} ->
+            {Own, []};
+        {Nodes, _} ->
+            Gone = remember(Asked, Nodes, NowMs, Own#leaving{is_going = true}),
+            {Gone, [{leave, Nodes, true}, {log, {leaving, Nodes}}]}
     end.
 
-?DOC("Leaves all visible nodes. The callers are answered {ok, Left} when that is done.").
--spec go([gen_server:from()], leaving()) -> {ok, leaving()} | {error, barnacle_spawn:refused()}.
-go(Callers, #leaving{farewell = none, who = Who, relinked = Before} = Leaving) ->
-    case {barnacle_links:visible(), Callers} of
-        {[], []} ->
-            {ok, Leaving};
-        {Visible, _} ->
-            case barnacle_farewell:leave(Visible) of
-                {ok, Farewell} ->
-                    ok = barnacle_log:leaving(Who, Visible),
-                    Left = #{nodes => Visible, asked => Callers =/= []},
-                    {ok, Leaving#leaving{
-                        farewell = Farewell,
-                        relinked = barnacle_relinked:left(Left, now_ms(), Before),
-                        callers = joined(Callers, barnacle_callers:new())
-                    }};
-                {error, _} = Error ->
-                    Error
-            end
-    end;
-go(Callers, #leaving{callers = Others} = Leaving) ->
-    {ok, Leaving#leaving{callers = joined(Callers, Others)}}.
+%% To leave once more the nodes that it has just left is no new beginning, unless it is asked for.
+remember(_Asked, [], _NowMs, Own) ->
+    Own;
+remember(Asked, Nodes, NowMs, Own) ->
+    case Asked =:= unasked andalso is_recent(Nodes, NowMs, Own) of
+        true -> Own;
+        false -> Own#leaving{left = Nodes, until_ms = NowMs + ?AGAIN_MS, times = ?AGAIN_TIMES}
+    end.
 
-joined(Callers, Others) -> lists:foldl(fun barnacle_callers:add/2, Others, Callers).
+is_recent(Nodes, NowMs, #leaving{left = Left, until_ms = UntilMs}) ->
+    NowMs < UntilMs andalso Nodes -- Left =:= [].
 
-?DOC("Whether it is about to leave.").
--spec is_going(leaving()) -> boolean().
-is_going(#leaving{farewell = Farewell}) ->
-    Farewell =/= none.
-
-?DOC("""
-Whether a node that has left is to leave again, since it is linked again; asked whenever a link has
-come, and when a farewell has ended.
-""").
--spec linked_again(leaving()) -> {boolean(), leaving()}.
-linked_again(#leaving{farewell = none, relinked = Before} = Leaving) ->
-    {Again, Relinked} = barnacle_relinked:again(barnacle_links:visible(), now_ms(), Before),
-    {Again, Leaving#leaving{relinked = Relinked}};
-linked_again(Leaving) ->
-    {false, Leaving}.
-
-?DOC("How many callers wait for that.").
--spec callers(leaving()) -> non_neg_integer().
-callers(#leaving{callers = Callers}) ->
-    barnacle_callers:count(Callers).
-
-?DOC("Who is monitored so, if it is one of those, waits no more.").
--spec caller_gone(reference(), leaving()) -> leaving().
-caller_gone(Monitor, #leaving{callers = Callers} = Leaving) ->
-    Leaving#leaving{callers = barnacle_callers:gone(Monitor, Callers)}.
-
-?DOC("Takes a message of its own: {ok, Leaving}. Others are ignored.").
--spec info(term(), leaving()) -> {ok, leaving()} | ignored.
-info({barnacle_farewell, Ref, Left}, #leaving{farewell = #{ref := Ref}} = Leaving) ->
-    {ok, gone(Left, Leaving)};
-info({'EXIT', Pid, _Crash}, #leaving{farewell = #{pid := Pid}} = Leaving) ->
-    {ok, gone([], Leaving)};
-info(_, #leaving{}) ->
-    ignored.
-
-gone(Left, #leaving{callers = Callers} = Leaving) ->
-    ok = barnacle_callers:answer({ok, Left}, Callers),
-    Leaving#leaving{farewell = none, callers = barnacle_callers:new()}.
-
-now_ms() ->
-    erlang:monotonic_time(millisecond).
+%% A node on standby asks its source first, as at each poll.
+connected_again(NowMs, #leaving{mode = Mode, times = Times} = Own, #{visible := Visible} = View) ->
+    IsAgain = Times > 0 andalso map_size(Visible) > 0 andalso
+        is_recent(maps:keys(Visible), NowMs, Own),
+    case {IsAgain, Mode} of
+        {true, standby} -> {Own#leaving{times = Times - 1}, [{signal, poll_now}]};
+        {true, left} -> go(unasked, NowMs, Own#leaving{times = Times - 1}, View);
+        _ -> {Own, []}
+    end.

@@ -97,16 +97,16 @@ state(#listening{state = State}) -> State.
 -spec text(state()) -> unicode:chardata().
 text({no_process, Pid}) when is_pid(Pid) ->
     [
-        "the process ", barnacle_words:term(Pid), " has ended; give the option listener a "
+        "the process ", barnacle_text:term(Pid), " has ended; give the option listener a "
         "registered name, which lasts longer than a process"
     ];
 text({no_process, Name}) ->
-    ["no process is registered as ", barnacle_words:term(Name), "; start it, or correct the name"];
+    ["no process is registered as ", barnacle_text:term(Name), "; start it, or correct the name"];
 text({not_connected, Node}) ->
-    ["its node ", barnacle_words:term(Node), " is not connected"];
+    ["its node ", barnacle_text:term(Node), " is not connected"];
 text({failed, Module, Class, Reason}) ->
     [
-        barnacle_words:term(Module), ":notify/2 ended with ", atom_to_list(Class), $\s,
+        barnacle_text:term(Module), ":notify/2 ended with ", atom_to_list(Class), $\s,
         barnacle_words:reason(Reason)
     ];
 text(ok) ->

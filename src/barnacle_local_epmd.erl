@@ -35,7 +35,7 @@ discover_nodes() ->
             Error;
         Found ->
             Names = element(2, Found),
-            {ok, [Node || Name <- Names, {ok, Node} <- [barnacle_names:to_node(Name)]]}
+            {ok, [Node || Name <- Names, {ok, Node} <- [barnacle_atom_budget:to_node(Name)]]}
     end.
 
 ?DOC("""

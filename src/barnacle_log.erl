@@ -15,7 +15,7 @@ of them (barnacle_log_rate, barnacle_log_links); troubles that last are told aga
 """).
 
 -export([new/3, up/2, down/3, round/2, crashed/3, info/2, close/1]).
--export([asked/2, leaving/2, hints/2, listener/2, environment/2, half_of_atoms/2, port_program/1]).
+-export([fact/3, hints/2, listener/2, environment/2]).
 -export([lines/3, crash_lines/4]).
 
 -export_type([name/0, level/0, log/0, line/0]).
@@ -98,7 +98,7 @@ waited(Log) ->
     Log.
 
 ?DOC("Logs what a round has changed.").
--spec round(barnacle_round:outcome(), log()) -> log().
+-spec round(barnacle_refreshing:outcome(), log()) -> log().
 round(Outcome, Log) ->
     waited(write(lines(Outcome, now_ms(), Log))).
 
@@ -107,15 +107,18 @@ round(Outcome, Log) ->
 crashed(Reason, Stacktrace, Log) ->
     write(crash_lines(Reason, Stacktrace, now_ms(), Log)).
 
-?DOC("The departed are asked to leave.").
--spec asked({name(), level()}, [binary()]) -> ok.
-asked(Who, Nodes) ->
-    one(Who, asked, Nodes).
-
-?DOC("This node leaves others.").
--spec leaving({name(), level()}, [node()]) -> ok.
-leaving(Who, Nodes) ->
-    one(Who, leaving, Nodes).
+?DOC("""
+Logs one fact. asked: departed nodes are asked to leave. leaving: this node leaves these. expelled:
+a departed node without a barnacle is made to leave. disconnecting: such a node is disconnected.
+undiscovered: the setting disconnect, or a custom strategy, disconnects nodes.
+""").
+-spec fact(asked | leaving | expelled | disconnecting | undiscovered, Nodes, log()) -> ok when
+    Nodes :: [node()] | node().
+fact(What, Node, Log) when is_atom(Node) ->
+    fact(What, [Node], Log);
+fact(What, Nodes, #log{name = Name, level = Level}) ->
+    _ = is_logged(notice, Level) andalso log(notice, Name, What, #{nodes => Nodes}),
+    ok.
 
 ?DOC("What is wrong with this node, each kind of mistake once.").
 -spec hints([barnacle_hints:hint()], log()) -> log().
@@ -149,27 +152,8 @@ environment({Name, Level}, Keys) ->
             ok
     end.
 
-?DOC("Half of the atoms that may be made for node names are made.").
--spec half_of_atoms(non_neg_integer(), non_neg_integer()) -> true.
-half_of_atoms(Count, Max) ->
-    ok = log(warning, self(), atoms, #{made => Count, max_new_atoms => Max}),
-    true.
-
-?DOC("""
-The port program has died, how, the how manieth time without living long, and how many ms pass until
-the next start; or it complains of what it was told. Said at growing gaps.
-""").
--spec port_program(
-    {died, How :: binary(), Deaths :: pos_integer(), PauseMs :: non_neg_integer()}
-    | {complains, term()}
-) -> ok.
-port_program({died, _How, Deaths, _PauseMs}) when Deaths band (Deaths - 1) =/= 0 ->
-    ok;
-port_program(What) ->
-    log(warning, barnacle_port, port_program, #{detail => What}).
-
 ?DOC("What there is to say of a round that ended at NowMs (monotonic); logs nothing.").
--spec lines(barnacle_round:outcome(), integer(), log()) -> {[line()], log()}.
+-spec lines(barnacle_refreshing:outcome(), integer(), log()) -> {[line()], log()}.
 lines(Outcome, NowMs, Log) ->
     {Hints, Log1} = hint_lines(maps:get(hints, Outcome), Log),
     {Links, Log2} = links(NowMs, listed(Outcome, NowMs, Log1)),
@@ -253,10 +237,6 @@ write({Lines, #log{name = Name, level = Level} = Log}) ->
         Lines
     ),
     Log.
-
-one({Name, Level}, What, Nodes) ->
-    _ = is_logged(notice, Level) andalso log(notice, Name, What, #{nodes => Nodes}),
-    ok.
 
 is_logged(_LineLevel, none) -> false;
 is_logged(LineLevel, Level) -> logger:compare_levels(LineLevel, Level) =/= lt.

@@ -78,7 +78,7 @@ down(_Node, _Why, _NowMs, Links) ->
 ?DOC("These nodes, and no others, are connected: of strategies with a list function of their own.").
 -spec list([node()], integer(), links()) -> links().
 list(Nodes, NowMs, #links{up = Up} = Links) ->
-    case barnacle_names:are_keys(lists:usort(Nodes), Up) of
+    case barnacle_names:are_keys(lists:usort(Nodes), node(), Up) of
         true -> Links;
         false -> relisted(Nodes, NowMs, Links)
     end.

@@ -3,7 +3,8 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [names/1, count/2, time/1, reason/1, reasons/1, queried/2, term/1]).
+-import(barnacle_text, [names/1, count/2, time/1, term/1]).
+-import(barnacle_words, [reason/1, reasons/1, queried/2]).
 
 ?MODULEDOC("The reports of barnacle_log in words.").
 
@@ -26,21 +27,16 @@ text(gone_again, Report) ->
     ["connected and lost again: ", lost(Report), connected(Report)];
 text(asked, #{nodes := Nodes}) ->
     ["departed from discovery, asked to leave: ", names(Nodes)];
+text(expelled, #{nodes := Nodes}) ->
+    ["departed and without a barnacle, made to leave: ", names(Nodes)];
+text(disconnecting, #{nodes := Nodes}) ->
+    ["departed and without a barnacle, disconnected: ", names(Nodes)];
+text(undiscovered, #{nodes := Nodes}) ->
+    ["not discovered any more, disconnected: ", names(Nodes)];
 text(leaving, #{nodes := Nodes}) ->
     ["this node leaves ", names(Nodes)];
 text(hint, #{hint := Hint}) ->
     barnacle_hints:text(Hint);
-text(atoms, #{made := Made, max_new_atoms := Max}) ->
-    io_lib:format("~b atoms made for node names, ~b may be (max_new_atoms); is the source sound?", [
-        Made, Max
-    ]);
-text(port_program, #{detail := {died, How, Deaths, PauseMs}}) ->
-    [
-        "the port program ", How, ", and its operations have failed; the next one starts in ",
-        time(PauseMs), " (", count(Deaths, "death"), " in quick succession)"
-    ];
-text(port_program, #{detail := {complains, Reply}}) ->
-    ["the port program complains: ", term(Reply)];
 text(listener, #{detail := ok}) ->
     "the listener receives messages again";
 text(listener, #{detail := Why}) ->
@@ -71,7 +67,7 @@ more(connect, #{barnacle := Name}) ->
             true -> term(Name);
             false -> "Server"
         end,
-    ["; ", barnacle_words:call(barnacle_cluster, print, Server), " says what to do"];
+    ["; ", barnacle_text:call(barnacle_cluster, print, Server), " says what to do"];
 more(_Kind, _Report) ->
     "".
 
@@ -93,7 +89,7 @@ lost_by(Why) -> [" (", reason(Why), ")"].
 
 %% Of a late line each node has the time of its own change.
 at(Nodes, #{at := At}) ->
-    barnacle_words:names(Nodes, fun(Node) ->
+    barnacle_text:names(Nodes, fun(Node) ->
         case At of
             #{Node := SystemMs} -> [" at ", clock(SystemMs)];
             #{} -> ""

@@ -6,11 +6,8 @@
 ?MODULEDOC("""
 Node names on their way from the network to the VM.
 
-Discovery works with names as binaries. A name becomes an atom only when its node is about to be
-connected, and only when it has the form that OTP accepts for a node name. Atoms are never
-collected, so the number of atoms made here over the life of the VM is bounded by the environment
-value max_new_atoms of the application barnacle (default: a tenth of the VM's atom limit).
-Names that are atoms already never count against it.
+Discovery works with names as binaries. A name becomes an atom only if its node is about to be
+connected (barnacle_atom_budget), and only if it has the form that OTP accepts for a node name.
 """).
 
 -export([
@@ -21,17 +18,15 @@ Names that are atoms already never count against it.
     join/2,
     self/0,
     split/1,
-    set/1, are_keys/2,
-    to_binary/1,
-    to_node/1,
-    new_atoms/0,
-    make_counter/0
+    set/1,
+    are_keys/3,
+    to_binary/1
 ]).
 
--export_type([name/0, refusal/0, misnomer/0, misuse/0]).
+-export_type([name/0, problem/0, misnomer/0, misuse/0]).
 
 -type name() :: binary() | node().
--type refusal() :: {invalid_node_name, misnomer()} | {unusable_address, misuse()} | atom_limit.
+-type problem() :: {invalid_node_name, misnomer()} | {unusable_address, misuse()}.
 
 ?DOC("""
 What is wrong with a name: it has no @, nothing before or after it, more than 255 bytes, a character
@@ -45,15 +40,13 @@ that a basename or a host cannot have, or an address with a zone.
 
 %% RFC 1035 leaves a host 255 octets; an atom holds 255 characters: the whole name must fit both.
 -define(MAX_NAME_BYTES, 255).
--define(COUNTER, {?MODULE, new_atoms}).
 
 ?DOC("""
 Says whether a binary is a node name that may be dialled: a basename, one @ and a host of letters,
 digits, dots, hyphens and underscores, or an IPv6 address; 255 bytes at most. An address must be one
 that a host can have (unusable_address).
 """).
--spec check(binary()) ->
-    ok | {error, {invalid_node_name, misnomer()} | {unusable_address, misuse()}}.
+-spec check(binary()) -> ok | {error, problem()}.
 check(Name) when byte_size(Name) =< ?MAX_NAME_BYTES ->
     case binary:split(Name, <<"@">>) of
         [_] ->
@@ -159,83 +152,22 @@ self() ->
 set(Names) ->
     maps:from_keys([to_binary(Name) || Name <- Names], true).
 
-?DOC("Whether some different nodes, this one left out, are all keys of a map and the only ones.").
--spec are_keys([node()], #{node() => _}) -> boolean().
-are_keys(Nodes, Map) ->
-    are_keys(Nodes, Map, map_size(Map)).
+?DOC("""
+Whether some different nodes, the own one left out, are all keys of a map and the only ones.
+""").
+-spec are_keys([node()], Own :: node(), #{node() => _}) -> boolean().
+are_keys(Nodes, Own, Map) ->
+    are_keys(Nodes, Own, Map, map_size(Map)).
 
-are_keys([], _Map, Left) -> Left =:= 0;
-are_keys([Node | Nodes], Map, Left) when is_map_key(Node, Map) -> are_keys(Nodes, Map, Left - 1);
-are_keys([Node | Nodes], Map, Left) -> Node =:= node() andalso are_keys(Nodes, Map, Left).
+are_keys([], _Own, _Map, Left) -> Left =:= 0;
+are_keys([Own | Nodes], Own, Map, Left) -> are_keys(Nodes, Own, Map, Left);
+are_keys([Node | Nodes], Own, Map, Left) ->
+    is_map_key(Node, Map) andalso are_keys(Nodes, Own, Map, Left - 1).
 
 ?DOC("A name as a binary, whichever form it came in.").
 -spec to_binary(name()) -> binary().
 to_binary(Name) when is_binary(Name) -> Name;
 to_binary(Name) when is_atom(Name) -> atom_to_binary(Name, utf8).
-
-?DOC("""
-The node of a name. Refuses what check/1 refuses, and a name that would be a new atom past the bound
-(atom_limit).
-""").
--spec to_node(name()) -> {ok, node()} | {error, refusal()}.
-to_node(Name) when is_atom(Name) ->
-    case check(to_binary(Name)) of
-        ok -> {ok, Name};
-        Error -> Error
-    end;
-to_node(Name) when is_binary(Name) ->
-    case check(Name) of
-        ok -> existing_or_new(Name);
-        Error -> Error
-    end.
-
-?DOC("How many atoms were made so far, and how many may be made.").
--spec new_atoms() -> {non_neg_integer(), non_neg_integer()}.
-new_atoms() ->
-    {atomics:get(counter(), 1), max_new_atoms()}.
-
-?DOC("Makes the counter of new atoms unless it is there; called by the registry alone.").
--spec make_counter() -> ok.
-make_counter() ->
-    case persistent_term:get(?COUNTER, undefined) of
-        undefined -> persistent_term:put(?COUNTER, atomics:new(1, []));
-        _ -> ok
-    end.
-
-existing_or_new(Name) ->
-    try
-        {ok, binary_to_existing_atom(Name, utf8)}
-    catch
-        error:badarg -> new(Name)
-    end.
-
-new(Name) ->
-    Counter = counter(),
-    Max = max_new_atoms(),
-    case atomics:add_get(Counter, 1, 1) of
-        Count when Count > Max ->
-            atomics:sub(Counter, 1, 1),
-            {error, atom_limit};
-        Count ->
-            Count =:= (Max + 1) div 2 andalso barnacle_log:half_of_atoms(Count, Max),
-            {ok, binary_to_atom(Name, utf8)}
-    end.
-
-max_new_atoms() ->
-    case barnacle_environment:get(max_new_atoms) of
-        undefined -> erlang:system_info(atom_limit) div 10;
-        Max -> Max
-    end.
-
-%% The registry is one process, so there is one counter and it outlives the registry.
-counter() ->
-    case persistent_term:get(?COUNTER, undefined) of
-        undefined ->
-            ok = barnacle_registry:ensure(),
-            persistent_term:get(?COUNTER);
-        Counter ->
-            Counter
-    end.
 
 without_root(Host) ->
     case binary:last(Host) of

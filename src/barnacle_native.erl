@@ -3,8 +3,6 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_native_options, [table/1, with_epmd_port/2]).
-
 ?MODULEDOC("""
 The one door to the native core (C++ on c-ares and libuv): DNS lookups, host names, the names that
 EPMDs know, whether nodes can be dialled, and the diff of two lists of names.
@@ -16,7 +14,8 @@ this node's I/O may be.
 
 Every function but diff gives {error, Reason}:
 
-  * {bad_options, [{Key, Value, Text}]}: arguments that cannot be, all of them at once;
+  * {bad_request, Text}: the core refuses an argument, and nothing was sent;
+  * {bad_options, [{Key, Value, Text}]}: ERL_EPMD_PORT in the environment is not a port;
   * {native_library, Text}: the library is not built or not to be loaded, and what to do;
   * {bad_name, Text}, {bad_nameserver, Text}: nothing was sent;
   * {posix, Errno}: the system has no descriptors or no memory left;
@@ -29,7 +28,7 @@ What one name or one host came to is in the results.
 """).
 
 -export([available/0, dns/2, resolve/2, epmd_names/2, epmd_names/3, diff/3, info/0]).
--export([probe/2, probe/3, probe/4]).
+-export([probe/2, probe/3, probe/4, defaults/1]).
 
 -export_type([
     error/0,
@@ -100,12 +99,12 @@ timeout: that server did not respond.
 
 ?DOC("""
 timeout: for the whole lookup, in ms. grace: how long the second family may take once the first has
-addresses, in ms (1000). nameservers: <<"10.0.0.2">>, <<"10.0.0.2:53">> or <<"[::1]:53">> (those of
-the system); an address of fe80::/10 may have a zone, as in fe80::1%eth0. max_addresses: an answer
-with more is {error, {posix, emsgsize}} (4096). truncated: the names that an earlier result had
-there ([]).
+addresses, in ms. nameservers: <<"10.0.0.2">>, <<"10.0.0.2:53">> or <<"[::1]:53">>, in place of the
+system's; an address of fe80::/10 may have a zone, as in fe80::1%eth0. max_addresses: a result with
+more is {error, {posix, emsgsize}}. truncated: the names that an earlier result had there.
+defaults/1 has what is not given.
 
-families: which families are queried (both). inet and inet6 query one family alone. prefer_inet and
+families: which families are queried. inet and inet6 query one family alone. prefer_inet and
 prefer_inet6 query both; if that family has addresses, the other one is not waited for.
 """).
 -type dns_options() :: #{
@@ -142,8 +141,8 @@ without EDNS. Give them to the next lookup, which then needs no TCP.
 }.
 
 ?DOC("""
-timeout: for all hosts together, in ms. family: of the addresses (inet). nameservers: as in
-dns_options/0. concurrency: lookups at one time (64).
+timeout: for all hosts together, in ms. family: of the addresses. nameservers: as in dns_options/0.
+concurrency: lookups at one time.
 """).
 -type resolve_options() :: #{
     timeout := 1..86400000,
@@ -155,8 +154,7 @@ dns_options/0. concurrency: lookups at one time (64).
 ?DOC("""
 timeout: for all hosts together, in ms. port: of every EPMD (that of this node's own: the runtime
 system's flag -epmd_port, which the environment's ERL_EPMD_PORT sets, else 4369). nameservers: as in
-dns_options/0. concurrency: hosts asked at one time (256). max_names (10000) and max_bytes
-(1048576): of one host's reply.
+dns_options/0. concurrency: hosts queried at one time. max_names and max_bytes: of one host's reply.
 """).
 -type epmd_options() :: #{
     timeout := 1..86400000,
@@ -210,13 +208,13 @@ Why a node cannot be dialled, or would be dialled in vain:
 
 ?DOC("""
 timeout: for all targets together, in ms. node_timeout: for each target, once its host is resolved
-and its turn has come, in ms (all of timeout). epmd_port: of every EPMD (as port of epmd_options/0).
-port: the distribution port of all nodes, where no EPMD is asked for it; 0 asks (0). family: what
-the distribution speaks (inet), any for both; with inet6 an IPv4 address is taken in its mapped
-form. source: the address from which distribution ports are connected to, <<>> for any (<<>>).
-depth: how far to go: lookup, does the host resolve; epmd, and does its EPMD know the node; port,
-and does the node accept connections (port). nameservers: as in dns_options/0. concurrency: nodes at
-one time (256). max_names: that not_registered tells (16).
+and its turn has come, in ms. epmd_port: of every EPMD (as port of epmd_options/0). port: the
+distribution port of all nodes, where no EPMD is asked for it; 0 asks. family: what the distribution
+speaks, any for both; with inet6 an IPv4 address is taken in its mapped form. source: the address
+from which distribution ports are connected to, <<>> for any. depth: how far to go: lookup, does the
+host resolve; epmd, and does its EPMD know the node; port, and does the node accept connections.
+nameservers: as in dns_options/0. concurrency: nodes at one time. max_names: that not_registered
+tells.
 """).
 -type probe_options() :: #{
     timeout := 1..86400000,
@@ -235,12 +233,9 @@ one time (256). max_names: that not_registered tells (16).
 
 -type unavailable() :: {unavailable, Why :: unicode:chardata()}.
 
--define(DEFAULT_LOOKUPS, 64).
--define(DEFAULT_EPMDS, 256).
--define(DEFAULT_PROBES, 256).
--define(DEFAULT_MAX_NAMES, 10000).
--define(DEFAULT_MAX_BYTES, 1048576).
--define(DEFAULT_NAMES_TOLD, 16).
+-define(MAX_TIMEOUT_MS, 86400000).
+-define(MAX_PORT, 65535).
+-define(DEFAULT_EPMD_PORT, "4369").
 
 ?DOC("Whether there is a core behind this shell; if not, why: a text for people.").
 -callback available() -> ok | unavailable().
@@ -282,8 +277,7 @@ consulted. IP addresses are answered as they are.
 """).
 -spec dns(binary(), dns_options()) -> {ok, dns_result()} | {error, error()}.
 dns(Name, Options) ->
-    Table = table([name, timeout, grace, families, nameservers, max_addresses, truncated]),
-    call(dns, Table, {name, Name}, Options).
+    call(dns, #{name => Name}, Options, fun no_part/1).
 
 ?DOC("""
 The addresses of hosts in one family, all looked up at once: from IP literals, the hosts file and
@@ -294,8 +288,7 @@ then the DNS. One result for each host, in their order; a host without addresses
     {ok, [{binary(), {ok, [inet:ip_address(), ...]} | {error, lookup_error()}}]}
     | {error, error()}.
 resolve(Hosts, Options) ->
-    Table = table([hosts, timeout, family, nameservers, {concurrency, ?DEFAULT_LOOKUPS}]),
-    call(resolve, Table, {hosts, Hosts}, Options).
+    call(resolve, #{hosts => Hosts}, Options, fun no_part/1).
 
 ?DOC("""
 Asks the EPMDs of hosts, all at once, for the nodes that they know (NAMES_REQ of the EPMD protocol).
@@ -317,17 +310,11 @@ epmd_names(Hosts, Options) ->
     {ok, [{binary(), {ok, [{Name :: binary(), inet:port_number()}]} | {error, epmd_error()}}]}
     | {error, error()}.
 epmd_names(Hosts, Options, OnHost) ->
-    Table = table([
-        hosts,
-        timeout,
-        {epmd_port, port},
-        nameservers,
-        {concurrency, ?DEFAULT_EPMDS},
-        {max_names, ?DEFAULT_MAX_NAMES},
-        {max_bytes, ?DEFAULT_MAX_BYTES}
-    ]),
     OnPart = fun(Part) -> _ = on_hosts(Part, OnHost) end,
-    call(epmd_names, Table, {hosts, Hosts}, with_epmd_port(port, Options), OnPart).
+    case with_epmd_port(port, Options) of
+        {ok, WithPort} -> call(epmd_names, #{hosts => Hosts}, WithPort, OnPart);
+        {error, _} = Error -> Error
+    end.
 
 ?DOC("probe/3 without being told before all is known.").
 -spec probe([target()], probe_options()) -> {ok, [probed()]} | {error, error()}.
@@ -362,9 +349,6 @@ probe(Targets, Options, OnProbed) ->
 when
     OnProbed :: fun(([probed(), ...]) -> term()).
 probe(Targets, Options, OnProbed, OnHost) ->
-    Own = [targets, node_timeout, {epmd_port, epmd_port}, port, dist_family, source, depth],
-    Counts = [{concurrency, ?DEFAULT_PROBES}, {max_names, ?DEFAULT_NAMES_TOLD}],
-    Table = table([timeout, nameservers] ++ Own ++ Counts),
     OnPart = fun(Part) ->
         case on_hosts(Part, OnHost) of
             [] ->
@@ -374,9 +358,14 @@ probe(Targets, Options, OnProbed, OnHost) ->
                 OnProbed([{element(Position + 1, At), Outcome} || {Position, Outcome} <- Outcomes])
         end
     end,
-    case call(probe, Table, {targets, Targets}, with_epmd_port(epmd_port, Options), OnPart) of
-        {ok, Outcomes} -> {ok, lists:zip(Targets, Outcomes)};
-        Error -> Error
+    case with_epmd_port(epmd_port, Options) of
+        {ok, WithPort} ->
+            case call(probe, #{targets => Targets}, WithPort, OnPart) of
+                {ok, Outcomes} -> {ok, lists:zip(Targets, Outcomes)};
+                Error -> Error
+            end;
+        {error, _} = Error ->
+            Error
     end.
 
 ?DOC("""
@@ -416,22 +405,58 @@ on_hosts(Part, OnHost) ->
 
 %% Operations
 
-call(Operation, Table, Subject, Options) ->
-    call(Operation, Table, Subject, Options, fun(_Part) -> ok end).
+?DOC("""
+What an operation has for options that are not given; timeout always is. The port of EPMDs is that
+of this VM's own EPMD.
+""").
+-spec defaults(dns | resolve | epmd_names | probe) -> #{atom() => term()}.
+defaults(dns) ->
+    #{grace => 1000, families => both, nameservers => [], max_addresses => 4096, truncated => []};
+defaults(resolve) ->
+    #{family => inet, nameservers => [], concurrency => 64};
+defaults(epmd_names) ->
+    #{nameservers => [], concurrency => 256, max_names => 10000, max_bytes => 1048576};
+defaults(probe) ->
+    #{
+        node_timeout => ?MAX_TIMEOUT_MS,
+        port => 0,
+        family => inet,
+        source => <<>>,
+        depth => port,
+        nameservers => [],
+        concurrency => 256,
+        max_names => 16
+    }.
 
-call(Operation, Table, {Subject, Value}, Options, OnPart) when is_map(Options) ->
-    case barnacle_settings:check(Table, Options#{Subject => Value}) of
-        {ok, Checked} ->
-            run({Operation, request(Checked)}, OnPart);
-        {error, Problems} ->
-            {error, {bad_options, Problems}}
-    end;
-call(_Operation, _Table, _Subject, Options, _OnPart) ->
-    {error, {bad_options, [{options, Options, <<"must be a map">>}]}}.
+%% The core checks every argument when it decodes the request.
+call(Operation, Subject, Options, OnPart) ->
+    Arguments = maps:merge(maps:merge(defaults(Operation), Options), Subject),
+    run({Operation, request(Arguments)}, OnPart).
+
+no_part(_Part) -> ok.
+
+%% If it is not given: where this VM's own distribution looks for its EPMD.
+with_epmd_port(Key, Options) when is_map_key(Key, Options) ->
+    {ok, Options};
+with_epmd_port(Key, Options) ->
+    Text =
+        case init:get_argument(epmd_port) of
+            {ok, [[Argument | _] | _]} -> Argument;
+            _ -> os:getenv("ERL_EPMD_PORT", ?DEFAULT_EPMD_PORT)
+        end,
+    case string:to_integer(Text) of
+        {Port, []} when Port >= 1, Port =< ?MAX_PORT ->
+            {ok, Options#{Key => Port}};
+        _ ->
+            Fix = <<
+                "must be a port from 1 to 65535; it comes from the environment's ERL_EPMD_PORT"
+            >>,
+            {error, {bad_options, [{Key, Text, Fix}]}}
+    end.
 
 %% The core's words for options that are times say their unit.
-request(Checked) ->
-    maps:fold(fun(Key, Value, Request) -> Request#{key(Key) => Value} end, #{}, Checked).
+request(Arguments) ->
+    maps:fold(fun(Key, Value, Request) -> Request#{key(Key) => Value} end, #{}, Arguments).
 
 key(timeout) -> timeout_ms;
 key(node_timeout) -> node_timeout_ms;
@@ -439,15 +464,24 @@ key(grace) -> grace_ms;
 key(Key) -> Key.
 
 %% An operation that has to wait for others has less time of its own, but no later deadline.
-run({Operation, #{timeout_ms := TimeoutMs} = Arguments}, OnPart) ->
+run({Operation, #{timeout_ms := TimeoutMs} = Arguments}, OnPart) when
+    is_integer(TimeoutMs), TimeoutMs >= 1, TimeoutMs =< ?MAX_TIMEOUT_MS
+->
+    ok = barnacle_app:need(),
     DeadlineMs = now_ms() + TimeoutMs,
     barnacle_queue:run(DeadlineMs, fun(LeftMs) ->
         Request = {Operation, Arguments#{timeout_ms := min(TimeoutMs, LeftMs)}},
-        case (shell()):run(Request, DeadlineMs + ?MARGIN_MS, OnPart) of
-            {unavailable, Why} -> {error, {native_library, barnacle_unavailable:explain(Why)}};
-            Reply -> Reply
-        end
-    end).
+        run(Request, DeadlineMs, OnPart)
+    end);
+run(Refused, OnPart) ->
+    %% There is no deadline to wait for: the core refuses the timeout at once.
+    run(Refused, now_ms(), OnPart).
+
+run(Request, DeadlineMs, OnPart) ->
+    case (shell()):run(Request, DeadlineMs + ?MARGIN_MS, OnPart) of
+        {unavailable, Why} -> {error, {native_library, barnacle_unavailable:explain(Why)}};
+        Reply -> Reply
+    end.
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

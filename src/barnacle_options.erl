@@ -4,7 +4,8 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_settings, [text/2]).
--import(barnacle_words, [term/1, cut/2, reason/1]).
+-import(barnacle_text, [term/1, cut/2]).
+-import(barnacle_words, [reason/1]).
 
 ?MODULEDOC("The options of a barnacle: the table of them, and their check.").
 
@@ -23,6 +24,7 @@ pause or shutdown.
 -type options() ::
     #{
         strategy := barnacle_strategy:strategy(),
+        transport => {module(), Arg :: term()},
         name => atom(),
         poll_interval => pos_integer(),
         eager_poll_interval => pos_integer(),
@@ -46,6 +48,7 @@ pause or shutdown.
 ?DOC("Options as the server has them: all checked, defaults filled in, the strategy ready.").
 -type checked() :: #{
     strategy := barnacle_strategy:t(),
+    transport := barnacle_transport:t(),
     name => atom(),
     poll_interval := pos_integer(),
     eager_poll_interval => pos_integer(),
@@ -85,7 +88,7 @@ carries every problem at once.
 """).
 -spec new(term()) -> {ok, checked()} | {error, {bad_options, [barnacle_settings:problem()]}}.
 new(Options) ->
-    Checks = barnacle_settings:check(table(), Options, [{retry_min, retry_max}]),
+    Checks = with_transport(barnacle_settings:check(table(), Options, [{retry_min, retry_max}])),
     case {Checks, barnacle_environment:problems()} of
         {{ok, Checked}, []} -> {ok, with_disconnect(Checked)};
         {{ok, _}, Problems} -> {error, {bad_options, Problems}};
@@ -118,6 +121,14 @@ table() ->
     [
         {strategy, {term, <<"a strategy">>, fun barnacle_strategy:new/1}, required,
             <<"where the peers are learnt from">>},
+        {transport,
+            {term, <<"{Module, Arg}, a module with the behaviour barnacle_transport">>,
+                fun barnacle_transport:new/1},
+            optional,
+            <<
+                "how nodes are connected, if not by distributed Erlang or by functions of a "
+                "custom strategy"
+            >>},
         {name, {term, <<"an atom">>, fun check_name/1}, optional,
             <<"the name that the server registers">>},
         {poll_interval, {integer, ms, 1, ?DAY_MS}, {default, 5000},
@@ -129,7 +140,7 @@ table() ->
         {disconnect, {one_of, [departed, undiscovered, never, report]}, optional,
             <<
                 "what becomes of nodes that discovery names no longer; departed, or undiscovered "
-                "for a strategy with a list function of its own"
+                "for a transport with a list of its own"
             >>},
         {departed_after, {integer, ms, 0, 30 * ?DAY_MS}, {default, 60000},
             <<"how long complete answers must have missed a name until it is departed">>},
@@ -240,17 +251,57 @@ words({already_started, Pid}) ->
     ]);
 words({native_library, Text}) ->
     Text;
-words({too_many_processes, _} = Reason) ->
-    [reason(Reason), "; raise their limit, erl +P"];
+words({not_started, barnacle} = Reason) ->
+    {ok, Phrase} = barnacle_errors:says(Reason),
+    {ok, Fix} = barnacle_errors:fix(Reason),
+    [Phrase, ": ", Fix];
 words(Reason) ->
     term(Reason).
 
-%% A strategy that lists what it manages is told exactly what to let go; links of distributed
-%% Erlang may have been made by anybody, so there only a node itself can say that it leaves.
+%% The functions of a custom strategy form a transport.
+with_transport({ok, #{strategy := Strategy} = Checked}) ->
+    Functions = barnacle_strategy:functions(Strategy),
+    case Checked of
+        #{transport := _} when map_size(Functions) > 0 ->
+            Text = text(
+                "the strategy has functions of a transport (~ts) too: give these or the option "
+                "transport",
+                [lists:join(", ", [atom_to_list(F) || F <- lists:sort(maps:keys(Functions))])]
+            ),
+            {error, [{transport, barnacle_transport:module(maps:get(transport, Checked)), Text}]};
+        #{transport := _} ->
+            {ok, Checked};
+        #{} ->
+            without_transport(barnacle_strategy:describe(Strategy), Functions, Checked)
+    end;
+with_transport({error, _} = Error) ->
+    Error.
+
+%% A strategy with these functions would connect by distributed Erlang, and its user would not know.
+without_transport(Module, Functions, Checked) ->
+    Old = [{connect, 2}, {list, 1}],
+    case [F || {F, Arity} <- Old, erlang:function_exported(Module, F, Arity)] of
+        [] ->
+            case barnacle_transport:custom(Functions) of
+                {ok, Transport} -> {ok, Checked#{transport => Transport}};
+                {error, Text} -> {error, [{strategy, {custom, Functions}, Text}]}
+            end;
+        [Function | _] ->
+            Text = text(
+                "a strategy only discovers, but ~ts exports ~ts: give the option transport, a "
+                "module with the behaviour barnacle_transport ({barnacle_dist, []} for distributed "
+                "Erlang)",
+                [term(Module), Function]
+            ),
+            {error, [{strategy, Module, Text}]}
+    end.
+
+%% A transport with a list of its own is told exactly which members to disconnect. Connections of
+%% distributed Erlang may be those of another program, so there only a node itself leaves.
 with_disconnect(#{disconnect := _} = Options) ->
     Options;
-with_disconnect(#{strategy := Strategy} = Options) ->
-    case barnacle_strategy:has(list, Strategy) of
+with_disconnect(#{transport := Transport} = Options) ->
+    case barnacle_transport:has_list(Transport) of
         true -> Options#{disconnect => undiscovered};
         false -> Options#{disconnect => departed}
     end.

@@ -31,15 +31,12 @@ places() ->
 Queries OTP for a host, if a place is free. OnResult is called in the process of the query: with the
 result, or with busy if another query took the place first.
 """).
--spec ask(binary(), families(), OnResult :: fun((result() | busy) -> term())) ->
-    asked | busy | {error, barnacle_spawn:refused()}.
+-spec ask(binary(), families(), OnResult :: fun((result() | busy) -> term())) -> asked | busy.
 ask(Host, Families, OnResult) ->
     case lists:any(fun(Place) -> whereis(Place) =:= undefined end, places()) of
         true ->
-            case barnacle_spawn:start(fun() -> query(Host, Families, OnResult) end, []) of
-                {ok, _} -> asked;
-                {error, _} = Error -> Error
-            end;
+            _ = spawn(fun() -> query(Host, Families, OnResult) end),
+            asked;
         false ->
             busy
     end.
@@ -62,7 +59,7 @@ wait(Host, Families, TimeoutMs) ->
                 after 0 -> error
                 end
             end;
-        _BusyOrRefused ->
+        busy ->
             _ = unalias(Alias),
             busy
     end.

@@ -105,11 +105,7 @@ with_names(Named, #{keys := All, core := Core} = Operation) ->
         host_of = maps:from_list([{Key, Host} || {Host, Keys} <- maps:to_list(Named), Key <- Keys])
     },
     try
-        case start_child(Run, Names) of
-            {ok, Started} -> loop(Started);
-            %% No room for a process, so none for a query to OTP either.
-            error -> maps:from_list(Core(maps:get(on_outcomes, Operation), fun(_, _) -> ok end))
-        end
+        loop(start_child(Run, Names))
     after
         %% Nothing of it comes later, or stays in the mailbox.
         _ = unalias(Ref),
@@ -119,10 +115,8 @@ with_names(Named, #{keys := All, core := Core} = Operation) ->
 %% Linked, so that the operation ends with the process that wanted it.
 start_child(Run, #names{ref = Ref, children = Children} = Names) ->
     Child = fun() -> Ref ! {Ref, Run()} end,
-    case barnacle_spawn:start(Child, [link, monitor]) of
-        {ok, {Pid, Monitor}} -> {ok, Names#names{children = Children#{Monitor => Pid}}};
-        {error, _} -> error
-    end.
+    {Pid, Monitor} = spawn_opt(Child, [link, monitor]),
+    Names#names{children = Children#{Monitor => Pid}}.
 
 loop(#names{ref = Ref, children = Children, watched = Watched} = Names) ->
     case is_over(Names) of
@@ -205,9 +199,7 @@ ask(#names{queue = [Host | Queue], watched = Watched, ref = Ref} = Names) when
             ask(update(Host, Lookup, Names#names{queue = Queue}));
         busy ->
             Places = barnacle_otp_lookup:places(),
-            Names#names{watched = maps:from_keys([monitor(process, Place) || Place <- Places], [])};
-        {error, _} ->
-            ask(answered(Host, error, Names#names{queue = Queue}))
+            Names#names{watched = maps:from_keys([monitor(process, Place) || Place <- Places], [])}
     end;
 ask(Names) ->
     Names.
@@ -234,10 +226,7 @@ again(Host, Keys, Address, #names{operation = Operation} = Names) ->
     TimeoutMs = max(1, LeftMs - min(?HEARD_MS, LeftMs div 10)),
     Run = fun() -> {again, Host, Again(Keys, Address, TimeoutMs)} end,
     Found = update(Host, fun(H) -> H#host{lookup = {found, Address}} end, Names),
-    case start_child(Run, Found) of
-        {ok, Started} -> Started;
-        error -> answered(Host, error, Found)
-    end.
+    start_child(Run, Found).
 
 from_core(Outcomes, #names{host_of = HostOf} = Names) ->
     {Named, Others} = lists:partition(fun({Key, _}) -> is_map_key(Key, HostOf) end, Outcomes),

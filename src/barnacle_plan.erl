@@ -11,9 +11,9 @@ missing; a partial one adds names and brings missing ones back; an error changes
 complete answer is no evidence against anybody.
 """).
 
--export([new/0, observe/3, unknown/2, wanted/1, is_wanted/2, standing/2, standings/2]).
--export([left/2, back/2, heard/2, forget/2, bounded/3, shared/2]).
--export([departed/3, is_suspect/1, cut/1, result/3, parts/1, kind/1]).
+-export([new/0, observe/3, none/2, unknown/2, wanted/1, is_wanted/2, standing/2, standings/2]).
+-export([left/2, back/2, forget/2, bounded/3, shared/2]).
+-export([departed/3, is_suspect/1, result/3, parts/1, kind/1]).
 
 -export_type([plan/0, answer/0, mode/0, standing/0, departed/0, result/0]).
 
@@ -70,6 +70,14 @@ observe({partial, Names, _Why}, _NowMs, Plan) ->
     );
 observe({error, _}, _NowMs, Plan) ->
     Plan.
+
+?DOC("""
+Knowledge after an exact result without a name, at NowMs: that of a custom strategy, whose complete
+results are the user's word.
+""").
+-spec none(integer(), plan()) -> plan().
+none(NowMs, Plan) ->
+    changed([], NowMs, Plan).
 
 ?DOC("Those of some names that are not known.").
 -spec unknown([barnacle_names:name()], plan()) -> [barnacle_names:name()].
@@ -144,18 +152,6 @@ departed(Plan, NowMs, #{after_ms := AfterMs, hasty := Hasty}) ->
 is_suspect(Plan) ->
     verdict(length(missing(Plan)), Plan) =:= suspect.
 
-?DOC("What was heard of nodes while a round ran, which had a plan of its own: the newest first.").
--spec heard([{left | back, node()}], plan()) -> plan().
-heard(Said, Plan) ->
-    lists:foldr(
-        fun
-            ({left, Node}, Acc) -> left(Node, Acc);
-            ({back, Node}, Acc) -> back(Node, Acc)
-        end,
-        Plan,
-        Said
-    ).
-
 ?DOC("Knowledge without some names: they are gone and no longer connected.").
 -spec forget([barnacle_names:name()], plan()) -> plan().
 forget([], Plan) ->
@@ -182,25 +178,6 @@ bounded(_Answer, _Max, Plan) ->
 shared(Names, Plan) ->
     Known = maps:from_list([{Name, Name} || Name <- maps:keys(Plan)]),
     [maps:get(Name, Known, Name) || Name <- Names].
-
-?DOC("""
-The nodes to cut at once, of those that are listed and not named (extra). Only the mode
-undiscovered cuts, only after a complete answer, and never what another barnacle of this VM wants.
-An empty answer cuts only for a strategy that lists what it manages itself (own_list).
-""").
--spec cut(#{
-    mode := mode(),
-    answer := answer(),
-    own_list := boolean(),
-    extra := [node()],
-    wanted_by_others := fun((node()) -> boolean())
-}) -> [node()].
-cut(#{mode := undiscovered, answer := {complete, []}, own_list := false}) ->
-    [];
-cut(#{mode := undiscovered, answer := {complete, _}, extra := Extra, wanted_by_others := Wanted}) ->
-    [Node || Node <- Extra, not Wanted(Node)];
-cut(#{}) ->
-    [].
 
 ?DOC("""
 What a round reports: an error of the strategy before one of connecting before one of

@@ -2,6 +2,7 @@
 -module(barnacle_port).
 
 -include("barnacle_doc.hrl").
+-include_lib("kernel/include/logger.hrl").
 
 ?MODULEDOC("""
 The owner of the port program, priv/barnacle_port: hands it the questions of many processes, tells
@@ -10,13 +11,14 @@ says what they speak.
 
 The program is started by the first question and ends with this process, and so with the VM. When
 it dies, all who wait hear of it and a new one is started: at once, and after a pause that doubles,
-up to 10 s, while they keep dying young.
+up to 10 s, while they keep dying young. Deaths in quick succession are logged at growing gaps.
 """).
 
 -behaviour(gen_server).
 
 -export([start_link/0, ask/2, ask/3]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
+-export([format/1]).
 
 -define(PROTOCOL, 2).
 
@@ -60,10 +62,10 @@ up to 10 s, while they keep dying young.
     silence = none :: none | reference()
 }).
 
-?DOC("Starts the process, or links to the one that runs already; the program comes later.").
+?DOC("Starts the process; the program comes later.").
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    barnacle_single:start_link(?MODULE).
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 ?DOC("""
 Asks the program, and waits at most TimeoutMs. ready is answered with ok when the program runs and
@@ -79,8 +81,9 @@ ask(Question, TimeoutMs) ->
 ?DOC("The same; OnPart is called with the results of an operation that come before its reply.").
 -spec ask(question(), non_neg_integer(), fun((term()) -> term())) -> reply().
 ask(Question, TimeoutMs, OnPart) ->
-    case barnacle_single:ensure(?MODULE) of
-        {ok, Owner} ->
+    ok = barnacle_app:need(),
+    case whereis(?MODULE) of
+        Owner when is_pid(Owner) ->
             %% Several messages may come, so it is not the first that ends the alias.
             Alias = monitor(process, Owner, [{alias, explicit_unalias}]),
             Owner ! {ask, Alias, self(), Question},
@@ -91,7 +94,7 @@ ask(Question, TimeoutMs, OnPart) ->
                 demonitor(Alias, [flush]),
                 flush(Alias)
             end;
-        {error, _} ->
+        undefined ->
             {error, port_program_died}
     end.
 
@@ -237,7 +240,7 @@ came(<<0:64, Term/binary>>, #state{program = #program{ready = false} = Program} 
             died("was built for another version of barnacle", State)
     end;
 came(<<0:64, Term/binary>>, State) ->
-    ok = barnacle_log:port_program({complains, binary_to_term(Term)}),
+    ok = log({complains, binary_to_term(Term)}),
     State;
 came(<<Id:64, ?PART, _/binary>> = Frame, #state{asked = Asked} = State) ->
     <<_:64, Part/binary>> = Frame,
@@ -308,7 +311,7 @@ died(How, #state{program = #program{ready = Ready, file = File} = Program} = Sta
     ),
     Deaths = deaths(Program, State),
     PauseMs = pause_ms(Deaths),
-    ok = barnacle_log:port_program({died, iolist_to_binary(How), Deaths, PauseMs}),
+    ok = log_death(iolist_to_binary(How), Deaths, PauseMs),
     rested(PauseMs, Unavailable, State0#state{
         program = none,
         deaths = Deaths,
@@ -353,6 +356,29 @@ kill(#program{port = Port}) ->
         undefined ->
             ok
     end.
+
+%% The log
+
+log_death(_How, Deaths, _PauseMs) when Deaths band (Deaths - 1) =/= 0 -> ok;
+log_death(How, Deaths, PauseMs) -> log({died, How, Deaths, PauseMs}).
+
+log(What) ->
+    Report = #{barnacle => ?MODULE, what => port_program, detail => What},
+    ?LOG_WARNING(Report, #{report_cb => fun ?MODULE:format/1}).
+
+?DOC("A report of this process as format and arguments.").
+-spec format(logger:report()) -> {io:format(), [term()]}.
+format(#{barnacle := Name, detail := Detail}) ->
+    {"barnacle ~ts: ~ts", [barnacle_text:term(Name), text(Detail)]}.
+
+text({died, How, Deaths, PauseMs}) ->
+    [
+        "the port program ", How, ", and its operations have failed; the next one starts in ",
+        barnacle_text:time(PauseMs), " (", barnacle_text:count(Deaths, "death"),
+        " in quick succession)"
+    ];
+text({complains, Reply}) ->
+    ["the port program complains: ", barnacle_text:term(Reply)].
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

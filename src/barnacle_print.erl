@@ -3,7 +3,8 @@
 
 -include("barnacle_doc.hrl").
 
--import(barnacle_words, [count/2, names/2, printable/1, time/1, reason/1, queried/2, term/1]).
+-import(barnacle_text, [count/2, names/2, printable/1, time/1, term/1]).
+-import(barnacle_words, [reason/1, queried/2]).
 
 ?MODULEDOC("""
 A status as a page for a person on a shell, 80 columns wide: what the barnacle does, every node with
@@ -181,6 +182,11 @@ stays(suspect) -> "it does not believe its own source";
 stays({foreign_links, Nodes}) -> ["it has links of others: ", names(Nodes, 5)];
 stays({wanted_by_others, Nodes}) -> ["another barnacle there wants ", names(Nodes, 5)];
 stays({disconnect, Mode}) -> ["its setting disconnect is ", atom_to_list(Mode)];
+stays(no_barnacle) -> "no barnacle of this source is there; it is looked at";
+stays({wanted_by, Nodes}) -> ["no barnacle is there, and it is wanted by ", names(Nodes, 5)];
+stays({no_reply, Nodes}) -> ["no barnacle is there, and no reply came from ", names(Nodes, 5)];
+stays(not_disconnected) -> "no barnacle is there; it was made to leave and has not left";
+stays(returned) -> "no barnacle is there; it left, and came back";
 stays(Why) -> reason(Why).
 
 %% ---- what to do about those that fail ----

@@ -36,10 +36,9 @@ to wait speaks to the process here. Rows of processes that were killed are found
     search = none :: none | reference()
 }).
 
-?DOC("Starts the process, or links to the one that runs already.").
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    barnacle_single:start_link(?MODULE).
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 ?DOC("""
 Calls the function when its turn has come, with what is then left of the time until DeadlineMs, a
@@ -68,16 +67,9 @@ it has waited for others. DeadlineMs is a monotonic time in ms.
 """).
 -spec enter(DeadlineMs :: integer()) -> at_once | waited | timeout.
 enter(DeadlineMs) ->
-    try
-        case ets:member(?TABLE, ?WAITING) orelse not take_place() of
-            true -> wait(DeadlineMs);
-            false -> at_once
-        end
-    catch
-        error:badarg ->
-            %% No table, so no process.
-            ok = ensure(),
-            enter(DeadlineMs)
+    case ets:member(?TABLE, ?WAITING) orelse not take_place() of
+        true -> wait(DeadlineMs);
+        false -> at_once
     end.
 
 ?DOC("The end of what enter/1 has let begin.").
@@ -94,13 +86,7 @@ leave() ->
 ?DOC("How many run, how many wait, and how many may run; without a word to the process here.").
 -spec info() -> #{running := non_neg_integer(), waiting := non_neg_integer(), max := pos_integer()}.
 info() ->
-    try
-        #{running => running(), waiting => waiting(), max => max_operations()}
-    catch
-        error:badarg ->
-            ok = ensure(),
-            info()
-    end.
+    #{running => running(), waiting => waiting(), max => max_operations()}.
 
 take_place() ->
     true = ets:insert(?TABLE, {self()}),
@@ -118,8 +104,8 @@ wait(DeadlineMs) ->
     receive
         {Alias, go} ->
             waited;
-        {'DOWN', Alias, process, _, _} ->
-            enter(DeadlineMs)
+        {'DOWN', Alias, process, _, Reason} ->
+            exit({Reason, {?MODULE, enter, [DeadlineMs]}})
     after max(0, DeadlineMs - now_ms()) ->
         %% It may have been let in meanwhile. The process here answers at once, or is gone.
         _ = (catch gen_server:call(?MODULE, {gone, Alias, self()}, infinity)),
@@ -136,10 +122,6 @@ max_operations() ->
         undefined -> persistent_term:get(?DEFAULT_MAX, ?MOST_BY_DEFAULT);
         Max -> Max
     end.
-
-ensure() ->
-    {ok, _} = barnacle_single:ensure(?MODULE),
-    ok.
 
 -spec init([]) -> {ok, #state{}}.
 init([]) ->

@@ -4,79 +4,96 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-What the barnacles of this VM want, so that none of them cuts a node that another one wants; and
-where barnacles of other nodes find them.
+What the barnacles of this VM want, so that none of them disconnects a node that another one wants;
+and the mailbox for barnacles of other nodes (docs/protocol.md).
 
-One process owns a table of who wants which names; the row of a process goes when it ends. Where it
-dies of anything but a shutdown, its row stays until the next barnacle says for the first time what
-it wants, a minute at most: that is the same one, started again by its supervisor, and until its
-first answer nobody else would know. For that time it is also remembered that it was paused, or had
-left.
+One process has a table of which barnacle wants which names. It sends each barnacle what the others
+want when that changes: {barnacle_others, #{binary() => _}}. If a barnacle ends by anything but a
+shutdown, its wants stay until the next barnacle wants something for the first time, a minute at
+most: that is the same one, started again by its supervisor. For that time it is also remembered
+that it was paused, or had left. That it is on standby is remembered without an end.
 """).
 
 -behaviour(gen_server).
 
--export([start_link/0, ensure/0, want/2, wanted_by_others/1, has_left/1]).
--export([rest/2, rests/1, keep/2, back/1]).
+-export([start_link/0, back/1, want/1, keep/2, not_mine/2, has_left/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(TABLE, ?MODULE).
-%% Who has said that it leaves, and when (monotonic, ms).
+%% Which nodes have announced that they leave, and when (monotonic, ms).
 -define(LEFT, barnacle_left).
-%% Which barnacles here rest.
--define(RESTS, barnacle_rests).
-%% Which barnacles here are paused or have left, and their processes.
+%% Which barnacles here are paused, have left or are on standby, and their processes.
 -define(MODES, barnacle_modes).
-%% Longer than a round that began before may take to dial it.
+%% Longer than a refresh that began before may take to connect to it.
 -define(LEFT_MS, 10000).
 
 %% How long a barnacle that died has to be back and to know what it wants.
 -define(BACK_MS, 60000).
+%% How long a question of a peer waits for the barnacles of this VM.
+-define(QUESTION_MS, 10000).
+%% Changes of what others want are sent at once, and then at most this often: many barnacles that
+%% change all the time would keep the registry busy.
+-define(GATHER_MS, 20).
+-define(GATHER_EACH_MS, 2).
 
 -record(row, {owner :: pid(), hash :: non_neg_integer(), names :: wanted()}).
 
 -type wanted() :: #{binary() => _}.
--type monitors() :: #{pid() => reference()}.
 
-?DOC("Starts the registry, or links to the one that runs already.").
+%% owners: the barnacles that live, with their monitors. counts: how many want each name. sent: what
+%% each was sent. asks: questions of peers, when, and the barnacles that have not replied.
+%% gathering: a timer runs, and whether something has changed meanwhile.
+-record(state, {
+    owners = #{} :: #{pid() => reference()},
+    counts = #{} :: #{binary() => pos_integer()},
+    sent = #{} :: #{pid() => wanted()},
+    asks = #{} :: #{pid() => {AtMs :: integer(), [pid()]}},
+    gathering = no :: no | quiet | changed
+}).
+
 -spec start_link() -> {ok, pid()} | {error, term()}.
 start_link() ->
-    barnacle_single:start_link(?MODULE).
-
-?DOC("Makes sure that a registry runs.").
--spec ensure() -> ok.
-ensure() ->
-    {ok, _} = barnacle_single:ensure(?MODULE),
-    ok.
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 ?DOC("""
-The barnacle Owner wants these names from now on, and no others. Says nothing to the registry
-where it knows that already.
+The calling process is this barnacle. Returns the mode in which it goes on, if it is the successor
+of a process that has ended, and what other barnacles of this VM want. Barnacle is the same for both
+processes, and different for another one.
 """).
--spec want(pid(), wanted()) -> ok.
-want(Owner, Names) ->
-    ok = ensure(),
-    Hash = erlang:phash2(Names),
-    try ets:lookup_element(?TABLE, Owner, #row.hash) of
-        Hash -> ok;
-        _ -> gen_server:call(?MODULE, {want, Owner, Hash, Names})
-    catch
-        error:badarg -> gen_server:call(?MODULE, {want, Owner, Hash, Names})
-    end.
-
-?DOC("A predicate: is this name wanted by a barnacle of this VM other than Owner?").
--spec wanted_by_others(pid()) -> fun((barnacle_names:name()) -> boolean()).
-wanted_by_others(Owner) ->
-    ok = ensure(),
-    Others = [Names || #row{owner = Pid, names = Names} <- ets:tab2list(?TABLE), Pid =/= Owner],
-    fun(Name) ->
-        Key = barnacle_names:to_binary(Name),
-        lists:any(fun(Names) -> is_map_key(Key, Names) end, Others)
-    end.
+-spec back(Barnacle :: term()) -> {barnacle_leaving:kept(), Others :: wanted()}.
+back(Barnacle) ->
+    gen_server:call(?MODULE, {back, Barnacle, self()}).
 
 ?DOC("""
-Whether a node has said within the last 10000 ms that it leaves: whoever is about to dial it because
-its link is gone should not.
+The calling process wants these names from now on, and no others. The registry is only told if it
+does not know that already.
+""").
+-spec want(wanted()) -> ok.
+want(Names) ->
+    Hash = erlang:phash2(Names),
+    try ets:lookup_element(?TABLE, self(), #row.hash) of
+        Hash -> ok;
+        _ -> gen_server:cast(?MODULE, {want, self(), Hash, Names})
+    catch
+        error:badarg -> gen_server:cast(?MODULE, {want, self(), Hash, Names})
+    end.
+
+?DOC("The mode of the calling process, for its successor (back/1). ended: it shuts down.").
+-spec keep(Barnacle :: term(), barnacle_leaving:kept()) -> ok.
+keep(Barnacle, Kept) ->
+    gen_server:cast(?MODULE, {keep, Barnacle, self(), Kept}).
+
+?DOC("""
+The barnacle Owner does not know the node of a process that asks this node to leave. If no barnacle
+of this VM does, the registry replies.
+""").
+-spec not_mine(Owner :: pid(), Asker :: pid()) -> ok.
+not_mine(Owner, Asker) ->
+    gen_server:cast(?MODULE, {not_mine, Owner, Asker}).
+
+?DOC("""
+Whether a node has announced within the last 10000 ms that it leaves: it is not to be connected to
+because its connection has ended.
 """).
 -spec has_left(node()) -> boolean().
 has_left(Node) ->
@@ -86,151 +103,228 @@ has_left(Node) ->
         error:badarg -> false
     end.
 
-?DOC("""
-A barnacle rests, or no longer. That is remembered here, by what its server is and not by its
-process, so that one that is restarted does not come back uninvited.
-""").
--spec rest(Barnacle :: term(), boolean()) -> ok.
-rest(Barnacle, Rests) ->
-    ok = ensure(),
-    gen_server:call(?MODULE, {rest, Barnacle, Rests}).
-
-?DOC("Whether a barnacle rests.").
--spec rests(Barnacle :: term()) -> boolean().
-rests(Barnacle) ->
-    ok = ensure(),
-    ets:member(?RESTS, Barnacle).
-
-?DOC("""
-The calling process is paused, has left, or is running again; that is remembered as rest/2 does.
-Where it dies of anything but a shutdown, for 60 s more, or without an end if it had not said yet
-what it wants. Nobody is waited for.
-""").
--spec keep(Barnacle :: term(), running | paused | left) -> ok.
-keep(Barnacle, Mode) ->
-    ok = ensure(),
-    gen_server:cast(?MODULE, {keep, Barnacle, self(), Mode}).
-
-?DOC("""
-What is remembered of this barnacle, if its process has died of anything but a shutdown: the calling
-process takes its place, and wants what that wanted.
-""").
--spec back(Barnacle :: term()) -> running | paused | left.
-back(Barnacle) ->
-    ok = ensure(),
-    gen_server:call(?MODULE, {back, Barnacle, self()}).
-
--spec init([]) -> {ok, monitors()}.
+-spec init([]) -> {ok, #state{}}.
 init([]) ->
-    ok = barnacle_names:make_counter(),
     ?TABLE = ets:new(?TABLE, [
         named_table, protected, compressed, {keypos, #row.owner}, {read_concurrency, true}
     ]),
     ?LEFT = ets:new(?LEFT, [named_table, protected, {read_concurrency, true}]),
-    ?RESTS = ets:new(?RESTS, [named_table, protected]),
     ?MODES = ets:new(?MODES, [named_table, protected]),
-    {ok, #{}}.
+    {ok, #state{}}.
 
--spec handle_call(
-    {want, pid(), non_neg_integer(), wanted()} | {rest, term(), boolean()} | {back, term(), pid()},
-    gen_server:from(),
-    monitors()
-) ->
-    {reply, ok | running | paused | left, monitors()}.
-handle_call({back, Barnacle, Owner}, _From, Monitors) ->
-    case ets:lookup(?MODES, Barnacle) of
-        [{_, Mode, Before}] ->
-            case is_process_alive(Before) of
-                %% Another one with the same options.
-                true -> {reply, running, Monitors};
-                false -> {reply, Mode, takes_over(Owner, {Barnacle, Mode, Before}, Monitors)}
-            end;
-        [] ->
-            {reply, running, Monitors}
-    end;
-handle_call({rest, Barnacle, Rests}, _From, Monitors) ->
-    true =
-        case Rests of
-            true -> ets:insert(?RESTS, {Barnacle});
-            false -> ets:delete(?RESTS, Barnacle)
+-spec handle_call({back, term(), pid()}, gen_server:from(), #state{}) ->
+    {reply, {barnacle_leaving:kept(), wanted()}, #state{}}.
+handle_call({back, Barnacle, Owner}, _From, State) ->
+    {Kept, State1} =
+        case ets:lookup(?MODES, Barnacle) of
+            [{_, Mode, Before}] ->
+                case is_process_alive(Before) of
+                    %% Another one with the same options.
+                    true -> {running, State};
+                    false -> {Mode, takes_over(Owner, {Barnacle, Mode, Before}, State)}
+                end;
+            [] ->
+                {running, State}
         end,
-    {reply, ok, Monitors};
-handle_call({want, Owner, Hash, Names}, _From, Monitors) ->
-    ok = forget_dead(Owner, Monitors),
-    ets:insert(?TABLE, #row{owner = Owner, hash = Hash, names = Names}),
-    {reply, ok, monitored(Owner, Monitors)}.
+    #state{sent = Sent} = State2 = owned(Owner, State1),
+    Others = others(Owner, State2),
+    {reply, {Kept, Others}, State2#state{sent = Sent#{Owner => Others}}}.
 
--spec handle_cast(term(), monitors()) -> {noreply, monitors()}.
-handle_cast({keep, Barnacle, Owner, running}, Monitors) ->
+-spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
+handle_cast({want, Owner, Hash, Names}, State) ->
+    {noreply, changed(wants(#row{owner = Owner, hash = Hash, names = Names}, owned(Owner, State)))};
+handle_cast({keep, Barnacle, Owner, running}, State) ->
     true = ets:match_delete(?MODES, {Barnacle, '_', Owner}),
-    {noreply, Monitors};
-handle_cast({keep, Barnacle, Owner, Mode}, Monitors) ->
-    true = ets:insert(?MODES, {Barnacle, Mode, Owner}),
-    {noreply, Monitors};
-handle_cast(_, Monitors) ->
-    {noreply, Monitors}.
+    {noreply, State};
+handle_cast({keep, Barnacle, Owner, ended}, State) ->
+    ok = only_standby([Row || {_, _, Pid} = Row <- ets:lookup(?MODES, Barnacle), Pid =:= Owner]),
+    {noreply, State};
+handle_cast({keep, Barnacle, Owner, Kept}, State) ->
+    true = ets:insert(?MODES, {Barnacle, Kept, Owner}),
+    {noreply, State};
+handle_cast({not_mine, Owner, Asker}, State) ->
+    {noreply, not_mine(Owner, Asker, State)};
+handle_cast(_, State) ->
+    {noreply, State}.
 
--spec handle_info(term(), monitors()) -> {noreply, monitors()}.
-handle_info({barnacle, 1, {ask, Asker}}, Monitors) when is_pid(Asker) ->
-    {noreply, pass_on({ask, Asker}, Monitors)};
-handle_info({barnacle, 1, {leaving, Node, {Pid, Ref}}}, Monitors) when is_pid(Pid) ->
+-spec handle_info(term(), #state{}) -> {noreply, #state{}}.
+handle_info({barnacle, 1, {ask, Asker}}, #state{owners = Owners, asks = Before} = State) when
+    is_pid(Asker)
+->
+    NowMs = now_ms(),
+    Recent = maps:filter(fun(_, {AtMs, _}) -> NowMs - AtMs < ?QUESTION_MS end, Before),
+    ok = pass_on({ask, Asker}, State),
+    Asks = Recent#{Asker => {NowMs, maps:keys(Owners)}},
+    {noreply, reply_for_all(Asker, State#state{asks = Asks})};
+handle_info({barnacle, 1, {leaving, Node, {Pid, Ref}}}, State) when is_pid(Pid) ->
     NowMs = now_ms(),
     _ = ets:select_delete(?LEFT, [{{'_', '$1'}, [{'<', '$1', NowMs - ?LEFT_MS}], [true]}]),
     true = ets:insert(?LEFT, {Node, NowMs}),
-    _ = pass_on({leaving, Node}, Monitors),
-    _ = erlang:send(Pid, {Ref, ok}, [noconnect, nosuspend]),
-    {noreply, Monitors};
-handle_info({'DOWN', _, process, Owner, Reason}, Monitors) ->
-    BackMs =
-        case is_shutdown(Reason) of
-            true -> 0;
-            false -> ?BACK_MS
-        end,
-    _ = erlang:send_after(BackMs, self(), {forget, Owner}),
-    {noreply, maps:remove(Owner, Monitors)};
-handle_info({forget, Owner}, Monitors) ->
-    true = ets:delete(?TABLE, Owner),
-    true = ets:match_delete(?MODES, {'_', '_', Owner}),
-    {noreply, Monitors};
-handle_info(_, Monitors) ->
-    {noreply, Monitors}.
+    ok = pass_on({leaving, Node}, State),
+    ok = reply(Pid, {Ref, ok}),
+    {noreply, State};
+handle_info({barnacle, 1, {reason_over, Node}}, State) ->
+    ok = pass_on({reason_over, Node}, State),
+    {noreply, State};
+handle_info({barnacle, 1, {wants, Name, {Pid, Ref}}}, State) when is_pid(Pid) ->
+    ok = reply(Pid, {Ref, node(), is_wanted(Name, State)}),
+    {noreply, State};
+handle_info({'DOWN', _, process, Owner, Reason}, #state{owners = Owners, sent = Sent} = State) ->
+    Gone = State#state{owners = maps:remove(Owner, Owners), sent = maps:remove(Owner, Sent)},
+    case is_shutdown(Reason) of
+        true ->
+            {noreply, forget(Owner, Gone)};
+        false ->
+            _ = erlang:send_after(?BACK_MS, self(), {forget, Owner}),
+            {noreply, Gone}
+    end;
+handle_info({forget, Owner}, State) ->
+    {noreply, forget(Owner, State)};
+handle_info(gathered, #state{gathering = changed} = State) ->
+    {noreply, send_others(State)};
+handle_info(gathered, State) ->
+    {noreply, State#state{gathering = no}};
+handle_info(_, State) ->
+    {noreply, State}.
 
-%% Who has no row in the first table is not monitored: it had not said yet what it wants.
-takes_over(Owner, {Barnacle, Mode, Before}, Monitors) ->
+%% ---- barnacles that come and go ----
+
+takes_over(Owner, {Barnacle, Mode, Before}, State) ->
     true = ets:insert(?MODES, {Barnacle, Mode, Owner}),
-    case ets:take(?TABLE, Before) of
-        [Row] ->
-            true = ets:insert(?TABLE, Row#row{owner = Owner}),
-            monitored(Owner, Monitors);
-        [] ->
-            Monitors
+    %% What it wanted is known from before alone, if it does not discover.
+    case ets:lookup(?TABLE, Before) of
+        [Row] -> wants(Row#row{owner = Owner}, unwanted(Before, State));
+        [] -> State
     end.
 
-%% Who is alive and has a row is monitored, so more rows than monitors are rows of the dead.
-forget_dead(New, Monitors) when not is_map_key(New, Monitors) ->
-    case ets:info(?TABLE, size) > map_size(Monitors) of
-        true ->
-            Owners = ets:select(?TABLE, [{{row, '$1', '_', '_'}, [], ['$1']}]),
-            Dead = [Owner || Owner <- Owners, not is_map_key(Owner, Monitors)],
-            lists:foreach(fun(Owner) -> ets:delete(?TABLE, Owner) end, Dead);
-        false ->
-            ok
-    end;
-forget_dead(_Known, _Monitors) ->
-    ok.
+owned(Owner, #state{owners = Owners} = State) when is_map_key(Owner, Owners) -> State;
+owned(Owner, #state{owners = Owners} = State) ->
+    State#state{owners = Owners#{Owner => monitor(process, Owner)}}.
+
+%% The first wants of a process: the wants of processes that have ended are void.
+wants(#row{owner = Owner, names = Names} = Row, #state{owners = Owners} = State0) ->
+    State =
+        case ets:member(?TABLE, Owner) of
+            true ->
+                unwanted(Owner, State0);
+            false ->
+                Rows = ets:select(?TABLE, [{{row, '$1', '_', '_'}, [], ['$1']}]),
+                lists:foldl(
+                    fun unwanted/2, State0, [Pid || Pid <- Rows, not is_map_key(Pid, Owners)]
+                )
+        end,
+    true = ets:insert(?TABLE, Row),
+    Add = fun(Name, _, Counts) -> Counts#{Name => maps:get(Name, Counts, 0) + 1} end,
+    State#state{counts = maps:fold(Add, State#state.counts, Names)}.
+
+unwanted(Owner, #state{counts = Counts} = State) ->
+    case ets:take(?TABLE, Owner) of
+        [#row{names = Names}] ->
+            Remove = fun(Name, _, Acc) ->
+                case Acc of
+                    #{Name := 1} -> maps:remove(Name, Acc);
+                    #{Name := Count} -> Acc#{Name := Count - 1}
+                end
+            end,
+            State#state{counts = maps:fold(Remove, Counts, Names)};
+        [] ->
+            State
+    end.
+
+forget(Owner, State) ->
+    ok = only_standby(ets:match_object(?MODES, {'_', '_', Owner})),
+    changed(unwanted(Owner, State)).
+
+only_standby(Rows) ->
+    lists:foreach(
+        fun
+            ({_, standby, _}) -> true;
+            ({Barnacle, {paused, standby}, Pid}) -> ets:insert(?MODES, {Barnacle, standby, Pid});
+            ({Barnacle, _, _}) -> ets:delete(?MODES, Barnacle)
+        end,
+        Rows
+    ).
 
 is_shutdown(normal) -> true;
 is_shutdown(shutdown) -> true;
 is_shutdown({shutdown, _}) -> true;
 is_shutdown(_) -> false.
 
-%% What peers say is for every barnacle here (barnacle_farewell has the messages).
-pass_on(Message, Monitors) ->
-    lists:foreach(fun(Owner) -> Owner ! {barnacle_peer, Message} end, maps:keys(Monitors)),
-    Monitors.
+%% ---- what others want ----
 
-monitored(Owner, Monitors) when is_map_key(Owner, Monitors) -> Monitors;
-monitored(Owner, Monitors) -> Monitors#{Owner => monitor(process, Owner)}.
+changed(#state{gathering = no} = State) -> send_others(State);
+changed(State) -> State#state{gathering = changed}.
+
+send_others(#state{owners = Owners} = State) ->
+    GatherMs = max(?GATHER_MS, ?GATHER_EACH_MS * map_size(Owners)),
+    _ = erlang:send_after(GatherMs, self(), gathered),
+    lists:foldl(fun send_others/2, State#state{gathering = quiet}, maps:keys(Owners)).
+
+send_others(Owner, #state{sent = Sent} = State) ->
+    Others = others(Owner, State),
+    _ =
+        maps:keys(Others) =:= maps:keys(maps:get(Owner, Sent, #{})) orelse
+            (Owner ! {barnacle_others, Others}),
+    State#state{sent = Sent#{Owner => Others}}.
+
+%% Without the names that it alone wants.
+others(Owner, #state{counts = Counts}) ->
+    case ets:lookup(?TABLE, Owner) of
+        [#row{names = Names}] ->
+            maps:without([N || N <- maps:keys(Names), maps:get(N, Counts) =:= 1], Counts);
+        [] ->
+            Counts
+    end.
+
+%% unknown: a barnacle here wants no node, as one does that has no result yet.
+is_wanted(Name, #state{counts = Counts}) when is_map_key(Name, Counts) -> yes;
+is_wanted(_Name, #state{owners = Owners}) ->
+    Wants = fun(Owner) ->
+        case ets:lookup(?TABLE, Owner) of
+            [#row{names = Names}] -> map_size(Names) > 0;
+            [] -> false
+        end
+    end,
+    case lists:all(Wants, maps:keys(Owners)) of
+        true -> no;
+        false -> unknown
+    end.
+
+%% ---- peers ----
+
+pass_on(Message, #state{owners = Owners}) ->
+    lists:foreach(fun(Owner) -> Owner ! {barnacle_peer, Message} end, maps:keys(Owners)).
+
+not_mine(Owner, Asker, #state{asks = Asks} = State) ->
+    case Asks of
+        #{Asker := {AtMs, Owners}} ->
+            Left = Asks#{Asker := {AtMs, lists:delete(Owner, Owners)}},
+            reply_for_all(Asker, State#state{asks = Left});
+        _ ->
+            State
+    end.
+
+%% No barnacle of this VM knows the node that asks.
+reply_for_all(Asker, #state{asks = Asks, owners = Owners} = State) ->
+    #{Asker := {_, Waiting}} = Asks,
+    case [Owner || Owner <- Waiting, is_map_key(Owner, Owners)] of
+        [] ->
+            ok = reply(Asker, {barnacle_peer, {stays, node(), why(State)}}),
+            State#state{asks = maps:remove(Asker, Asks)};
+        _ ->
+            State
+    end.
+
+%% Another barnacle here may want connections of this node.
+why(#state{counts = Counts}) ->
+    case [Node || Node <- nodes(), is_map_key(atom_to_binary(Node), Counts)] of
+        [] -> no_barnacle;
+        Wanted -> {wanted_by_others, lists:sort(Wanted)}
+    end.
+
+reply(Pid, Message) ->
+    _ = erlang:send(Pid, Message, [noconnect, nosuspend]),
+    ok.
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

@@ -4,8 +4,8 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-When to dial a node again that could not be linked, or whose link was lost. Pure but for the jitter:
-the clock comes from outside.
+When to dial a node again that could not be linked, or whose link was lost. Pure: the
+clock and the seed of the jitter come from outside.
 
 After a failed dial a node is left alone for retry_min, then for twice as long each time up to
 retry_max; the jitter makes that between half and the whole of it. A link that was lost is dialled
@@ -17,7 +17,9 @@ soon, once; if it had not lasted for retry_max, that counts as one more failure.
 
 -export_type([retries/0, settings/0, retry/0]).
 
--type settings() :: #{retry_min := pos_integer(), retry_max := pos_integer(), _ => _}.
+-type settings() :: #{
+    retry_min := pos_integer(), retry_max := pos_integer(), seed => integer(), _ => _
+}.
 
 %% since_ms, attempts: of the dials that failed since it was linked last. failures: those that it
 %% backs off for, links that did not last among them. next_ms: when it is dialled again, or since
@@ -79,9 +81,10 @@ down({Node, Reason}, NowMs, #{retry_min := MinMs} = Settings, Retries) ->
     Retry =
         case before(Node, NowMs, Settings, Retries) of
             none ->
-                (fresh(Reason, NowMs))#retry{next_ms = NowMs + jittered(MinMs) div 2};
+                WaitMs = jittered(MinMs, {Node, NowMs}, Settings) div 2,
+                (fresh(Reason, NowMs))#retry{next_ms = NowMs + WaitMs};
             Before ->
-                backed_off(Before#retry{reason = Reason}, NowMs, Settings)
+                backed_off(Node, Before#retry{reason = Reason}, NowMs, Settings)
         end,
     Retries#{Node => Retry}.
 
@@ -100,13 +103,13 @@ Something changed for the better: who was failing for long is dialled again with
 backs off anew from there.
 """).
 -spec reset(integer(), settings(), retries()) -> retries().
-reset(NowMs, #{retry_min := MinMs}, Retries) ->
+reset(NowMs, #{retry_min := MinMs} = Settings, Retries) ->
     maps:map(
         fun
-            (_, #retry{next_ms = NextMs, failures = Failures} = Retry) when
+            (Node, #retry{next_ms = NextMs, failures = Failures} = Retry) when
                 is_integer(NextMs), Failures > 1
             ->
-                SoonMs = min(NextMs, NowMs + jittered(MinMs)),
+                SoonMs = min(NextMs, NowMs + jittered(MinMs, {Node, NowMs}, Settings)),
                 Retry#retry{failures = 1, next_ms = SoonMs};
             (_, Retry) ->
                 Retry
@@ -140,6 +143,8 @@ due(NowMs, Retries) ->
 failing(Retries) ->
     maps:filtermap(
         fun
+            %% Each poll tries again: this node may be alive by then.
+            (_, #retry{reason = local_node_is_not_alive}) -> false;
             (_, #retry{next_ms = Next, reason = Reason}) when is_integer(Next) -> {true, Reason};
             (_, _) -> false
         end,
@@ -176,12 +181,18 @@ lost(Node, NowMs, Settings, Retries) ->
         _ -> down({Node, connection_closed}, NowMs, Settings, Retries)
     end.
 
-failed(Node, Reason, {NowMs, #{retry_min := MinMs}}, Retries) when
+failed(Node, Reason, {NowMs, #{retry_min := MinMs} = Settings}, Retries) when
     Reason =:= paused; Reason =:= local_node_is_not_alive
 ->
     case Retries of
-        #{Node := Retry} -> Retries#{Node := Retry#retry{next_ms = NowMs + jittered(MinMs)}};
-        _ -> Retries
+        #{Node := Retry} ->
+            NextMs = NowMs + jittered(MinMs, {Node, NowMs}, Settings),
+            Retries#{Node := Retry#retry{next_ms = NextMs}};
+        #{} when Reason =:= paused ->
+            Retries;
+        #{} ->
+            #{retry_max := MaxMs} = Settings,
+            Retries#{Node => (fresh(Reason, NowMs))#retry{next_ms = NowMs + MaxMs}}
     end;
 failed(Node, not_dialled = Reason, {NowMs, #{retry_min := MinMs} = Settings}, Retries) ->
     Before = known_or_fresh(Node, Reason, NowMs, Settings, Retries),
@@ -189,7 +200,7 @@ failed(Node, not_dialled = Reason, {NowMs, #{retry_min := MinMs} = Settings}, Re
 failed(Node, Reason, {NowMs, Settings}, Retries) ->
     Before = known_or_fresh(Node, Reason, NowMs, Settings, Retries),
     Failed = Before#retry{attempts = Before#retry.attempts + 1, reason = Reason},
-    Retries#{Node => backed_off(Failed, NowMs, Settings)}.
+    Retries#{Node => backed_off(Node, Failed, NowMs, Settings)}.
 
 known_or_fresh(Node, Reason, NowMs, Settings, Retries) ->
     case before(Node, NowMs, Settings, Retries) of
@@ -210,11 +221,12 @@ before(Node, NowMs, #{retry_max := MaxMs}, Retries) ->
         _ -> none
     end.
 
-backed_off(#retry{failures = Before} = Retry, NowMs, #{retry_min := MinMs, retry_max := MaxMs}) ->
+backed_off(Node, #retry{failures = Before} = Retry, NowMs, Settings) ->
+    #{retry_min := MinMs, retry_max := MaxMs} = Settings,
     %% Past twenty doublings every wait is the longest one.
     WaitMs = min(MaxMs, MinMs bsl min(Before, 20)),
-    Retry#retry{failures = Before + 1, next_ms = NowMs + jittered(WaitMs)}.
+    Retry#retry{failures = Before + 1, next_ms = NowMs + jittered(WaitMs, {Node, NowMs}, Settings)}.
 
-%% From half of it to the whole.
-jittered(Ms) ->
-    Ms - rand:uniform(Ms div 2 + 1) + 1.
+%% From half of it to the whole: a hash of the node, the time and the seed.
+jittered(Ms, Key, Settings) ->
+    Ms - erlang:phash2({Key, maps:get(seed, Settings, 0)}, Ms div 2 + 1).

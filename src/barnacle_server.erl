@@ -4,128 +4,95 @@
 -include("barnacle_doc.hrl").
 
 ?MODULEDOC("""
-The server of a barnacle: its timers, its callers and its listener. It never waits: whatever takes
-time runs in a worker process, and barnacle_cluster is how others speak to it.
+The process of a barnacle. It turns messages into events of the machine (barnacle_machine), performs
+the effects (barnacle_effects has those on other nodes and processes), and decides nothing. It never
+waits: what takes time runs in a worker process. barnacle_cluster has its calls.
+
+It has what no pure machine can have: callers with their monitors, timers, workers, the state of the
+strategy, the transport, the listener, telemetry and the log.
 """).
 
 -behaviour(gen_server).
 
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2, format_status/1]).
 
+%% barnacle: what stays the same when the server is restarted. callers: each by its monitor. timers:
+%% by name. workers: discover, connect and retry, each with the id of its work; leave with its pid.
 -record(state, {
     options :: barnacle_options:checked(),
+    barnacle :: term(),
+    machine :: barnacle_machine:machine(),
     strategy :: barnacle_strategy:t(),
-    plan :: barnacle_plan:plan(),
-    gate :: barnacle_gate:gate(),
-    born_ms :: integer(),
-    timer = none :: none | reference(),
-    round = barnacle_current:new() :: barnacle_current:current(),
-    waiting = barnacle_waiting:new() :: barnacle_waiting:waiting(),
-    mode = running :: barnacle_status:mode(),
-    leaving :: barnacle_leaving:leaving(),
-    redial :: barnacle_redial:redial(),
-    crashes = 0 :: non_neg_integer(),
-    failed = false :: boolean(),
-    visible :: [node()],
+    node :: node(),
+    callers = #{} :: #{reference() => gen_server:from()},
+    timers = #{} :: #{term() => reference()},
+    workers = #{} :: #{discover | connect | retry | leave => {Id :: term(), map() | pid()}},
+    once = none :: none | reference(),
     listening :: barnacle_listener:listening(),
+    refresh = barnacle_event:none() :: barnacle_event:emitter(),
     events = barnacle_event:none() :: barnacle_event:emitter(),
-    log :: barnacle_log:log(),
-    history :: barnacle_history:history()
+    log :: barnacle_log:log()
 }).
 
--spec init(barnacle_options:checked()) -> {ok, #state{}}.
-init(#{strategy := Strategy} = Options) ->
-    %% The server is linked to the worker of a round and outlives it.
+-spec init(barnacle_options:checked() | {once, pid(), barnacle_options:checked()}) ->
+    {ok, #state{}}.
+init({once, Caller, Options}) ->
+    start(Options, monitor(process, Caller));
+init(Options) ->
+    start(Options, none).
+
+start(#{strategy := Strategy, transport := Transport, log := Level} = Options, Once) ->
+    %% The server is linked to its workers and outlives them.
     process_flag(trap_exit, true),
-    Gate = barnacle_gate:new(),
-    {Name, Level} = Who = who(Options),
-    Log = barnacle_log:new(Name, Level, rounds),
-    Leaving = barnacle_leaving:new(Who, Options),
-    ok = barnacle_log:environment(Who, barnacle_options:misplaced()),
+    Name = maps:get(name, Options, self()),
+    Barnacle = barnacle(Options, Once),
+    {Mode, Others} = barnacle_registry:back(Barnacle),
+    ok = barnacle_log:environment({Name, Level}, barnacle_options:misplaced()),
+    ok = barnacle_transport:watch(Transport),
+    Node = barnacle_transport:name(Transport),
+    Connected = barnacle_effects:connected(Transport),
     State = #state{
-        mode = barnacle_leaving:back(Leaving),
         options = Options,
+        barnacle = Barnacle,
+        machine = barnacle_machine:new(barnacle_effects:settings(Options, Once =:= none)),
         strategy = Strategy,
-        plan = barnacle_plan:new(),
-        gate = Gate,
-        born_ms = now_ms(),
-        redial = barnacle_redial:new(Options, Gate),
-        leaving = Leaving,
-        visible = barnacle_links:visible(),
+        node = Node,
+        once = Once,
         listening = barnacle_listener:new(maps:get(listener, Options, none)),
-        log = Log,
-        history = barnacle_history:new(rounds, now_ms())
+        log = barnacle_log:new(
+            Name,
+            Level,
+            case barnacle_transport:has_list(Transport) of
+                true -> rounds;
+                false -> [Up || {Up, visible} <- Connected]
+            end
+        )
     },
-    {ok, first_round(watch(State))}.
+    NotAlive = barnacle_transport:connects_by_distribution(Transport) andalso not is_alive(),
+    Log = barnacle_log:hints([not_alive || NotAlive], State#state.log),
+    Start = {start, #{mode => Mode, connected => Connected, others => Others}},
+    {noreply, Started} = step(Start, State#state{log = Log}),
+    {ok, Started}.
 
-first_round(#state{mode = Mode, gate = Gate} = State) when Mode =:= paused; Mode =:= left ->
-    ok = barnacle_gate:close(Gate),
-    State;
-first_round(State) ->
-    start_round(State).
-
-watch(#state{strategy = Strategy} = State) ->
-    case barnacle_strategy:makes_links(Strategy) of
-        true ->
-            #state{log = Log} = State,
-            State#state{log = barnacle_log:hints([not_alive || not is_alive()], Log)};
-        false ->
-            ok = barnacle_links:watch(),
-            watching(State)
-    end.
-
-watching(#state{options = Options} = State) ->
-    {Name, Level} = who(Options),
-    Log = barnacle_log:new(Name, Level, barnacle_links:visible()),
-    State#state{
-        log = barnacle_log:hints([not_alive || not is_alive()], Log),
-        history = barnacle_history:new(barnacle_links:connected(), now_ms())
-    }.
-
-who(Options) -> {maps:get(name, Options, self()), maps:get(log, Options)}.
+%% A refresh without a server is the successor of no process.
+barnacle(Options, none) -> erlang:phash2(maps:with([name, strategy], Options), 1 bsl 32);
+barnacle(_Options, Once) -> Once.
 
 -spec handle_call(term(), gen_server:from(), #state{}) ->
     {noreply, #state{}} | {reply, term(), #state{}} | {stop, normal, #state{}}.
-handle_call(refresh, From, State) ->
-    admit(State, fun(#state{gate = Gate, leaving = Leaving} = Now) ->
-        ok = barnacle_gate:open(Gate),
-        ok = forget_mode(Now),
-        join_round(From, Now#state{mode = barnacle_leaving:mode(Leaving)})
-    end);
-handle_call(pause, _From, State) ->
-    ok = barnacle_gate:close(State#state.gate),
-    State1 = stop(paused, State),
-    {reply, ok, State1};
-handle_call(leave, From, State) ->
-    admit(State, fun(#state{gate = Gate} = Now) ->
-        ok = barnacle_gate:close(Gate),
-        #state{leaving = Leaving} = Left = stop(left, Now),
-        case barnacle_leaving:go([From], Leaving) of
-            {ok, Going} ->
-                Left#state{leaving = Going};
-            {error, Reason} ->
-                gen_server:reply(From, {refused, Reason}),
-                ok = barnacle_leaving:keep(paused, Leaving),
-                Left#state{mode = paused}
-        end
-    end);
-handle_call(shutdown, From, State) ->
-    State1 = cancel_round(rest(stop_timer(State))),
-    gen_server:reply(From, ok),
-    {stop, normal, notify(shutdown, State1)};
 handle_call(status, _From, State) ->
-    {reply, barnacle_status:map(facts(State)), State};
-handle_call({ready, What}, _From, State) ->
-    {reply, barnacle_waiting:is_met(What, view(State)), State};
-handle_call({await, What, TimeoutMs}, From, State) ->
-    case barnacle_waiting:is_met(What, view(State)) of
-        true ->
-            {reply, ok, State};
-        false ->
-            admit(State, fun(#state{waiting = Waiting} = Now) ->
-                Now#state{waiting = barnacle_waiting:add(What, From, TimeoutMs, Waiting)}
-            end)
+    {reply, status(State), State};
+handle_call({ready, What}, _From, #state{machine = Machine} = State) ->
+    {reply, barnacle_machine:is_met(What, Machine), State};
+handle_call(Call, From, State) when Call =:= pause; Call =:= shutdown ->
+    step({call, Call, {none, From}}, State);
+handle_call({await, What, _} = Call, From, #state{machine = Machine} = State) ->
+    case barnacle_machine:is_met(What, Machine) of
+        true -> {reply, ok, State};
+        false -> admit(Call, From, State)
     end;
+handle_call(Call, From, State) when Call =:= refresh; Call =:= leave ->
+    admit(Call, From, State);
 handle_call(_, _From, State) ->
     {reply, {error, unknown_call}, State}.
 
@@ -133,354 +100,278 @@ handle_call(_, _From, State) ->
 handle_cast(_, State) ->
     {noreply, State}.
 
--spec handle_info(term(), #state{}) -> {noreply, #state{}}.
-handle_info({timeout, Timer, poll}, #state{timer = Timer} = State) ->
-    {noreply, start_round(State#state{timer = none})};
-handle_info(begin_round, #state{round = Round} = State) ->
-    case barnacle_current:may_begin(Round) of
-        true -> {noreply, begin_round(State)};
-        false -> {noreply, State}
+-spec handle_info(term(), #state{}) -> {noreply, #state{}} | {stop, normal, #state{}}.
+handle_info('begin', State) ->
+    step('begin', State);
+handle_info({timeout, Timer, {machine, Name, Generation}}, #state{timers = Timers} = State) ->
+    case Timers of
+        #{Name := Timer} ->
+            Fired = State#state{timers = maps:remove(Name, Timers)},
+            step({timeout, Name, Generation}, Fired);
+        #{} ->
+            {noreply, State}
     end;
-handle_info({nodeup, Node, Info}, State) ->
-    {noreply, answer_waiting(leave_again(node_up(Node, connected(Node, Info, State))))};
-handle_info({barnacle_peer, Message}, State) ->
-    {noreply, peer_said(Message, State)};
-handle_info({nodedown, Node, Info}, State) ->
-    Reason = proplists:get_value(nodedown_reason, Info),
-    {noreply, node_down(Node, Reason, disconnected(Node, Info, State))};
-handle_info({timeout, _, {waiting, Waiter}}, #state{waiting = Waiting} = State) ->
-    {noreply, State#state{waiting = barnacle_waiting:expired(Waiter, Waiting)}};
-handle_info(Info, #state{round = Round} = State) ->
-    case barnacle_current:info(Info, Round) of
-        {done, Outcome} -> {noreply, done(Outcome, State)};
-        {overdue, Function} -> {noreply, crashed({strategy_timeout, Function}, [], State)};
-        {crashed, Reason, Stacktrace} -> {noreply, crashed(Reason, Stacktrace, State)};
-        ignored -> {noreply, heard_else(Info, State)}
-    end.
-
-heard_else({'DOWN', Monitor, process, _, _} = Info, #state{listening = Before} = State) ->
-    case barnacle_listener:info(Info, Before) of
-        {ok, Listening} -> listening(Listening, State);
-        ignored -> caller_gone(Monitor, State)
+handle_info({Module, Ref, Event}, State) when
+    Module =:= barnacle_refresh; Module =:= barnacle_connector
+->
+    worker_said(Ref, Event, State);
+handle_info({'DOWN', Monitor, process, _, _} = Down, State) ->
+    down(Monitor, Down, State);
+handle_info({'EXIT', Pid, Reason}, #state{workers = Workers} = State) ->
+    case Workers of
+        #{leave := {_, Pid}} when Reason =/= normal -> step({left, []}, State);
+        #{} -> {noreply, State}
     end;
-heard_else({timeout, _, log} = Info, #state{log = Before} = State) ->
+handle_info({timeout, _, log} = Info, #state{log = Before} = State) ->
     case barnacle_log:info(Info, Before) of
-        {ok, Log} -> State#state{log = Log};
-        ignored -> State
+        {ok, Log} -> {noreply, State#state{log = Log}};
+        ignored -> {noreply, State}
     end;
-heard_else(Info, #state{redial = Redial, leaving = Leaving} = State) ->
-    case {barnacle_redial:info(Info, Redial), barnacle_leaving:info(Info, Leaving)} of
-        {{ok, Redial1}, _} -> State#state{redial = Redial1};
-        {_, {ok, Leaving1}} -> leave_again(State#state{leaving = Leaving1});
-        {ignored, ignored} -> State
+handle_info(Info, State) ->
+    case barnacle_leave_protocol:event(Info) of
+        {ok, Event} ->
+            step(Event, State);
+        ignored ->
+            case barnacle_transport:event(Info) of
+                none -> {noreply, State};
+                Event -> changed(Event, named(State))
+            end
     end.
 
 -spec terminate(term(), #state{}) -> term().
-terminate(Reason, State) ->
-    _ = (Reason =:= normal orelse Reason =:= shutdown) andalso forget_mode(State),
-    _ = barnacle_log:close(State#state.log),
-    cancel_round(State).
+terminate(Reason, #state{barnacle = Barnacle, workers = Workers, log = Log}) ->
+    _ = (Reason =:= normal orelse Reason =:= shutdown) andalso
+        barnacle_registry:keep(Barnacle, ended),
+    _ = barnacle_log:close(Log),
+    maps:foreach(fun barnacle_effects:stop/2, Workers).
 
-%% For sys:get_status/1, observer and crash reports: what barnacle_cluster:status/1 gives.
+%% For sys:get_status/1, observer and crash reports: what barnacle_cluster:status/1 returns.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
-format_status(#{state := State} = Status) -> Status#{state => barnacle_status:map(facts(State))}.
+format_status(#{state := State} = Status) -> Status#{state => status(State)}.
 
-%% Whoever waits costs memory, and a reply. Those who have died do not count: each is monitored.
-admit(#state{options = #{max_callers := Max}, round = Round, waiting = Waiting} = State, Wait) ->
-    Callers =
-        barnacle_current:callers(Round) + barnacle_waiting:count(Waiting) +
-            barnacle_leaving:callers(State#state.leaving),
-    case Callers < Max of
-        true -> {noreply, Wait(State)};
-        false -> {reply, {refused, {too_many_callers, Max}}, State}
-    end.
-
-caller_gone(Monitor, #state{round = Round, waiting = Waiting, leaving = Leaving} = State) ->
-    State#state{
-        round = barnacle_current:caller_gone(Monitor, Round),
-        waiting = barnacle_waiting:gone(Monitor, Waiting),
-        leaving = barnacle_leaving:caller_gone(Monitor, Leaving)
-    }.
-
-join_round(From, #state{round = Before} = State) ->
-    case barnacle_current:join(From, Before) of
-        {new, Round} -> asked(stop_timer(State#state{round = Round}));
-        {joined, Round} -> State#state{round = Round}
-    end.
-
-start_round(#state{round = Round} = State) ->
-    asked(State#state{round = barnacle_current:ask(Round)}).
-
-%% Its discovery begins when all messages that are there now have been read.
-asked(#state{leaving = Leaving} = State) ->
-    self() ! begin_round,
-    State#state{leaving = barnacle_leaving:round_begins(Leaving)}.
-
-begin_round(#state{round = Round} = State0) ->
-    Trigger = barnacle_current:trigger(Round),
-    State =
-        case Trigger of
-            poll -> State0;
-            refresh -> rest(State0)
-        end,
-    Work = #{
-        options => State#state.options,
-        strategy => State#state.strategy,
-        plan => State#state.plan,
-        gate => State#state.gate,
-        trigger => Trigger,
-        resting => barnacle_leaving:rests(State#state.leaving),
-        left_alone => barnacle_redial:left_alone(State#state.redial),
-        own_names => maps:get(own_names, barnacle_history:last(State#state.history))
-    },
-    case barnacle_current:start(Work, Round) of
-        {ok, Begun} -> State#state{round = Begun};
-        {error, Reason} -> crashed(Reason, [], State)
-    end.
-
-done(#{result := Result, visible := Visible} = Outcome, #state{round = Round} = State) ->
-    Over = barnacle_current:answer({result, Result}, Round),
-    Notified = notify({refresh, Result}, State),
-    Plan = barnacle_plan:heard(barnacle_current:heard(Round), maps:get(plan, Outcome)),
-    History = barnacle_history:observe(Outcome, now_ms(), State#state.history),
-    Ended = Notified#state{
-        round = Over,
-        strategy = maps:get(strategy, Outcome),
-        plan = Plan,
-        visible = Visible,
-        redial = redial_after(Outcome, Plan, State#state.redial),
-        log = barnacle_log:round(Outcome, State#state.log),
-        history = History,
-        events = listed_events(State#state.history, History, State),
-        crashes = 0,
-        failed = element(1, Result) =:= error
-    },
-    next_round(leave_or_stay(Outcome, Ended)).
-
-redial_after(#{tried := Tried, failed := Failed, strategy := Strategy}, Plan, Redial) ->
-    IsWanted = fun(Node) -> barnacle_plan:is_wanted(Node, Plan) end,
-    case barnacle_strategy:makes_links(Strategy) of
-        true -> Redial;
-        false -> barnacle_redial:round_ended({Tried, Failed}, IsWanted, Redial)
-    end.
-
-crashed(Reason, Stacktrace, #state{round = Round, crashes = Crashes} = State0) ->
-    Over = barnacle_current:answer({crashed, Reason}, Round),
-    State = notify({refresh, {error, {crashed, Reason}}}, State0),
-    next_round(State#state{
-        round = Over,
-        crashes = Crashes + 1,
-        failed = true,
-        log = barnacle_log:crashed(Reason, Stacktrace, State#state.log),
-        history = barnacle_history:crashed(Reason, now_ms(), State#state.history)
+status(#state{options = Options, strategy = Strategy, listening = Listening, machine = Machine}) ->
+    NowMs = erlang:monotonic_time(millisecond),
+    barnacle_status:map(barnacle_machine:status(NowMs, Machine), #{
+        options => Options,
+        strategy => Strategy,
+        listener => barnacle_listener:state(Listening)
     }).
 
-next_round(State) ->
-    #state{round = Before, mode = Mode, leaving = Leaving} = State1 = answer_waiting(State),
-    case {barnacle_current:follow_up(Before), barnacle_leaving:is_asked(Leaving)} of
-        {{true, Round}, _} -> asked(State1#state{round = Round});
-        {false, true} -> start_round(State1);
-        {false, false} when Mode =:= paused; Mode =:= left -> State1;
-        {false, false} -> wait_for_poll(State1)
-    end.
+%% ---- messages become events ----
 
-wait_for_poll(State) ->
-    #state{born_ms = BornMs, failed = Failed, crashes = Crashes, options = Options} = State,
-    Past = #{age_ms => now_ms() - BornMs, failed => Failed, crashes => Crashes},
-    NextMs = barnacle_pace:next_ms(Past, Options),
-    redial(State#state{timer = erlang:start_timer(NextMs, self(), poll)}).
-
-%% ---- connections that come and go, whichever node began ----
-
-connected(Node, Info, #state{log = Log, history = History} = State) ->
-    State#state{
-        history = counted(Info, barnacle_history:up(Node, now_ms(), History), History),
-        log = if_visible(Info, fun() -> barnacle_log:up(Node, Log) end, Log),
-        events = if_visible(Info, fun() -> event({up, Node}, State) end, State#state.events)
-    }.
-
-disconnected(Node, Info, #state{log = Log, history = History} = State) ->
-    Why = lost_by(Node, proplists:get_value(nodedown_reason, Info, unknown), State),
-    Down = {down, Node, Why, barnacle_history:peer(Node, now_ms(), History)},
-    State#state{
-        history = counted(Info, barnacle_history:down(Node, History), History),
-        log = if_visible(Info, fun() -> barnacle_log:down(Node, Why, Log) end, Log),
-        events = if_visible(Info, fun() -> event(Down, State) end, State#state.events)
-    }.
-
-%% Hidden nodes are no members of the cluster. See barnacle_links:visible/0.
-if_visible(Info, Do, Else) ->
-    IsHidden =
-        proplists:get_value(node_type, Info) =:= hidden andalso
-            not barnacle_own:has_dynamic_name(),
-    case IsHidden of
-        true -> Else;
-        false -> Do()
-    end.
-
-counted(Info, After, Before) ->
-    if_visible(Info, fun() -> After end, barnacle_history:uncounted(After, Before)).
-
-%% The announcement of a node that leaves has arrived before its connection ends.
-lost_by(Node, Reason, #state{mode = Mode}) ->
-    case barnacle_registry:has_left(Node) of
-        true -> left;
-        false when Reason =:= disconnect, Mode =:= left; Reason =:= disconnect, Mode =:= resting ->
-            leaving;
-        false -> Reason
-    end.
-
-%% Where a strategy connects by itself, only its lists tell.
-listed_events(Before, After, #state{strategy = Strategy, events = Events} = State) ->
-    case barnacle_strategy:makes_links(Strategy) of
+%% A caller that waits costs memory, and a reply. A caller that has died does not count.
+admit(Call, {Pid, _} = From, #state{callers = Callers, options = #{max_callers := Max}} = State) ->
+    case map_size(Callers) < Max of
         true ->
-            {Up, Down} = barnacle_history:changes(Before, After),
-            Changes = [{up, Node} || Node <- Up] ++
-                [{down, N, unknown, barnacle_history:peer(N, now_ms(), Before)} || N <- Down],
-            lists:foldl(fun(C, Acc) -> event(C, State#state{events = Acc}) end, Events, Changes);
+            Monitor = monitor(process, Pid),
+            Admitted = State#state{callers = Callers#{Monitor => From}},
+            step({call, Call, {Monitor, From}}, Admitted);
         false ->
-            Events
+            {reply, {refused, {too_many_callers, Max}}, State}
     end.
 
-event(Change, #state{options = Options, events = Events}) ->
-    barnacle_event:connection(Change, barnacle_event:metadata(self(), connection, Options), Events).
-
-node_up(Node, State) ->
-    #state{plan = Plan, redial = Redial} = State1 = heard({back, Node}, State),
-    case barnacle_plan:is_wanted(Node, Plan) of
-        true -> redial(State1#state{redial = barnacle_redial:node_up(Node, Redial)});
-        false -> State1
+down(Monitor, _Down, #state{callers = Callers} = State) when is_map_key(Monitor, Callers) ->
+    {From, Rest} = maps:take(Monitor, Callers),
+    step({caller_down, {Monitor, From}}, State#state{callers = Rest});
+down(Once, _Down, #state{once = Once} = State) ->
+    {stop, normal, State};
+down(Monitor, Down, #state{workers = Workers, listening = Listening} = State) ->
+    case [W || {_, {_, #{monitor := M}}} = W <- maps:to_list(Workers), M =:= Monitor] of
+        [{Key, {Id, Worker}}] ->
+            ok = barnacle_effects:stop(Key, {Id, Worker}),
+            Ended = State#state{workers = maps:remove(Key, Workers)},
+            said({crashed, element(5, Down), []}, Key, Id, Ended);
+        [] ->
+            case barnacle_listener:info(Down, Listening) of
+                {ok, Changed} -> {noreply, listening(Changed, State)};
+                ignored -> {noreply, State}
+            end
     end.
 
-node_down(Node, Reason, #state{plan = Plan, redial = Redial} = State) ->
-    case barnacle_plan:is_wanted(Node, Plan) of
-        true -> redial(State#state{redial = barnacle_redial:node_down(Node, Reason, Redial)});
+worker_said(Ref, Event, #state{workers = Workers} = State) ->
+    case [W || {_, {_, #{ref := R}}} = W <- maps:to_list(Workers), R =:= Ref] of
+        [{Key, {Id, Worker}}] ->
+            ok = barnacle_effects:stop(Key, {Id, Worker}),
+            said(Event, Key, Id, State#state{workers = maps:remove(Key, Workers)});
+        [] ->
+            {noreply, State}
+    end.
+
+said({discovered, #{node := Node} = Found, Strategy}, _Key, Id, State) ->
+    step({discovered, Id, Found}, renamed(Node, State#state{strategy = Strategy}));
+said({listed, Listed}, _Key, Id, State) ->
+    step({listed, Id, Listed}, State);
+said({done, Failures}, retry, retry, State) ->
+    step({connected, retry, Failures}, State);
+said({done, Failures}, leave, Nodes, State) ->
+    step({left, Nodes -- [Node || {Node, _} <- Failures]}, State);
+said({done, Failures}, connect, {Did, Id}, State) ->
+    step({Did, Id, Failures}, State);
+said({overdue, Function}, Key, Id, State) ->
+    said({crashed, {strategy_timeout, Function}, []}, Key, Id, State);
+said({crashed, Reason, Stacktrace}, connect, {_Did, Id}, State) ->
+    step({crashed, Id, Reason, Stacktrace}, State);
+said({crashed, _Reason, _Stacktrace}, leave, _Nodes, State) ->
+    step({left, []}, State);
+said({crashed, Reason, Stacktrace}, _Key, Id, State) ->
+    step({crashed, Id, Reason, Stacktrace}, State).
+
+%% A node may get its name, or another one, while it runs.
+renamed(Node, #state{node = Node} = State) ->
+    State;
+renamed(Node, #state{machine = Machine} = State) ->
+    {Renamed, []} = barnacle_machine:step({self, Node}, 0, Machine),
+    State#state{node = Node, machine = Renamed}.
+
+%% A first connection may give this node its name (-name undefined).
+named(#state{options = #{transport := Transport}} = State) ->
+    case barnacle_transport:is_distribution(Transport) of
+        true -> renamed(node(), State);
         false -> State
     end.
 
-%% Not while a refresh dials everybody; its end comes here too.
-redial(#state{mode = running, redial = Redial, round = Round} = State) ->
-    case barnacle_current:trigger(Round) of
-        refresh -> State;
-        _ -> State#state{redial = barnacle_redial:wait(Redial)}
+%% A pending attempt of a transport is checked at once when its node comes.
+changed({up, Node, _} = Event, #state{workers = Workers} = State) ->
+    _ = [
+        barnacle_connector:up(Worker, Node)
+     || {Key, {_, Worker}} <- maps:to_list(Workers), Key =:= connect orelse Key =:= retry
+    ],
+    step(Event, State);
+changed(Event, State) ->
+    step(Event, State).
+
+%% ---- effects ----
+
+step(Event, #state{machine = Machine} = State) ->
+    {Next, Effects} = barnacle_machine:step(Event, erlang:monotonic_time(millisecond), Machine),
+    perform(Effects, State#state{machine = Next}).
+
+perform([], State) ->
+    {noreply, State};
+perform([stop | _], State) ->
+    {stop, normal, State};
+perform([{name, Id, Names} | Effects], #state{options = #{transport := Transport}} = State) ->
+    {Nodes, Refused} = barnacle_effects:to_nodes(Names, Transport),
+    case perform(Effects, State) of
+        {noreply, Performed} -> step({named, Id, Nodes, Refused}, Performed);
+        Stop -> Stop
     end;
-redial(State) ->
-    State.
+perform([Effect | Effects], State) ->
+    perform(Effects, do(Effect, State)).
 
-rest(#state{redial = Redial} = State) -> State#state{redial = barnacle_redial:rest(Redial)}.
-
-answer_waiting(#state{waiting = Waiting} = State) ->
-    State#state{waiting = barnacle_waiting:answer(fun() -> view(State) end, Waiting)}.
-
-%% ---- leaving ----
-
-%% Who waits for a word of this node need not wait until it goes on.
-stop(Mode, #state{leaving = Leaving} = State) ->
-    ok = barnacle_leaving:keep(Mode, Leaving),
-    Stays = barnacle_leaving:stay(paused, Leaving),
-    notify(pause, rest(stop_timer(State#state{mode = Mode, leaving = Stays}))).
-
-forget_mode(#state{mode = Mode, leaving = Leaving}) when Mode =:= paused; Mode =:= left ->
-    barnacle_leaving:keep(running, Leaving);
-forget_mode(_State) ->
-    ok.
-
-leave_or_stay(Outcome, #state{mode = Mode, plan = Plan, leaving = Before} = State) ->
-    case barnacle_leaving:round_ended({Outcome, Plan}, Mode, Before) of
-        {leave, Leaving} ->
-            rest(State#state{mode = resting, leaving = barnacle_leaving:go(Leaving)});
-        {Mode1, Leaving} ->
-            State#state{mode = Mode1, leaving = Leaving}
-    end.
-
-%% Who rests asks its source first, as at each poll; who left for a planned stop has none to ask.
-leave_again(#state{mode = Mode, leaving = Leaving} = State) when Mode =:= resting; Mode =:= left ->
-    case {barnacle_leaving:linked_again(Leaving), Mode} of
-        {{true, Again}, resting} -> poll_now(State#state{leaving = Again});
-        {{true, Again}, left} -> State#state{leaving = barnacle_leaving:go(Again)};
-        {{false, Same}, _} -> State#state{leaving = Same}
-    end;
-leave_again(State) ->
-    State.
-
-peer_said({ask, Asker}, #state{plan = Plan, mode = Mode, leaving = Leaving} = State) ->
-    Asked = barnacle_leaving:asked(Asker, Leaving),
-    case barnacle_plan:standing(node(Asker), Plan) of
-        %% Another barnacle of this VM may have a source in common with the asker.
-        unknown ->
-            State;
-        _ when Mode =:= paused; Mode =:= left ->
-            State#state{leaving = barnacle_leaving:stay(paused, Asked)};
-        _ ->
-            poll_now(State#state{leaving = Asked})
-    end;
-peer_said({stays, Node, Why}, #state{leaving = Leaving} = State) ->
-    State#state{leaving = barnacle_leaving:stays(Node, Why, Leaving)};
-peer_said({leaving, Node}, #state{redial = Redial} = State) ->
-    heard({left, Node}, State#state{redial = barnacle_redial:forget(Node, Redial)}).
-
-heard(Said, #state{plan = Plan, round = Round} = State) ->
-    State#state{
-        plan = barnacle_plan:heard([Said], Plan), round = barnacle_current:heard(Said, Round)
-    }.
-
-poll_now(#state{round = Round} = State) ->
-    case barnacle_current:is_there(Round) of
-        true -> State;
-        false -> start_round(stop_timer(State))
-    end.
-
-view(State) -> barnacle_waiting:view(facts(State)).
-
-%% Callers who wait are answered by nobody: they exit with the server, as gen_server:call/3 says.
-cancel_round(#state{gate = Gate, round = Round} = State) ->
-    ok = barnacle_gate:close(Gate),
-    State#state{round = barnacle_current:cancel(Round)}.
-
-stop_timer(#state{timer = none} = State) ->
+%% The strategy's module tells the Gleam adapter the type of an error.
+do({reply, Tag, {result, Result}}, #state{strategy = Strategy} = State) ->
+    do({reply, Tag, {result, barnacle_strategy:describe(Strategy), Result}}, State);
+do({reply, {none, From}, Answer}, State) ->
+    gen_server:reply(From, Answer),
     State;
-stop_timer(#state{timer = Timer} = State) ->
-    _ = erlang:cancel_timer(Timer),
-    State#state{timer = none}.
+do({reply, {Monitor, From}, Answer}, #state{callers = Callers} = State) ->
+    true = demonitor(Monitor, [flush]),
+    gen_server:reply(From, Answer),
+    State#state{callers = maps:remove(Monitor, Callers)};
+do({notify, Event}, #state{listening = Listening} = State) ->
+    listening(barnacle_listener:tell(Event, Listening), State);
+do(begin_soon, State) ->
+    self() ! 'begin',
+    State;
+do({timer, Name, Generation, AfterMs}, State) ->
+    #state{timers = Timers} = Cancelled = do({cancel_timer, Name}, State),
+    Timer = erlang:start_timer(AfterMs, self(), {machine, Name, Generation}),
+    Cancelled#state{timers = Timers#{Name => Timer}};
+do({cancel_timer, Name}, #state{timers = Timers} = State) ->
+    case maps:take(Name, Timers) of
+        {Timer, Rest} ->
+            _ = erlang:cancel_timer(Timer),
+            State#state{timers = Rest};
+        error ->
+            State
+    end;
+do({stop_work, Key}, #state{workers = Workers} = State) ->
+    case maps:take(Key, Workers) of
+        {Worker, Rest} ->
+            ok = barnacle_effects:stop(Key, Worker),
+            State#state{workers = Rest};
+        error ->
+            State
+    end;
+do({discover, Id, Trigger}, #state{options = Options, machine = Machine} = State) ->
+    Events = barnacle_event:open(barnacle_event:metadata(self(), Trigger, Options)),
+    ok = barnacle_event:start(round, #{}, Events),
+    Work = (barnacle_machine:known(Machine))#{
+        options => Options, strategy => State#state.strategy, events => Events
+    },
+    works(discover, Id, barnacle_refresh:discover(Work), State#state{refresh = Events});
+do({list, Id}, #state{options = Options, refresh = Events} = State) ->
+    Worker = barnacle_refresh:list(#{options => Options, events => Events}),
+    works(discover, Id, Worker, State);
+do({connect, retry, Nodes}, State) ->
+    works(retry, retry, connector(connect, retry, Nodes, State), State);
+do({connect, Id, Nodes}, State) ->
+    works(connect, {connected, Id}, connector(connect, refresh, Nodes, State), State);
+do({disconnect, Id, Nodes}, State) ->
+    works(connect, {disconnected, Id}, connector(disconnect, refresh, Nodes, State), State);
+do({leave, Nodes, true}, #state{options = #{transport := Transport}} = State) ->
+    Worker =
+        case barnacle_transport:is_distribution(Transport) of
+            true -> element(2, barnacle_leave_protocol:leave(Nodes));
+            false -> connector(leave, leave, Nodes, State)
+        end,
+    works(leave, Nodes, Worker, State);
+do({log, Fact}, State) ->
+    logged(Fact, State);
+do({telemetry, Change}, #state{options = Options, events = Events} = State) ->
+    Metadata = barnacle_event:metadata(self(), connection, Options),
+    State#state{events = barnacle_event:connection(Change, Metadata, Events)};
+do(Effect, #state{barnacle = Barnacle, options = Options} = State) ->
+    ok = barnacle_effects:send(Effect, Barnacle, Options),
+    State.
 
-notify(Event, #state{listening = Listening} = State) ->
-    listening(barnacle_listener:tell(Event, Listening), State).
+works(Key, Id, Worker, #state{workers = Workers} = State) ->
+    State#state{workers = Workers#{Key => {Id, Worker}}}.
 
-%% What stops it is logged once, until it works again.
-listening(Now, #state{listening = Before, options = Options} = State) ->
+%% The events of a refresh have one emitter, so that they are in order and have its trigger.
+connector(Do, For, Nodes, #state{options = Options, strategy = Strategy, node = Node} = State) ->
+    Metadata =
+        case For of
+            retry -> barnacle_event:metadata(self(), retry, Options);
+            refresh -> {emitter, State#state.refresh};
+            leave -> none
+        end,
+    barnacle_connector:start(#{
+        do => Do,
+        nodes => Nodes,
+        own => Node,
+        transport => maps:get(transport, Options),
+        options => Options,
+        data => barnacle_strategy:data(Strategy),
+        metadata => Metadata
+    }).
+
+%% What stops the listener is logged once, until it works again.
+listening(Now, #state{listening = Before, options = #{log := Level} = Options} = State) ->
     case {barnacle_listener:state(Before), barnacle_listener:state(Now)} of
         {Same, Same} -> ok;
         {{failed, _, _, _}, {failed, _, _, _}} -> ok;
-        {_, Changed} -> barnacle_log:listener(who(Options), Changed)
+        {_, Changed} -> barnacle_log:listener({maps:get(name, Options, self()), Level}, Changed)
     end,
     State#state{listening = Now}.
 
-facts(#state{strategy = Strategy, round = Round} = State) ->
-    Running =
-        case barnacle_current:is_there(Round) of
-            true -> running;
-            false -> idle
-        end,
-    #{
-        options => State#state.options,
-        strategy => Strategy,
-        mode => State#state.mode,
-        round => Running,
-        poll => State#state.timer,
-        plan => State#state.plan,
-        history => State#state.history,
-        redial => State#state.redial,
-        departed => barnacle_leaving:departed(State#state.leaving),
-        listener => barnacle_listener:state(State#state.listening),
-        linked => listed(State, fun barnacle_links:connected/0),
-        visible => listed(State, fun barnacle_links:visible/0)
-    }.
-
-listed(#state{strategy = Strategy, visible = Visible}, Links) ->
-    case barnacle_strategy:has(list, Strategy) of
-        true -> Visible;
-        false -> Links()
-    end.
-
-now_ms() ->
-    erlang:monotonic_time(millisecond).
+logged({refresh, #{result := Result, visible := Visible} = Outcome}, State) ->
+    #state{log = Log, refresh = Events} = State,
+    ok = barnacle_event:stop(round, #{nodes => length(Visible)}, #{result => Result}, Events),
+    ok = barnacle_event:close(Events),
+    State#state{log = barnacle_log:round(Outcome, Log), refresh = barnacle_event:none()};
+logged({crashed, Reason, Stacktrace}, #state{log = Log, refresh = Events} = State) ->
+    ok = barnacle_event:failed(exit, Reason, Stacktrace, Events),
+    ok = barnacle_event:close(Events),
+    Logged = barnacle_log:crashed(Reason, Stacktrace, Log),
+    State#state{log = Logged, refresh = barnacle_event:none()};
+logged({retry_crashed, Reason, Stacktrace}, #state{log = Log} = State) ->
+    State#state{log = barnacle_log:crashed(Reason, Stacktrace, Log)};
+logged({up, Node}, #state{log = Log} = State) ->
+    State#state{log = barnacle_log:up(Node, Log)};
+logged({down, Node, Why}, #state{log = Log} = State) ->
+    State#state{log = barnacle_log:down(Node, Why, Log)};
+logged({What, Of}, #state{log = Log} = State) ->
+    ok = barnacle_log:fact(What, Of, Log),
+    State.

@@ -8,7 +8,7 @@ Settings against a table of them: one row says a setting's name, type, default a
 check, the defaults and the documentation all come from it. All that is wrong is told at once.
 """).
 
--import(barnacle_words, [term/1]).
+-import(barnacle_text, [term/1]).
 
 -export([check/2, check/3, check_value/2, check_list/3, nearest/2, format/1, format/2, text/2]).
 

@@ -5,18 +5,19 @@
 
 ?MODULEDOC("What a barnacle knows and does, as a map for people and programs.").
 
--export([map/1]).
+-export([map/2]).
 
--export_type([status/0, peer/0, mode/0, facts/0]).
+-export_type([status/0, peer/0, mode/0, known/0, facts/0]).
 
 ?DOC("""
-running; paused, by pause; left, by leave; resting: asked to leave, it has left, and joins again
-when its source names it again.
+running; paused, by pause; left, by leave; resting: asked to leave, it has left, and connects again
+when its source returns its name again.
 """).
 -type mode() :: running | paused | left | resting.
 
 ?DOC("""
-What it is: name (undefined without one), node, whether that is alive, the strategy's module, the
+What it is: name (undefined without one), node, whether that is alive (always with a transport that
+needs no distributed Erlang), the strategy's module, the
 setting disconnect.
 
 What it does: state; round, whether one runs; next_poll_in ms, or none; the totals rounds,
@@ -69,12 +70,12 @@ Later versions may have more keys.
     suspect := boolean(),
     filtered := [binary()],
     own_names := [binary()],
-    refused := [{binary(), barnacle_names:refusal()}],
+    refused := [{binary(), barnacle_atom_budget:refusal()}],
     hints := [barnacle_hints:hint()],
     listener := none | barnacle_listener:state(),
     wanted := #{binary() => peer()},
     missing := #{binary() => non_neg_integer()},
-    departed := #{binary() => barnacle_departures:asked()},
+    departed := #{binary() => barnacle_departing_state:asked()},
     left := [binary()],
     others := [binary()]
 }.
@@ -93,94 +94,112 @@ link was lost. next_try_in: ms, where it is known.
     next_try_in => non_neg_integer()
 }.
 
-?DOC("What a server hands in. poll: the timer of the next poll.").
+?DOC("What the machine knows (barnacle_machine:status/2).").
+-type known() :: #{
+    now_ms := integer(),
+    settings := barnacle_machine:settings(),
+    mode := barnacle_leaving:mode(),
+    phase := none | asked | running,
+    plan := barnacle_plan:plan(),
+    history := barnacle_history:history(),
+    retries := barnacle_retries:retries(),
+    connected := #{node() => _},
+    visible := #{node() => _},
+    departed := #{binary() => barnacle_departing_state:asked()},
+    next_poll_in := none | non_neg_integer(),
+    _ => _
+}.
+
+?DOC("What the server has beside that.").
 -type facts() :: #{
     options := barnacle_options:checked(),
     strategy := barnacle_strategy:t(),
-    mode := mode(),
-    round := idle | running,
-    poll := none | reference(),
-    plan := barnacle_plan:plan(),
-    history := barnacle_history:history(),
-    redial := barnacle_redial:redial(),
-    departed := #{binary() => barnacle_departures:asked()},
-    listener := none | barnacle_listener:state(),
-    linked := [node()],
-    visible := [node()]
+    listener := none | barnacle_listener:state()
 }.
 
-?DOC("The status at this moment.").
--spec map(facts()) -> status().
-map(#{options := Options, strategy := Strategy, plan := Plan, history := History} = Facts) ->
-    NowMs = erlang:monotonic_time(millisecond),
+?DOC("The status. Pure but for whether distributed Erlang is alive.").
+-spec map(known(), facts()) -> status().
+map(#{plan := Plan, history := History, now_ms := NowMs} = Known, Facts) ->
+    #{options := Options, strategy := Strategy, listener := Listener} = Facts,
+    #{settings := #{node := Node}, visible := Visible, phase := Phase} = Known,
+    #{transport := Transport} = Options,
+    NeedsDistribution = barnacle_transport:connects_by_distribution(Transport),
     Standings = barnacle_plan:standings(NowMs, Plan),
-    #{departed := Departed, visible := Visible, mode := Mode, round := Round} = Facts,
     Last = barnacle_history:last(History),
     Status = #{
         name => maps:get(name, Options, undefined),
-        node => node(),
-        alive => is_alive(),
+        node => Node,
+        alive => not NeedsDistribution orelse is_alive(),
         strategy => barnacle_strategy:describe(Strategy),
         disconnect => maps:get(disconnect, Options),
-        state => Mode,
-        round => Round,
-        next_poll_in => next_poll_in(Facts),
+        state => state(maps:get(mode, Known)),
+        round => running(Phase),
+        next_poll_in => maps:get(next_poll_in, Known),
         last_complete => barnacle_history:complete(NowMs, History),
         last_error => barnacle_history:error(NowMs, History),
-        hints => hints(Last),
-        listener => maps:get(listener, Facts),
-        wanted => wanted(Standings, NowMs, Facts),
+        hints => hints(Last, Options),
+        listener => Listener,
+        wanted => wanted(Standings, Known),
         missing => maps:from_list([{N, Ms} || {N, {absent, Ms}} <- maps:to_list(Standings)]),
-        departed => believed(Departed, Last),
+        departed => believed(maps:get(departed, Known), Last),
         left => lists:sort([Name || {Name, left} <- maps:to_list(Standings)]),
         others => lists:sort([
             Name
-         || Name <- maps:keys(barnacle_names:set(Visible)), not is_map_key(Name, Standings)
+         || Name <- maps:keys(barnacle_names:set(lists:delete(Node, maps:keys(Visible)))),
+            not is_map_key(Name, Standings)
         ])
     },
     maps:merge(maps:merge(Last, barnacle_history:totals(History)), Status).
+
+state(standby) -> resting;
+state(Mode) -> Mode.
+
+running(none) -> idle;
+running(_AskedOrRunning) -> running.
 
 %% Nobody counts as gone while the source is suspect, though who was asked is remembered.
 believed(_Departed, #{suspect := true}) -> #{};
 believed(Departed, #{}) -> Departed.
 
-%% A node may have come alive since the last round, or not any more.
-hints(#{hints := Hints}) ->
-    case is_alive() of
-        false -> [not_alive];
-        true -> lists:delete(not_alive, Hints)
+%% A node may have come alive since the last refresh, or not any more.
+hints(#{hints := Hints}, #{transport := Transport}) ->
+    case barnacle_transport:connects_by_distribution(Transport) andalso not is_alive() of
+        true -> [not_alive];
+        false -> lists:delete(not_alive, Hints)
     end.
 
-next_poll_in(#{poll := none}) ->
-    none;
-next_poll_in(#{poll := Timer}) ->
-    case erlang:read_timer(Timer) of
-        false -> 0;
-        Ms -> Ms
-    end.
-
-wanted(Standings, NowMs, #{linked := Linked} = Facts) ->
-    Links = (barnacle_names:set(Linked))#{barnacle_names:self() => true},
+wanted(Standings, #{connected := Connected, settings := #{self := Self}} = Known) ->
+    Links = (barnacle_names:set(maps:keys(Connected)))#{Self => true},
     maps:from_list([
-        {Name, peer(Name, is_map_key(Name, Links), NowMs, Facts)}
+        {Name, peer(Name, is_map_key(Name, Links), Known)}
      || {Name, wanted} <- maps:to_list(Standings)
     ]).
 
-peer(Name, IsLinked, NowMs, #{history := History} = Facts) ->
-    case {IsLinked, known(Name)} of
+peer(Name, IsConnected, #{history := History, now_ms := NowMs} = Known) ->
+    case {IsConnected, known(Name)} of
         {true, {ok, Node}} ->
-            Known = barnacle_history:up(Node, NowMs, History),
-            {linked, ForMs} = barnacle_history:peer(Node, NowMs, Known),
+            Up = barnacle_history:up(Node, NowMs, History),
+            {linked, ForMs} = barnacle_history:peer(Node, NowMs, Up),
             #{state => connected, for => ForMs, attempts => 0};
         {false, {ok, Node}} ->
-            unlinked(Node, NowMs, Facts);
+            not_connected(Node, Known);
         {_, error} ->
             #{state => connecting, for => 0, attempts => 0}
     end.
 
-unlinked(Node, NowMs, #{redial := Redial, history := History, mode := Mode} = Facts) ->
-    case {barnacle_redial:find(Node, Redial), barnacle_history:peer(Node, NowMs, History)} of
-        {#{next := NextMs, since := SinceMs} = Retry, _} when is_integer(NextMs) ->
+not_connected(Node, #{retries := Retries, history := History, now_ms := NowMs} = Known) ->
+    #{mode := Mode, next_poll_in := PollMs} = Known,
+    case barnacle_retries:find(Node, Retries) of
+        %% Each poll tries such a node again.
+        #{reason := local_node_is_not_alive, since := SinceMs} ->
+            Peer = #{
+                state => failing,
+                for => NowMs - SinceMs,
+                attempts => 1,
+                reason => local_node_is_not_alive
+            },
+            maps:merge(Peer, maps:from_list([{next_try_in, PollMs} || PollMs =/= none]));
+        #{next := NextMs, since := SinceMs} = Retry when is_integer(NextMs) ->
             Peer = maps:merge(maps:with([attempts, reason], Retry), #{for => NowMs - SinceMs}),
             case Mode of
                 running when NextMs > NowMs ->
@@ -190,13 +209,8 @@ unlinked(Node, NowMs, #{redial := Redial, history := History, mode := Mode} = Fa
                 _ ->
                     Peer#{state => failing}
             end;
-        {_, {failing, ForMs, Attempts, Why}} ->
-            Peer = #{state => failing, for => ForMs, attempts => Attempts, reason => Why},
-            case next_poll_in(Facts) of
-                none -> Peer;
-                NextMs -> Peer#{next_try_in => NextMs}
-            end;
-        {_, {_, ForMs}} ->
+        _ ->
+            {_, ForMs} = barnacle_history:peer(Node, NowMs, History),
             #{state => connecting, for => ForMs, attempts => 0}
     end.
 

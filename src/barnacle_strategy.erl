@@ -4,26 +4,24 @@
 -include("barnacle_doc.hrl").
 
 -import(barnacle_settings, [text/2]).
--import(barnacle_words, [reason/1, term/1]).
+-import(barnacle_text, [term/1]).
+-import(barnacle_words, [reason/1]).
 
 ?MODULEDOC("""
-Where a barnacle learns of its peers, and how it links to them.
+Where a barnacle discovers nodes: the behaviour of a strategy, and the built-in strategies.
 
-A strategy is a module with a state. It must discover; it may connect, disconnect and list too, for
-clusters that are not made of distributed Erlang links. All its functions run in the worker process
-of a round, never in the server: they may wait, and one that crashes or overstays its time fails
-its round only.
+A strategy is a module with a state. discover/1 runs in the worker process of a refresh, never in
+the server: it may wait. If it crashes or exceeds its time limit, that refresh fails, and the server
+goes on. How nodes are connected is the matter of barnacle_transport.
 
-The built-in ones are chosen by the forms of strategy/0; {Module, Arg} is a module of one's own.
+The forms of strategy/0 select the built-in strategies; {Module, Arg} is a module of your own.
 """).
 
--export([new/1, discover/1, queried/1, has/2, makes_links/1, call/3, timeout/2]).
--export([describe/1, to_error/2]).
+-export([new/1, discover/1, data/1, functions/1, queried/1, timeout/2, describe/1]).
 
--export_type([strategy/0, t/0, answer/0, queried/0]).
+-export_type([strategy/0, t/0, answer/0, found/0, data/0, queried/0]).
 
 -type name() :: barnacle_names:name().
--type failures() :: [{node(), Reason :: term()}].
 
 ?DOC("How a strategy is named in the options of a barnacle.").
 -type strategy() ::
@@ -40,43 +38,33 @@ not named may exist all the same; error, nothing is known.
 """).
 -type answer() :: {complete, [name()]} | {partial, [name()], Why :: term()} | {error, term()}.
 
+?DOC("""
+What discover/1 of a strategy returns: as answer/0, where each name may be a pair {Name, Data}. The
+data reach connect/3 of the transport, for example an address and a port.
+""").
+-type found() ::
+    {complete, [name() | {name(), Data :: term()}]}
+    | {partial, [name() | {name(), Data :: term()}], Why :: term()}
+    | {error, term()}.
+
+?DOC("The data of names that have some.").
+-type data() :: #{Name :: binary() => Data :: term()}.
+
 ?DOC("One query of a source without a result: a full name, a server as Address:Port, the outcome.").
 -type queried() :: {Name :: binary(), Server :: binary(), Outcome :: term()}.
 
--opaque t() :: {module(), State :: term()}.
+-opaque t() :: {module(), State :: term(), data()}.
 
 ?DOC("Checks the argument and gives the first state; Text says what is wrong and what is right.").
 -callback init(Arg :: term()) -> {ok, State :: term()} | {error, Text :: binary()}.
 
 ?DOC("Looks for peers. The state that it gives is the one of the next call.").
--callback discover(State :: term()) -> {answer(), State :: term()}.
-
-?DOC("Links to nodes, instead of distributed Erlang. Gives all of them, or those that failed.").
--callback connect([node()], State :: term()) -> {ok, [node()]} | {error, failures()}.
-
-?DOC("Unlinks nodes, instead of distributed Erlang. Gives all of them, or those that failed.").
--callback disconnect([node()], State :: term()) -> {ok, [node()]} | {error, failures()}.
-
-?DOC("Lists the linked nodes, instead of distributed Erlang.").
--callback list(State :: term()) -> {ok, [node()]} | {error, term()}.
+-callback discover(State :: term()) -> {found(), State :: term()}.
 
 ?DOC("""
-How long discover/1 may take, in ms. A module without it has the option strategy_timeout; so has one
-that gives default.
+How long discover/1 may take, in ms. A module without it has the option strategy_timeout.
 """).
--callback timeout(State :: term()) -> pos_integer() | default.
-
-?DOC("Which of connect, disconnect and list this state has; without it, those that are exported.").
--callback functions(State :: term()) -> [connect | disconnect | list].
-
-?DOC("The module to name in logs and status, where a strategy wraps another one.").
--callback describe(State :: term()) -> module().
-
-?DOC("""
-What barnacle has against an answer ({too_many_nodes, Count, Max}) as an error of this strategy,
-where its errors have forms of their own; without it, as it is.
-""").
--callback to_error(Why :: term(), State :: term()) -> Error :: term().
+-callback timeout(State :: term()) -> pos_integer().
 
 ?DOC("""
 The queries of the last discovery that brought nothing: what was queried, where, and the outcome.
@@ -84,9 +72,7 @@ status and the log show them beside a result that is not complete.
 """).
 -callback queried(State :: term()) -> [queried()].
 
--optional_callbacks([
-    connect/2, disconnect/2, list/1, timeout/1, functions/1, describe/1, to_error/2, queried/1
-]).
+-optional_callbacks([timeout/1, queried/1]).
 
 ?DOC("The strategy that an option names, or a text that says what is wrong with it.").
 -spec new(term()) -> {ok, t()} | {error, binary()}.
@@ -98,80 +84,76 @@ new({custom, Arg}) -> init(barnacle_strategy_custom, Arg);
 new({Module, Arg}) when is_atom(Module) -> own(Module, Arg);
 new(_) -> {error, forms()}.
 
-?DOC("Discovers, and checks that what came is an answer.").
+?DOC("Discovers, and checks the result. Its names are without data; data/1 has those.").
 -spec discover(t()) -> {answer(), t()}.
-discover({Module, State}) ->
+discover({Module, State, Data}) ->
     case Module:discover(State) of
-        {Answer, State1} ->
-            is_answer(Answer) orelse
-                error({bad_return, {Module, discover, returned(Module, Answer)}}),
-            {Answer, {Module, State1}};
+        {Found, State1} ->
+            is_found(Found) orelse error({bad_return, {Module, discover, returned(Module, Found)}}),
+            {Answer, Data1} = split(Found, Data),
+            {Answer, {Module, State1, Data1}};
         Other ->
             error({bad_return, {Module, discover, Other}})
     end.
 
 %% What the user's function returned. A state may have secrets.
 returned(barnacle_strategy_custom, {complete, Nodes}) -> {ok, Nodes};
-returned(barnacle_strategy_custom, Answer) -> Answer;
-returned(_Module, Answer) -> {Answer, state}.
+returned(barnacle_strategy_custom, Found) -> Found;
+returned(_Module, Found) -> {Found, state}.
+
+?DOC("""
+The data that discovery returned with names. A partial result and an error keep the data of names
+that they do not contain.
+""").
+-spec data(t()) -> data().
+data({_Module, _State, Data}) -> Data.
+
+split({complete, Found}, _Before) ->
+    {Names, Data} = split_all(Found, #{}),
+    {{complete, Names}, Data};
+split({partial, Found, Why}, Before) ->
+    {Names, Data} = split_all(Found, Before),
+    {{partial, Names, Why}, Data};
+split({error, _} = Error, Before) ->
+    {Error, Before}.
+
+split_all(Found, Before) ->
+    lists:mapfoldl(
+        fun
+            ({Name, Of}, Data) -> {Name, Data#{barnacle_names:to_binary(Name) => Of}};
+            (Name, Data) -> {Name, Data}
+        end,
+        Before,
+        Found
+    ).
+
+?DOC("The functions of a custom strategy that connect, disconnect and list nodes.").
+-spec functions(t()) -> barnacle_transport_custom:functions().
+functions({barnacle_strategy_custom, Functions, _Data}) ->
+    maps:remove(discover, Functions);
+functions({_Module, _State, _Data}) ->
+    #{}.
 
 ?DOC("The queries of the last discovery that brought nothing, if the strategy knows them.").
 -spec queried(t()) -> [queried()].
-queried({Module, State}) ->
+queried({Module, State, _}) ->
     case erlang:function_exported(Module, queried, 1) of
         true -> Module:queried(State);
         false -> []
     end.
 
-?DOC("Whether the strategy has a connect, disconnect or list function of its own.").
--spec has(connect | disconnect | list, t()) -> boolean().
-has(Function, {Module, State}) ->
-    case erlang:function_exported(Module, functions, 1) of
-        true -> lists:member(Function, Module:functions(State));
-        false -> erlang:function_exported(Module, Function, arity(Function))
-    end.
-
-?DOC("Whether links are the strategy's own to watch and to mend: it makes or lists them itself.").
--spec makes_links(t()) -> boolean().
-makes_links(Strategy) ->
-    has(list, Strategy) orelse has(connect, Strategy).
-
-?DOC("Calls the strategy's own connect, disconnect or list, and checks what it gives.").
--spec call(connect | disconnect | list, [node()], t()) ->
-    {ok, [node()]} | {error, failures() | term()}.
-call(Function, Nodes, {Module, State}) ->
-    Result =
-        case Function of
-            connect -> Module:connect(Nodes, State);
-            disconnect -> Module:disconnect(Nodes, State);
-            list -> Module:list(State)
-        end,
-    is_result(Function, Result) orelse error({bad_return, {Module, Function, Result}}),
-    Result.
-
 ?DOC("How long a discovery may take; Default for a strategy that does not say.").
 -spec timeout(t(), Default) -> pos_integer() | Default.
-timeout({Module, State}, Default) ->
-    case erlang:function_exported(Module, timeout, 1) andalso Module:timeout(State) of
-        Ms when is_integer(Ms) -> Ms;
-        _ -> Default
+timeout({Module, State, _Data}, Default) ->
+    case erlang:function_exported(Module, timeout, 1) of
+        true -> Module:timeout(State);
+        false -> Default
     end.
 
 ?DOC("The strategy's module, for logs and status.").
 -spec describe(t()) -> module().
-describe({Module, State}) ->
-    case erlang:function_exported(Module, describe, 1) of
-        true -> Module:describe(State);
-        false -> Module
-    end.
-
-?DOC("What barnacle has against an answer, as an error of the strategy.").
--spec to_error(Why, t()) -> Why | term().
-to_error(Why, {Module, State}) ->
-    case erlang:function_exported(Module, to_error, 2) of
-        true -> Module:to_error(Why, State);
-        false -> Why
-    end.
+describe({Module, _State, _Data}) ->
+    Module.
 
 own(Module, Arg) ->
     case code:ensure_loaded(Module) of
@@ -188,7 +170,7 @@ init(Module, Arg) ->
     {module, Module} = code:ensure_loaded(Module),
     try Module:init(Arg) of
         {ok, State} ->
-            {ok, {Module, State}};
+            {ok, {Module, State, #{}}};
         {error, Text} ->
             {error, unicode:characters_to_binary(Text)};
         Other ->
@@ -204,21 +186,13 @@ forms() ->
         "{custom, Functions} or {Module, Arg}"
     >>.
 
-arity(list) -> 1;
-arity(_) -> 2.
+is_found({complete, Names}) -> is_list_of(fun is_named/1, Names);
+is_found({partial, Names, _Why}) -> is_list_of(fun is_named/1, Names);
+is_found({error, _}) -> true;
+is_found(_) -> false.
 
-is_answer({complete, Names}) -> is_list_of(fun is_name/1, Names);
-is_answer({partial, Names, _Why}) -> is_list_of(fun is_name/1, Names);
-is_answer({error, _}) -> true;
-is_answer(_) -> false.
-
-is_result(_, {ok, Nodes}) -> is_list_of(fun is_atom/1, Nodes);
-is_result(list, {error, _}) -> true;
-is_result(_, {error, Failures}) -> is_list_of(fun is_failure/1, Failures);
-is_result(_, _) -> false.
-
-is_failure({Node, _Reason}) -> is_atom(Node);
-is_failure(_) -> false.
+is_named({Name, _Data}) -> is_name(Name);
+is_named(Name) -> is_name(Name).
 
 is_name(Name) ->
     is_atom(Name) orelse is_binary(Name).

@@ -3,27 +3,35 @@
 
 -include("barnacle_doc.hrl").
 
-?MODULEDOC("The strategy {custom, Functions}: functions of one's own in the place of a module.").
+?MODULEDOC("""
+The strategy {custom, Functions}: functions in the place of a module. Those that connect, disconnect
+and list are called by barnacle_transport_custom.
+""").
 
 ?BEHAVIOUR(barnacle_strategy).
 
--export([init/1, discover/1, connect/2, disconnect/2, list/1, functions/1]).
+-export([init/1, discover/1]).
 
 -export_type([functions/0]).
 
 -type failures() :: [{node(), Reason :: term()}].
 
 ?DOC("""
-discover must be there. connect, disconnect and list stand in for distributed Erlang, for example
-for Partisan.
+discover is required. connect, disconnect and list replace those of distributed Erlang, for example
+for Partisan; see barnacle_transport_custom:functions/0, also for own_name and leave. A node that
+discover returns may be a pair {Node, Data}.
 """).
 -type functions() :: #{
     discover :=
-        fun(() -> {ok, [node()]} | {partial, [node()], Why :: term()} | {error, term()}),
+        fun(() -> {ok, [found()]} | {partial, [found()], Why :: term()} | {error, term()}),
     connect => fun(([node()]) -> {ok, [node()]} | {error, failures()}),
     disconnect => fun(([node()]) -> {ok, [node()]} | {error, failures()}),
-    list => fun(() -> {ok, [node()]} | {error, term()})
+    list => fun(() -> {ok, [node()]} | {error, term()}),
+    own_name => fun(() -> node()),
+    leave => fun(() -> ok | pending | {error, Reason :: term()})
 }.
+
+-type found() :: node() | {node(), Data :: term()}.
 
 -spec init(term()) -> {ok, functions()} | {error, binary()}.
 init(#{discover := _} = Functions) ->
@@ -40,11 +48,7 @@ init(Functions) when is_list(Functions) ->
 init(_) ->
     {error, <<"{custom, Functions} takes a map with at least discover => fun(() -> {ok, Nodes})">>}.
 
--spec functions(functions()) -> [connect | disconnect | list].
-functions(Functions) ->
-    [Key || Key <- [connect, disconnect, list], is_map_key(Key, Functions)].
-
--spec discover(functions()) -> {barnacle_strategy:answer(), functions()}.
+-spec discover(functions()) -> {barnacle_strategy:found(), functions()}.
 discover(#{discover := Discover} = Functions) ->
     case Discover() of
         {ok, Nodes} -> {{complete, Nodes}, Functions};
@@ -53,28 +57,18 @@ discover(#{discover := Discover} = Functions) ->
         Other -> error({bad_return, {?MODULE, discover, Other}})
     end.
 
--spec connect([node()], functions()) -> {ok, [node()]} | {error, failures()}.
-connect(Nodes, #{connect := Connect}) ->
-    Connect(Nodes).
-
--spec disconnect([node()], functions()) -> {ok, [node()]} | {error, failures()}.
-disconnect(Nodes, #{disconnect := Disconnect}) ->
-    Disconnect(Nodes).
-
--spec list(functions()) -> {ok, [node()]} | {error, term()}.
-list(#{list := List}) ->
-    List().
-
 %% A key that is not known is wrong whatever stands there: nobody writes 255 arguments.
 arity(discover) -> 0;
 arity(list) -> 0;
+arity(own_name) -> 0;
+arity(leave) -> 0;
 arity(connect) -> 1;
 arity(disconnect) -> 1;
 arity(_) -> 255.
 
 wrong(Keys) ->
     barnacle_settings:text(
-        "~0p: {custom, Functions} has discover and list, functions of no argument, and connect "
-        "and disconnect, functions of a list of nodes",
+        "~0p: {custom, Functions} has discover, list, own_name and leave, functions of no "
+        "argument, and connect and disconnect, functions of a list of nodes",
         [Keys]
     ).

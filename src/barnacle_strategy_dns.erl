@@ -22,9 +22,9 @@ this node, to which barnacle does not connect (barnacle_own).
 -export_type([options/0]).
 
 ?DOC("""
-basename: of the peers. query: the name to ask for. timeout: of the whole lookup, in ms (5000).
-grace: the time limit for the second family once the first has addresses, in ms (1000). nameservers:
-Address or Address:Port, instead of the system's. max_addresses: of a family (4096).
+basename: of the peers. query: the name to query. timeout: of the whole lookup, in ms. grace: the
+time limit for the second family once the first has addresses, in ms. nameservers: Address or
+Address:Port, instead of the system's. max_addresses: of a family. table/0 has the defaults.
 
 families: which addresses name peers. own (the default): if this node's name has an address, those
 of its family; the other family counts only for a name without any, and is not waited for. both:
@@ -104,6 +104,7 @@ answer({#{addresses := Addresses} = Found, Unusable}, #state{memory = Memory} = 
 ?DOC("Every option of this strategy: its name, type, default and meaning.").
 -spec table() -> barnacle_settings:table().
 table() ->
+    #{grace := GraceMs, max_addresses := MaxAddresses} = barnacle_native:defaults(dns),
     [
         {basename,
             {term, <<"the part of a node name before the '@'">>,
@@ -112,26 +113,23 @@ table() ->
         {query, {term, <<"a host name">>, fun barnacle_names:check_host/1}, required,
             <<"the name whose A and AAAA records name the peers">>},
         {timeout, {integer, ms, 1, 86400000}, {default, 5000}, <<"of the whole lookup">>},
-        {grace, {integer, ms, 0, 86400000}, {default, 1000},
+        {grace, {integer, ms, 0, 86400000}, {default, GraceMs},
             <<"time limit for the second family once the first has addresses">>},
         {nameservers, {term, <<"a list of Address or Address:Port">>, fun check_nameservers/1},
             {default, []}, <<"name servers to ask instead of the system's">>},
         {families, {one_of, [own, both, inet, inet6]}, {default, own},
             <<"which addresses name peers; see docs/resolver.md">>},
-        {max_addresses, {integer, addresses, 1, 65535}, {default, 4096},
+        {max_addresses, {integer, addresses, 1, 65535}, {default, MaxAddresses},
             <<"of one family; a longer answer is refused">>}
     ].
 
-%% The core says what a name server is; a lookup of nothing has it look, and sends nothing. Without
-%% the library there is no start, so nothing is lost where it cannot be asked.
 check_nameservers(Servers) ->
     Wanted = "must be a list of binaries such as <<\"10.0.0.2:53\">>",
     case barnacle_settings:check_list(Servers, fun is_binary/1, Wanted) of
-        ok ->
-            case barnacle_native:resolve([], #{timeout => 1000, nameservers => Servers}) of
-                {error, {bad_nameserver, Text}} -> {error, Text};
-                _ -> ok
-            end;
-        {error, _} = Error ->
-            Error
+        ok -> first_error([barnacle_nameserver:check(Server) || Server <- Servers]);
+        {error, _} = Error -> Error
     end.
+
+first_error([ok | Checks]) -> first_error(Checks);
+first_error([Error | _]) -> Error;
+first_error([]) -> ok.

@@ -11,7 +11,7 @@
 
 -spec init(term()) -> {ok, [node()]} | {error, binary()}.
 init(Nodes) ->
-    Wanted = ["{epmd, Nodes} takes a list of atoms such as ", barnacle_words:term('app@10.0.0.2')],
+    Wanted = ["{epmd, Nodes} takes a list of atoms such as ", barnacle_text:term('app@10.0.0.2')],
     case barnacle_settings:check_list(Nodes, fun is_node_name/1, Wanted) of
         ok -> {ok, Nodes};
         {error, _} = Error -> Error

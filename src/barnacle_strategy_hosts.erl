@@ -19,9 +19,9 @@ The answer is complete where every host answered, partial where some did, and an
 ?DOC("""
 hosts: names or addresses, as the host parts of the node names say them, but in lower case unless
 this node's own host part has capitals. basename: only nodes of
-this basename. port: of the EPMDs (ERL_EPMD_PORT, or 4369). timeout: for all hosts together, in ms
-(5000). concurrency: hosts asked at a time (256). max_names, max_bytes: of one EPMD's reply (10000,
-1048576).
+this basename. port: of the EPMDs (ERL_EPMD_PORT, or 4369). timeout: for all hosts together, in ms.
+concurrency: hosts queried at a time. max_names, max_bytes: of one EPMD's reply. table/0 has the
+defaults.
 """).
 -type options() :: #{
     hosts := [binary(), ...],
@@ -90,6 +90,8 @@ is_wanted(_Name, _) -> true.
 ?DOC("Every option of this strategy: its name, type, default and meaning.").
 -spec table() -> barnacle_settings:table().
 table() ->
+    #{concurrency := Concurrency, max_names := MaxNames, max_bytes := MaxBytes} =
+        barnacle_native:defaults(epmd_names),
     [
         {hosts, {term, <<"a list of host names or addresses">>, fun check_hosts/1}, required,
             <<"whose EPMDs are asked">>},
@@ -99,11 +101,11 @@ table() ->
             optional, <<"takes only nodes of this basename">>},
         {port, {integer, port, 1, 65535}, optional, <<"of the EPMDs">>},
         {timeout, {integer, ms, 1, 86400000}, {default, 5000}, <<"for all hosts together">>},
-        {concurrency, {integer, hosts, 1, 10000}, {default, 256},
+        {concurrency, {integer, hosts, 1, 10000}, {default, Concurrency},
             <<"how many hosts are asked at a time">>},
-        {max_names, {integer, names, 1, 1000000}, {default, 10000},
+        {max_names, {integer, names, 1, 1000000}, {default, MaxNames},
             <<"of one EPMD; a longer reply is refused">>},
-        {max_bytes, {integer, bytes, 4, 67108864}, {default, 1048576},
+        {max_bytes, {integer, bytes, 4, 67108864}, {default, MaxBytes},
             <<"of one EPMD's reply; a longer one is refused">>}
     ].
 

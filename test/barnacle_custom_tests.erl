@@ -185,7 +185,8 @@ round_without_a_server_wants_nothing_when_it_is_over_test() ->
     {error, _} = barnacle_cluster:run_once(#{strategy => {epmd, ['over@127.0.0.1']}}),
     %% The registry is told of the owner's death.
     bed_wait:until(wanted_no_more, fun() ->
-        not (barnacle_registry:wanted_by_others(self()))('over@127.0.0.1')
+        {_, Others} = barnacle_registry:back(make_ref()),
+        not is_map_key(<<"over@127.0.0.1">>, Others)
     end).
 
 worker_that_traps_exits_does_not_outlive_its_server_test() ->

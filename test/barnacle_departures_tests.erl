@@ -6,62 +6,89 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--import(barnacle_departures, [new/0, update/4, stays/3, to_map/1]).
+-import(barnacle_departures, [decide/1, table/0]).
 
--define(A, <<"a@h">>).
--define(B, <<"b@h">>).
+-define(TRIGGERS, [poll, refresh, again, returned]).
+-define(WAITING, [running, over, waived]).
+-define(GOOD, [complete, exact]).
+-define(BAD, [empty, partial, error, suspect]).
+-define(THERE, [unknown, there, asked, passing, declined, checking, none]).
+-define(CONNECTIONS, [unknown, alone, source, others]).
 
-each_is_asked_once_test() ->
-    {[?A], D1} = updated([?A], departed, poll, new()),
-    ?assertEqual(#{?A => asked}, to_map(D1)),
-    {Ask, D2} = updated([?A, ?B], departed, poll, D1),
-    ?assertEqual({[?B], #{?A => asked, ?B => asked}}, {Ask, to_map(D2)}).
-
-refresh_asks_again_test() ->
-    {_, D1} = updated([?A], departed, poll, new()),
-    D2 = stays(?A, named, D1),
-    ?assertEqual(#{?A => {stays, named}}, to_map(D2)),
-    {Ask, D3} = updated([?A], departed, refresh, D2),
-    ?assertEqual({[?A], #{?A => asked}}, {Ask, to_map(D3)}).
-
-who_is_back_is_forgotten_and_asked_anew_test() ->
-    {_, D1} = updated([?A], departed, poll, new()),
-    {[], D2} = updated([], departed, poll, D1),
-    ?assertEqual(#{}, to_map(D2)),
-    ?assertMatch({[?A], _}, updated([?A], departed, poll, D2)).
-
-no_answer_within_three_rounds_test() ->
-    {_, D1} = updated([?A], departed, poll, new()),
-    Round = fun(_, D) -> element(2, updated([?A], departed, poll, D)) end,
-    ?assertEqual(#{?A => asked}, to_map(lists:foldl(Round, D1, [1, 2]))),
-    ?assertEqual(#{?A => no_answer}, to_map(lists:foldl(Round, D1, [1, 2, 3]))),
-    %% A late answer is one.
-    Late = stays(?A, named, lists:foldl(Round, D1, [1, 2, 3])),
-    ?assertEqual(#{?A => {stays, named}}, to_map(Late)).
-
-other_modes_ask_nobody_test() ->
+all_facts() ->
     [
-        ?assertMatch({[], #{?A := not_asked}}, asked([?A], Mode))
-     || Mode <- [report, never, undiscovered]
+        {T, W, R, B, C}
+     || T <- ?TRIGGERS, W <- ?WAITING, R <- ?GOOD ++ ?BAD, B <- ?THERE, C <- ?CONNECTIONS
     ].
 
-answer_of_a_stranger_is_ignored_test() ->
-    ?assertEqual(new(), stays(?A, named, new())).
+every_combination_has_an_act_test() ->
+    ?assertEqual(
+        [ask, check, disconnect, expel, look, stay], lists:usort([decide(F) || F <- all_facts()])
+    ).
 
-%% Asked by a refresh before its time, it is not departed yet, and still missing.
-asked_before_its_time_is_not_asked_again_test() ->
-    {[?A], D1} = updated([?A], departed, refresh, new()),
-    IsMissing = fun(Name) -> Name =:= ?A end,
-    {[], D2} = update({[], IsMissing}, departed, poll, D1),
-    ?assertEqual(#{?A => asked}, to_map(D2)),
-    ?assertMatch({[], _}, updated([?A], departed, poll, D2)).
+every_row_decides_something_test() ->
+    Of = fun(Row) -> [F || F <- all_facts(), first_row(F) =:= Row] end,
+    ?assertEqual([], [Row || Row <- table(), Of(Row) =:= []]).
 
-%% Who is departed is missing.
-updated(Names, Mode, Trigger, Before) ->
-    update({Names, fun(Name) -> lists:member(Name, Names) end}, Mode, Trigger, Before).
+first_row(Facts) ->
+    Fits = fun(Row) ->
+        lists:all(
+            fun
+                ({_, any}) -> true;
+                ({Fact, List}) when is_list(List) -> lists:member(Fact, List);
+                ({Fact, Value}) -> Fact =:= Value
+            end,
+            lists:zip(tuple_to_list(Facts), lists:droplast(tuple_to_list(Row)))
+        )
+    end,
+    hd(lists:filter(Fits, table())).
 
-asked(Names, Mode) ->
-    {Ask, Departures} = updated(Names, Mode, refresh, new()),
-    {Ask, to_map(Departures)}.
+%% The promises, each over all combinations.
+rules_test_() ->
+    Rules = [
+        {"a result without evidence moves no node", fun({_, _, R, _, _}, Act) ->
+            lists:member(R, ?GOOD) orelse Act =:= stay
+        end},
+        {"within the waiting a node is only checked, and only by a poll", fun
+            ({poll, running, _, _, _}, Act) -> Act =:= stay orelse Act =:= check;
+            ({_, running, _, _, _}, Act) -> Act =:= stay;
+            (_, _) -> true
+        end},
+        {"only a node without a barnacle is made to leave", fun({_, _, _, B, _}, Act) ->
+            B =:= none orelse (Act =/= expel andalso Act =/= disconnect)
+        end},
+        {"and only with connections of this source alone", fun({_, _, _, _, C}, Act) ->
+            (Act =/= expel orelse C =:= source) andalso (Act =/= disconnect orelse C =:= alone)
+        end},
+        {"a node that declined for good is asked by a refresh only", fun
+            ({refresh, _, _, declined, _}, Act) -> Act =:= stay orelse Act =:= ask;
+            ({_, _, _, declined, _}, Act) -> Act =:= stay;
+            (_, _) -> true
+        end},
+        {"a node that declined for a passing reason is asked again", fun
+            ({again, W, R, passing, _}, Act) ->
+                (Act =:= ask) =:= (W =/= running andalso lists:member(R, ?GOOD));
+            (_, _) ->
+                true
+        end},
+        {"a poll leaves that to the intervals", fun
+            ({poll, _, _, B, _}, Act) when B =:= passing; B =:= asked -> Act =:= stay;
+            (_, _) -> true
+        end}
+    ],
+    [
+        {Title, ?_assertEqual([], [F || F <- all_facts(), not Rule(F, decide(F))])}
+     || {Title, Rule} <- Rules
+    ].
+
+every_value_is_explained_test() ->
+    Values = [?TRIGGERS, ?WAITING, ?GOOD ++ ?BAD, ?THERE, ?CONNECTIONS,
+        [stay, check, ask, look, disconnect, expel]],
+    Explained = barnacle_departures:meanings(),
+    ?assertEqual(barnacle_departures:columns(), [Column || {Column, _} <- Explained]),
+    ?assertEqual(
+        [lists:sort(V) || V <- Values],
+        [lists:sort([Value || {Value, _} <- Meanings]) || {_, Meanings} <- Explained]
+    ).
 
 -endif.

@@ -294,7 +294,10 @@ nameserver_lines(Servers) ->
 
 start(Options) ->
     {ok, Node} = bed_node:start_link(Options#{
-        name => "search", host => bed_ports:address(), fixed_port => bed_ports:port()
+        name => "search",
+        host => bed_ports:address(),
+        fixed_port => bed_ports:port(),
+        applications => [barnacle]
     }),
     Node.
 

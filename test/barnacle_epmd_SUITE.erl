@@ -213,7 +213,9 @@ sees_nothing(Epmd, Host, Args, Log) ->
 
 epmd_with(Names) ->
     Epmd = bed_epmd:start_link(),
-    Options = #{host => {127, 0, 0, 1}, epmd_port => bed_epmd:port(Epmd)},
+    Options = #{
+        host => {127, 0, 0, 1}, epmd_port => bed_epmd:port(Epmd), applications => [barnacle]
+    },
     {Epmd, bed_nodes:start_link(Options, [#{name => Name} || Name <- Names])}.
 
 %% ---- fake ones

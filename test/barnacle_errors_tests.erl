@@ -30,7 +30,9 @@ reasons_of_disconnects_and_connects_have_their_rows_test_() ->
     [
         ?_assertEqual([], union(barnacle_dial, reason) -- Reasons(connect_error)),
         ?_assertEqual([], union(barnacle_native, probe_error) -- Reasons(connect_error)),
-        ?_assertEqual([], union(barnacle_names, refusal) -- [atom_limit | Reasons(connect_error)])
+        ?_assertEqual(
+            [], union(barnacle_atom_budget, refusal) -- [atom_limit | Reasons(connect_error)]
+        )
     ].
 
 phrases_test_() ->
@@ -39,35 +41,25 @@ phrases_test_() ->
      || Why <- union(barnacle_native, lookup_error) ++
             union(barnacle_dial, reason) ++
             union(barnacle_native, probe_error) ++
-            union(barnacle_names, refusal) ++
+            union(barnacle_atom_budget, refusal) ++
             doubts() ++
             [{posix, econnrefused}, econnrefused, bad_reply, {too_many_nodes, 3, 2},
                 {lookup_failed, timeout}, {not_registered, [<<"a">>]}, {posix, emfile},
-                {too_many_processes, 1024}, {native_library, <<"no program">>}]
+                {native_library, <<"no program">>}, {not_started, barnacle}]
     ] ++
         [
             ?_assertEqual(error, barnacle_errors:says(Why))
          || Why <- [strange, {a, b}, {response, strange}, []]
         ].
 
-%% Every way in which discovery fails has a remedy, also where the reason is a value of Gleam.
+%% Every way in which discovery fails has a remedy.
 remedies_of_discovery_test_() ->
     Native = union(barnacle_native, lookup_error) ++ [{posix, econnrefused}, {posix, emfile}],
     Hosts = [timeout, econnrefused, bad_reply, too_long],
-    Same =
-        [{Why, barnacle_gleam_strategy:from_lookup_error(Why)} || Why <- Native] ++
-            [{Why, barnacle_gleam_strategy:from_host_error(Why)} || Why <- Hosts],
     [
         ?_assertMatch({_, {ok, <<_, _/binary>>}}, {Why, barnacle_errors:discovery_fix(Why)})
-     || Why <- [Why || {Why, _} <- Same] ++ doubts()
-    ] ++
-        [
-            ?_assertEqual(
-                {Gleam, barnacle_errors:says(Why), barnacle_errors:discovery_fix(Why)},
-                {Gleam, barnacle_errors:says(Gleam), barnacle_errors:discovery_fix(Gleam)}
-            )
-         || {Why, Gleam} <- Same, Gleam =/= unknown
-        ].
+     || Why <- Native ++ Hosts ++ doubts()
+    ].
 
 %% A terminal has no table beside the text, and shows what there is in the place of variables.
 remedies_have_no_variables_test_() ->
@@ -103,7 +95,6 @@ remedies_name_what_there_is_test_() ->
             {Fix({at_address, <<"10.0.0.1">>, timeout, [<<"10.0.0.2">>, <<"10.0.0.3">>]}),
                 <<"OTP connects to 10.0.0.1 alone, and of 10.0.0.2, 10.0.0.3 one works">>},
             {Fix({lookup_failed, {posix, enodev}}), <<"no network interface of this host">>},
-            {Fix({lookup_failed, {posix_error, <<"enodev">>}}), <<"no network interface">>},
             {Fix({lookup_failed, {posix, enetunreach}}), <<"no route">>},
             {Fix({posix, emfile}), <<"ulimit -n">>},
             {Fix(handshake_failed), <<"a short name (`-sname`) and the other a long one">>},
@@ -174,19 +165,17 @@ doubts() ->
 
 instance(bad_options) -> [{key, value, <<"text">>}];
 instance(already_started) -> self();
-instance(too_many_processes) -> 1024;
+instance(not_started) -> barnacle;
 instance(native_library) -> <<"text">>.
 
-gleam({strategy_error, [{Host, Why}]}) ->
-    {strategy_error, [{Host, barnacle_gleam_strategy:from_host_error(Why)}]};
-gleam({strategy_error, {too_many_nodes, _, _} = Why}) ->
-    {ok, State} = barnacle_gleam_strategy:init({dns, #{basename => <<"a">>, query => <<"b">>}}),
-    {strategy_error, barnacle_gleam_strategy:to_error(Why, State)};
-gleam({strategy_error, Why}) ->
-    {strategy_error, barnacle_gleam_strategy:from_lookup_error(Why)};
 gleam(Error) ->
     Tag = make_ref(),
-    ok = barnacle_gleam:notify({subject, self(), Tag}, {refresh, {error, Error}}),
+    Kind =
+        case Error of
+            {strategy_error, [_ | _]} -> hosts;
+            _ -> dns
+        end,
+    ok = barnacle_gleam:notify({Kind, {subject, self(), Tag}}, {refresh, {error, Error}}),
     receive
         {Tag, {refresh_response, {error, Value}}} -> Value
     after 0 -> error(not_told)

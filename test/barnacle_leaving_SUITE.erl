@@ -2,7 +2,7 @@
 -module(barnacle_leaving_SUITE).
 
 %% Nodes that leave a cluster of real nodes: asked to, or by leave. When a node consents is in
-%% barnacle_farewell_tests. global's guard against overlapping partitions is on, as is its default.
+%% barnacle_leaving_tests. global's guard against overlapping partitions is on, as is its default.
 
 -include_lib("stdlib/include/assert.hrl").
 
@@ -17,7 +17,6 @@
     half_of_the_names_gone_moves_nobody/1,
     foreign_link_keeps_a_node/1,
     other_barnacle_keeps_a_node/1,
-    peer_without_barnacle_stays/1,
     left_node_is_not_dialled_until_named_anew/1,
     left_node_that_is_linked_leaves_again/1,
     left_node_joins_again_by_refresh/1
@@ -39,7 +38,6 @@ all() ->
         half_of_the_names_gone_moves_nobody,
         foreign_link_keeps_a_node,
         other_barnacle_keeps_a_node,
-        peer_without_barnacle_stays,
         left_node_is_not_dialled_until_named_anew,
         left_node_that_is_linked_leaves_again,
         left_node_joins_again_by_refresh
@@ -177,17 +175,6 @@ other_barnacle_keeps_a_node(_) ->
     ok = bed_dns_script:script(Dns, bed_story:answering(tl(Nodes))),
     ok = departed(First, #{text(Gone) => {stays, {wanted_by_others, [bed_node:name(Second)]}}}),
     [ok = bed_story:rounds(Node, 3) || Node <- Nodes],
-    ?assertEqual([], bed_story:lost(Links)).
-
-peer_without_barnacle_stays(_) ->
-    [Gone, First | _] = Nodes = hosts(4),
-    Dns = bed_dns_script:start_link(bed_story:answering(Nodes)),
-    ok = bed_story:members(tl(Nodes), dns(Dns, #{departed_after => 0})),
-    ok = bed_nodes:await_mesh(Nodes),
-    [ok = bed_story:await_wanted(Node, Nodes) || Node <- tl(Nodes)],
-    Links = bed_story:watch(Nodes),
-    ok = bed_dns_script:script(Dns, bed_story:answering(tl(Nodes))),
-    ok = departed(First, #{text(Gone) => no_answer}),
     ?assertEqual([], bed_story:lost(Links)).
 
 left_node_is_not_dialled_until_named_anew(_) ->

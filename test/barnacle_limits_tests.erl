@@ -6,7 +6,7 @@
 
 %% Every limit that is a setting: its range, and what happens below it, at it and above it. Limits
 %% of what comes from the network are also in barnacle_dns_SUITE and barnacle_epmd_SUITE,
-%% max_operations in barnacle_queue_tests, max_new_atoms in barnacle_names_tests.
+%% max_operations in barnacle_queue_tests, max_new_atoms in barnacle_atom_budget_tests.
 
 -include_lib("eunit/include/eunit.hrl").
 

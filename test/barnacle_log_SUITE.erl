@@ -129,7 +129,7 @@ hidden_nodes_are_not_counted(_) ->
     ok = bed_node:call(First, bed_log, watch, []),
     ok = bed_node:call(First, bed_log, watch_events, []),
     ok = bed_story:members([First], seldom([name(First)])),
-    ok = bed_story:rounds(First, 1),
+    ok = bed_node:call(First, barnacle_cluster, await, [bed_member:server(), first_round, 30000]),
     true = bed_node:call(Shell, net_kernel, connect_node, [name(First)]),
     Seen = bed_node:call(First, ?MODULE, flap, [name(Shell), 2], 120000),
     ?assertEqual(4, Seen),
@@ -253,7 +253,9 @@ in_elixir(Config) ->
             File = filename:join(proplists:get_value(priv_dir, Config), "words.exs"),
             ok = file:write_file(File, elixir()),
             Ebin = filename:dirname(code:which(barnacle_cluster)),
-            Output = os:cmd(lists:flatten([Elixir, " -pa '", Ebin, "' '", File, "' 2>&1"])),
+            Output = os:cmd(
+                lists:flatten([Elixir, " -pa '", Ebin, "' --app barnacle '", File, "' 2>&1"])
+            ),
             io:format("~ts", [Output]),
             %% Elixir 1.15 writes charlists in another way.
             Options = [global, unicode, {return, list}],

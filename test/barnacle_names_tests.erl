@@ -54,7 +54,7 @@ each_byte_test() ->
     ?assertEqual(lists:sort(Host), Allowed(fun barnacle_names:check_host/1)),
     %% What is refused becomes no atom.
     Refused = [<<"odd", Byte, "odd@h">> || Byte <- All -- Base],
-    [?assertMatch({error, _}, barnacle_names:to_node(Name)) || Name <- Refused],
+    [?assertMatch({error, _}, barnacle_atom_budget:to_node(Name)) || Name <- Refused],
     [?assertError(badarg, binary_to_existing_atom(Name, latin1)) || Name <- Refused].
 
 %% At both ends of each range.
@@ -95,7 +95,7 @@ addresses_of_hosts_test_() ->
 
 longest_name_is_an_atom_test() ->
     Name = <<"a@", (binary:copy(<<"h">>, 253))/binary>>,
-    ?assertMatch({ok, Node} when is_atom(Node), barnacle_names:to_node(Name)).
+    ?assertMatch({ok, Node} when is_atom(Node), barnacle_atom_budget:to_node(Name)).
 
 check_host_test_() ->
     Label63 = binary:copy(<<"a">>, 63),
@@ -129,27 +129,6 @@ check_basename_test_() ->
 host_test() ->
     ?assertEqual(<<"h">>, barnacle_names:host(a@h)),
     ?assertEqual(<<>>, barnacle_names:host(<<"a">>)).
-
-atoms_are_bounded_test() ->
-    {Made, _} = barnacle_names:new_atoms(),
-    Before = application:get_env(barnacle, max_new_atoms),
-    Name = fun(N) -> iolist_to_binary(io_lib:format("bounded~b@~b", [N, Made])) end,
-    application:set_env(barnacle, max_new_atoms, Made + 2),
-    try
-        ?assertMatch({ok, _}, barnacle_names:to_node(Name(1))),
-        ?assertMatch({ok, _}, barnacle_names:to_node(Name(2))),
-        ?assertEqual({error, atom_limit}, barnacle_names:to_node(Name(3))),
-        ?assertEqual({error, atom_limit}, barnacle_names:to_node(Name(3))),
-        ?assertError(badarg, binary_to_existing_atom(Name(3))),
-        %% What is an atom already passes.
-        ?assertMatch({ok, _}, barnacle_names:to_node(Name(1))),
-        ?assertEqual({Made + 2, Made + 2}, barnacle_names:new_atoms())
-    after
-        case Before of
-            undefined -> application:unset_env(barnacle, max_new_atoms);
-            {ok, Max} -> application:set_env(barnacle, max_new_atoms, Max)
-        end
-    end.
 
 addresses_are_written_as_rfc_5952_says_test_() ->
     [

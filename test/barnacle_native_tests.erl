@@ -218,57 +218,70 @@ bad_names_and_name_servers_test() ->
 
 %% Options
 
-bad_options_test() ->
+refused_by_the_core_test_() ->
     Good = #{timeout => 1000},
+    Epmd = fun barnacle_native:epmd_names/2,
+    Dns = fun barnacle_native:dns/2,
+    Resolve = fun barnacle_native:resolve/2,
+    [
+        {atom_to_list(Key), fun() ->
+            {error, {bad_request, Text}} = Operation(Subject, Options),
+            [
+                ?assertNotEqual({Part, Text, nomatch}, {Part, Text, string:find(Text, Part)})
+             || Part <- [atom_to_list(Key) | Parts]
+            ]
+        end}
+     || {Operation, Key, Subject, Options, Parts} <- [
+            {Epmd, timeout_ms, [], #{}, ["is missing"]},
+            {Epmd, timeout_ms, [], #{timeout => 0}, ["from 1 to 86400000", "not 0"]},
+            {Epmd, timeout_ms, [], #{timeout => -1}, ["not -1"]},
+            {Epmd, timeout_ms, [], #{timeout => 86400001}, ["not 86400001"]},
+            {Epmd, timeout_ms, [], #{timeout => 1 bsl 70}, ["from 1 to"]},
+            {Epmd, request, [], #{timeout => 1.5}, ["can't be decoded"]},
+            {Epmd, timeout_ms, [], #{timeout => infinity}, ["infinity"]},
+            {Epmd, port, [], Good#{port => 0}, ["from 1 to 65535", "not 0"]},
+            {Epmd, port, [], Good#{port => 65536}, ["not 65536"]},
+            {Epmd, concurrency, [], Good#{concurrency => 0}, ["not 0"]},
+            {Epmd, max_names, [], Good#{max_names => 0}, ["not 0"]},
+            {Epmd, max_bytes, [], Good#{max_bytes => 1 bsl 31}, ["not 2147483648"]},
+            {Epmd, nameservers, [], Good#{nameservers => <<"10.0.0.2">>}, ["a list of binaries"]},
+            {Epmd, nameservers, [], Good#{nameservers => ["10.0.0.2"]}, ["a list of binaries"]},
+            {Epmd, grace_ms, [], Good#{grace => 1}, ["a key must be one of hosts", "not"]},
+            {Epmd, hosts, <<"127.0.0.1">>, Good, ["a list of binaries"]},
+            {Epmd, hosts, ["127.0.0.1"], Good, ["a list of binaries"]},
+            {Epmd, hosts, [<<"a">> | <<"b">>], Good, ["a proper list"]},
+            {Dns, name, "a", Good, ["a binary"]},
+            {Dns, grace_ms, <<"a">>, Good#{grace => -1}, ["from 0 to 86400000", "not -1"]},
+            {Resolve, family, [], Good#{family => both}, ["inet or inet6", "\"both\""]}
+        ]
+    ].
+
+%% The documented functions name the value and the fix.
+lookup_with_a_bad_timeout_test() ->
     [
         begin
-            {error, {bad_options, Problems}} = barnacle_native:epmd_names(Hosts, Options),
-            ?assertMatch([{Key, _, _}], Problems),
-            [{_, Value, Text}] = Problems,
-            ?assertEqual(
-                case Key of
-                    hosts -> Hosts;
-                    options -> Options;
-                    _ -> maps:get(Key, Options, missing)
+            {bad_argument, Text} =
+                try
+                    Lookup(TimeoutMs)
+                catch
+                    exit:Reason -> Reason
                 end,
-                Value
-            ),
-            ?assert(is_binary(Text))
+            [
+                ?assertNotEqual({Part, Text, nomatch}, {Part, Text, string:find(Text, Part)})
+             || Part <- [Named, "a whole number of ms from 1 to 86400000"]
+            ]
         end
-     || {Key, Hosts, Options} <- [
-            {timeout, [], #{}},
-            {timeout, [], #{timeout => 0}},
-            {timeout, [], #{timeout => -1}},
-            {timeout, [], #{timeout => 86400001}},
-            {timeout, [], #{timeout => 1.5}},
-            {timeout, [], #{timeout => infinity}},
-            {port, [], Good#{port => 0}},
-            {port, [], Good#{port => 65536}},
-            {concurrency, [], Good#{concurrency => 0}},
-            {max_names, [], Good#{max_names => 0}},
-            {max_bytes, [], Good#{max_bytes => 1 bsl 31}},
-            {nameservers, [], Good#{nameservers => <<"10.0.0.2">>}},
-            {nameservers, [], Good#{nameservers => ["10.0.0.2"]}},
-            {grace, [], Good#{grace => 1}},
-            {hosts, <<"127.0.0.1">>, Good},
-            {hosts, ["127.0.0.1"], Good},
-            {hosts, [<<"a">> | <<"b">>], Good},
-            {options, [], [{timeout, 1}]}
+     || {TimeoutMs, Named} <- [
+            {0, "timeout 0:"},
+            {-1, "timeout -1:"},
+            {1.5, "timeout 1.5:"},
+            {infinity, "timeout infinity:"}
+        ],
+        Lookup <- [
+            fun(Ms) -> barnacle_dns:lookup(<<"127.0.0.1">>, Ms) end,
+            fun(Ms) -> barnacle_dns:discover_nodes(<<"app">>, <<"127.0.0.1">>, Ms) end
         ]
-    ],
-    ?assertMatch(
-        {error, {bad_options, [{name, "a", _}]}}, barnacle_native:dns("a", Good)
-    ),
-    ?assertMatch(
-        {error, {bad_options, [{grace, -1, _}]}}, barnacle_native:dns(<<"a">>, Good#{grace => -1})
-    ),
-    ?assertMatch(
-        {error, {bad_options, [{family, both, _}]}},
-        barnacle_native:resolve([], Good#{family => both})
-    ),
-    {error, {bad_options, Several}} =
-        barnacle_native:epmd_names(x, #{timeout => 0, port => 0, max_names => 0}),
-    ?assertEqual([hosts, max_names, port, timeout], lists:sort([Key || {Key, _, _} <- Several])).
+    ].
 
 %% Diff
 

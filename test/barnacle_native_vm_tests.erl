@@ -109,12 +109,13 @@ with_vm(Options, Test) ->
     Ebin = filename:join(Directory, "ebin"),
     ok = filelib:ensure_dir(filename:join(Directory, "priv/x")),
     ok = filelib:ensure_dir(filename:join(Ebin, "x")),
-    Modules = filename:join(filename:dirname(code:which(barnacle_native)), "barnacle*.beam"),
+    Modules = filename:join(filename:dirname(code:which(barnacle_native)), "barnacle*.{app,beam}"),
     [copy(File, Ebin) || File <- [code:which(?MODULE) | filelib:wildcard(Modules)]],
     [copy(library(), filename:join(Directory, "priv")) || map_size(Options) > 0],
     {ok, Vm, _} = peer:start_link(Options#{
         connection => standard_io, args => ["-pa", Ebin | maps:get(args, Options, [])]
     }),
+    {ok, _} = peer:call(Vm, application, ensure_all_started, [barnacle]),
     try
         Test(Vm, Directory)
     after

@@ -110,7 +110,7 @@ anything_is_an_error_in_words_test_() ->
      || Reason <- Junk ++ [
             {Kind, Why}
          || Kind <- [
-                bad_options, already_started, native_library, too_many_processes, 'Kind', Long
+                bad_options, already_started, native_library, 'Kind', Long
             ],
             Why <- Junk
         ]

@@ -128,7 +128,7 @@ of_two_addresses() ->
      || {Name, Addresses} <- [{"dead.two.test", [Dead, Live]}, {"live.two.test", [Live, Dead]}],
         Address <- Addresses
     ],
-    Common = #{name => "app", fixed_port => Port},
+    Common = #{name => "app", fixed_port => Port, applications => [barnacle]},
     Exec = bed_etc:exec_with([{"/etc/hosts", ["127.0.0.1 localhost\n", Lines]}]),
     [First] = bed_nodes:start_link(Common, [#{host => Own, exec => Exec}]),
     Try = fun(Name) ->
@@ -168,6 +168,7 @@ protocol_of_ones_own(_) ->
                 #{
                     address => ?LOOPBACK6,
                     epmd_port => bed_epmd:port(Epmd),
+                    applications => [barnacle],
                     args => ["-proto_dist", "bed_own"],
                     env => [{"ERL_INETRC", Inetrc}],
                     exec => Exec
@@ -186,7 +187,11 @@ epmd_on_ipv6_alone(_) ->
     ),
     Names = fun(Node) -> bed_node:call(Node, barnacle_local_epmd, names, []) end,
     [Node] = bed_nodes:start_link(#{name => "app", fixed_port => bed_ports:port()}, [
-        #{host => {127, 0, 0, 1}, env => [{"ERL_EPMD_PORT", integer_to_list(EpmdPort)}]}
+        #{
+            host => {127, 0, 0, 1},
+            applications => [barnacle],
+            env => [{"ERL_EPMD_PORT", integer_to_list(EpmdPort)}]
+        }
     ]),
     ?assertEqual({ok, [<<"app@127.0.0.1">>, <<"b@127.0.0.1">>]}, Names(Node)),
     %% One at the other loopback address: what both know, or a partial result without one of them.
@@ -217,7 +222,7 @@ with_nss(Test) ->
 two(Host, Options) ->
     [Own, Address] = bed_ports:addresses(2),
     [First, Second] = bed_nodes:start_link(
-        #{name => "app", fixed_port => bed_ports:port()},
+        #{name => "app", fixed_port => bed_ports:port(), applications => [barnacle]},
         [(Options(Address))#{host => Own}, #{host => Host, address => Address}]
     ),
     true = bed_node:call(Second, persistent_term, put, [address, Address]) =:= ok,

@@ -86,10 +86,9 @@ second_address_while_running(Config) ->
     ?assert(bed_node:call(Node, barnacle_own, is_this, [Second])),
     ?assertEqual(
         [{Second, this_node}],
-        bed_node:call(Node, barnacle_links, connect, [
+        bed_node:call(Node, bed_links, connect, [
             [Second],
-            #{connect_timeout => 5000, max_connects => 9, probe => true, probe_timeout => 1000},
-            bed_node:call(Node, barnacle_gate, new, [])
+            #{connect_timeout => 5000, max_connects => 9, probe => true, probe_timeout => 1000}
         ])
     ),
     ?assertNot(bed_node:call(Node, barnacle_own, is_this, [Own])),
@@ -155,7 +154,11 @@ capitals(_Config) ->
     Port = bed_ports:port(),
     Address = bed_ports:address(),
     {ok, Node} = bed_node:start_link(#{
-        name => "app", host => "node.test", address => Address, fixed_port => Port
+        name => "app",
+        host => "node.test",
+        address => Address,
+        fixed_port => Port,
+        applications => [barnacle]
     }),
     ok = bed_node:call(Node, bed_page, watch_log, []),
     Own = bed_node:name(Node),
@@ -189,6 +192,7 @@ of_dns() ->
         name => "app",
         host => Address,
         fixed_port => bed_ports:port(),
+        applications => [barnacle],
         exec => bed_etc:exec("nameserver " ++ inet:ntoa(At) ++ "\noptions timeout:1 attempts:1\n")
     }),
     ok = bed_node:call(Node, bed_page, watch_log, []),
@@ -214,7 +218,9 @@ of_dns() ->
     ok = bed_wait:until(another, fun() ->
         maps:is_key(<<"app@alias.test">>, bed_story:missing(Node)) orelse bed_story:status(Node)
     end),
-    ?assertEqual([], maps:get(own_names, bed_story:status(Node))).
+    ok = bed_wait:until(no_own_name, fun() ->
+        maps:get(own_names, bed_story:status(Node)) =:= []
+    end).
 
 %% DNS does not know the name; inet_db does.
 known_to_otp_alone(Config) ->
@@ -254,7 +260,10 @@ short_forms(Config) ->
 %% At the one address where this node listens: the port is that of all nodes.
 other_basename(_Config) ->
     {ok, Node} = bed_node:start_link(#{
-        name => "app", host => bed_ports:address(), fixed_port => bed_ports:port()
+        name => "app",
+        host => bed_ports:address(),
+        fixed_port => bed_ports:port(),
+        applications => [barnacle]
     }),
     ok = bed_node:call(Node, bed_page, watch_log, []),
     Own = bed_node:name(Node),
@@ -494,6 +503,9 @@ node_of_two(Common, Config) ->
     {Node, bed_node:name(Node), Second}.
 
 options(Config) ->
+    (kind(Config))#{applications => [barnacle]}.
+
+kind(Config) ->
     case proplists:get_value(kind, Config) of
         fixed_port ->
             #{fixed_port => bed_ports:port()};

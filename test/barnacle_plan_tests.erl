@@ -87,25 +87,6 @@ forgotten_names_are_missing_no_longer_test() ->
     Plan1 = barnacle_plan:forget([?C, ?D], Plan),
     ?assertEqual({ok, []}, barnacle_plan:departed(Plan1, 0, ?HASTY)).
 
-cut_test_() ->
-    Cut = fun(Mode, Answer, OwnList) ->
-        barnacle_plan:cut(#{
-            mode => Mode,
-            answer => Answer,
-            own_list => OwnList,
-            extra => [x@h, y@h],
-            wanted_by_others => fun(Node) -> Node =:= y@h end
-        })
-    end,
-    [
-        ?_assertEqual([x@h], Cut(undiscovered, {complete, [?A]}, false)),
-        ?_assertEqual([], Cut(undiscovered, {partial, [?A], why}, true)),
-        ?_assertEqual([], Cut(undiscovered, {error, why}, true)),
-        ?_assertEqual([], Cut(undiscovered, {complete, []}, false)),
-        ?_assertEqual([x@h], Cut(undiscovered, {complete, []}, true)),
-        [?_assertEqual([], Cut(Mode, {complete, [?A]}, true)) || Mode <- [never, departed, report]]
-    ].
-
 result_test_() ->
     Result = fun(Strategy, Connect, Disconnect) ->
         barnacle_plan:result(Strategy, #{connect => Connect, disconnect => Disconnect}, [n@h])

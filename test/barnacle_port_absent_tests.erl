@@ -52,44 +52,20 @@ programs_that_do_not_work_test_() ->
         end)
     end}.
 
-%% While a server runs: its rounds say what there is to say, and go well again.
-rounds_without_a_program_test_() ->
+%% A comparison needs no program.
+refreshes_without_a_program_test_() ->
     {timeout, ?LIMIT_S, fun() ->
         bed_priv:with_vm(?MODULE, fun(Vm, Priv) ->
-            Program = filename:join(Priv, "barnacle_port"),
             Refresh = fun() ->
                 bed_node:call(Vm, barnacle_cluster, refresh, [served, ?LIMIT_MS])
             end,
             ok = bed_node:call(Vm, ?MODULE, serve, []),
-            [
-                begin
-                    ok = bed_wait:until(good, fun() -> Refresh() =:= {ok, peers()} end),
-                    Break(Program),
-                    ok = bed_node:call(Vm, ?MODULE, kill_program, []),
-                    ok = bed_wait:until({said, Says}, fun() ->
-                        case Refresh() of
-                            {error, {strategy_error, {native_library, Text}}} ->
-                                binary:match(Text, Says) =/= nomatch orelse Text;
-                            {error, {strategy_error, port_program_died}} -> false;
-                            %% It was still being killed.
-                            {ok, _} -> false
-                        end
-                    end),
-                    %% What the source has to say goes first.
-                    ok = bed_node:call(Vm, application, set_env, [barnacle_test, source, gone]),
-                    ?assertEqual({error, {strategy_error, gone}}, Refresh()),
-                    ok = bed_node:call(Vm, application, unset_env, [barnacle_test, source]),
-                    ok = bed_priv:install(Program)
-                end
-             || {Break, Says} <- [
-                    {fun file:delete/1, <<"does not exist">>},
-                    {fun(File) -> bed_priv:replace(File, "exit 3\n") end, <<"ended with status 3">>}
-                ]
-            ],
             ok = bed_wait:until(good, fun() -> Refresh() =:= {ok, peers()} end),
-            ?assertMatch(
-                #{crashed_rounds := 0}, bed_node:call(Vm, barnacle_cluster, status, [served])
-            )
+            ok = file:delete(filename:join(Priv, "barnacle_port")),
+            ok = bed_node:call(Vm, ?MODULE, kill_program, []),
+            ?assertEqual({ok, peers()}, Refresh()),
+            ok = bed_node:call(Vm, application, set_env, [barnacle_test, source, gone]),
+            ?assertEqual({error, {strategy_error, gone}}, Refresh())
         end)
     end}.
 
@@ -116,7 +92,8 @@ peers() ->
     [a@h, b@h].
 
 join(Nodes) ->
-    ok = application:set_env(barnacle_test, joined, lists:sort(Nodes)),
+    Joined = application:get_env(barnacle_test, joined, []),
+    ok = application:set_env(barnacle_test, joined, lists:usort(Nodes ++ Joined)),
     {ok, Nodes}.
 
 %% A script that writes one frame and waits.

@@ -131,7 +131,7 @@ what_it_does_test_() ->
             {
                 #{
                     answer => error,
-                    why => {posix_error, <<"enodev">>},
+                    why => {posix, enodev},
                     queried => [{<<"app.test">>, <<"fe80::1%no">>, {posix, enodev}}]
                 },
                 "now fails: the system failed (enodev): app.test at fe80::1%no"

@@ -80,13 +80,14 @@ killed_caller_leaves_no_operation_test() ->
     ok = bed_wait:until(ended, fun() -> Operations(Before) end),
     ok = gen_tcp:close(Listener).
 
-bad_options_test() ->
+refused_by_the_core_test() ->
     Good = #{timeout => 1000},
     Target = {<<"a">>, <<"b">>},
     [
-        ?assertMatch(
-            {error, {bad_options, [{Key, _, _}]}}, barnacle_native:probe(Targets, Options)
-        )
+        begin
+            {error, {bad_request, Text}} = barnacle_native:probe(Targets, Options),
+            ?assertNotEqual({Text, nomatch}, {Text, string:find(Text, atom_to_list(Key))})
+        end
      || {Key, Targets, Options} <- [
             {timeout, [Target], #{}},
             {node_timeout, [Target], Good#{node_timeout => 0}},
@@ -186,7 +187,7 @@ a_killed_dialler_leaves_no_prober_test() ->
     Monitor = monitor(process, Prober),
     exit(Dialler, kill),
     receive
-        {'DOWN', Monitor, process, Prober, Reason} -> ?assertEqual(dialler_is_gone, Reason)
+        {'DOWN', Monitor, process, Prober, Reason} -> ?assertEqual(killed, Reason)
     end.
 
 dial(AtOnce, Verdicts) ->
@@ -195,18 +196,27 @@ dial(AtOnce, Verdicts) ->
 
 dial(AtOnce, Probed, Probe, TimeoutMs) ->
     Nodes = #{at_once => AtOnce, probed => Probed},
-    lists:sort(barnacle_dial:all(Nodes, dial_options(2, Probe, TimeoutMs))).
+    lists:sort(failed(Nodes, dial_options(2, Probe, TimeoutMs))).
 
 attempts(Max, Verdicts) ->
     Nodes = #{at_once => [], probed => [Node || {Node, _} <- Verdicts]},
-    barnacle_dial:all(Nodes, dial_options(Max, fun(_, _, _) -> Verdicts end, ?TIMEOUT_MS)).
+    failed(Nodes, dial_options(Max, fun(_, _, _) -> Verdicts end, ?TIMEOUT_MS)).
+
+failed(Nodes, Options) ->
+    Before = process_flag(trap_exit, true),
+    {done, Failed} = barnacle_dial:all(Nodes, Options),
+    process_flag(trap_exit, Before),
+    Failed.
 
 dial_options(Max, Probe, TimeoutMs) ->
     #{
         deadline_ms => erlang:monotonic_time(millisecond) + TimeoutMs,
         max => Max,
         cluster => 3,
-        gate => barnacle_gate:new(),
+        owner => self(),
+        own => node(),
+        attempt => fun(Node) -> barnacle_dist:connect(Node, undefined, []) end,
+        crash => failed,
         probe => Probe
     }.
 

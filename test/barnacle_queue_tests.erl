@@ -117,13 +117,13 @@ process_dies() ->
     Holder = hold(),
     at_once = how(Holder),
     Waiting = hold_waiting(1),
-    kill([{whereis(barnacle_queue), none}]),
-    %% Who ran is forgotten, who waited comes to wait or to run again.
-    ?assertEqual(at_once, how(Waiting)),
+    ok = bed_app:killed(barnacle_queue),
+    %% As with a call to a process that dies. What ran before is not counted.
+    ?assertMatch({killed, {barnacle_queue, enter, _}}, outcome(Waiting)),
     release([Holder]),
-    ?assertMatch(#{running := 1}, barnacle_queue:info()),
-    release([Waiting]),
-    ?assertMatch(#{running := 0}, barnacle_queue:info()).
+    ?assertMatch(#{running := 0, waiting := 0}, barnacle_queue:info()),
+    ?assertEqual(at_once, barnacle_queue:enter(now_ms())),
+    ok = barnacle_queue:leave().
 
 limit_changes() ->
     limit(1),

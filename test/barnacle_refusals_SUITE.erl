@@ -46,7 +46,10 @@ ignored() ->
     Flag = ["-proto_dist", "inet6_tcp"],
     {ok, Right} = bed_node:start_link(Common#{name => "right", args => Flag}),
     {ok, Node} = bed_node:start_link(Common#{
-        name => "twice", args => Flag ++ Flag, address => {0, 0, 0, 0}
+        name => "twice",
+        args => Flag ++ Flag,
+        address => {0, 0, 0, 0},
+        applications => [barnacle]
     }),
     RightName = bed_node:name(Right),
     %% OTP refuses the address too.
@@ -71,7 +74,10 @@ ignored() ->
 names_that_are_refused(_Config) ->
     Epmd = bed_epmd:start_link(),
     {ok, Node} = bed_node:start_link(#{
-        name => "app", host => {127, 0, 0, 1}, epmd_port => bed_epmd:port(Epmd)
+        name => "app",
+        host => {127, 0, 0, 1},
+        epmd_port => bed_epmd:port(Epmd),
+        applications => [barnacle]
     }),
     Names = [
         {'app@fe80::2%lo', {invalid_node_name, zone}, "its address has a zone"},
@@ -117,6 +123,7 @@ cookie_on_a_host_that_does_not_resolve(_Config) ->
                 host => Host,
                 address => {127, 0, 0, 1},
                 cookie => Cookie,
+                applications => [barnacle],
                 epmd_port => bed_epmd:port(Epmd)
             }),
             ok = bed_node:call(Started, inet_db, set_lookup, [[file, native]]),
@@ -148,6 +155,7 @@ cookie_beyond_the_probe(_Config) ->
     Common = #{host => {127, 0, 0, 1}, epmd_port => bed_epmd:port(Epmd)},
     {ok, Node} = bed_node:start_link(Common#{
         name => "one",
+        applications => [barnacle],
         args => ["-kernel", "inet_dist_connect_options", "[{raw,1,9,<<1:32/native>>}]"]
     }),
     {ok, Other} = bed_node:start_link(Common#{name => "two", cookie => "another"}),

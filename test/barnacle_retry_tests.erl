@@ -18,8 +18,13 @@ failures_wait_twice_as_long_each_time_test() ->
     [?assert(Wait =< W andalso Wait * 2 >= W) || {Wait, W} <- lists:zip(Waits, Whole)],
     ?assert(wait_after(100000) =< 30000).
 
-waits_differ_test() ->
-    ?assert(length(lists:usort([wait_after(5) || _ <- lists:seq(1, 50)])) > 1).
+waits_differ_by_seed_and_by_node_test() ->
+    Of = fun(Node, Seed) ->
+        barnacle_retry:next(failed([{Node, timeout}], 0, (?S)#{seed => Seed}, new()))
+    end,
+    ?assert(length(lists:usort([Of(a@h, Seed) || Seed <- lists:seq(1, 50)])) > 1),
+    Nodes = [list_to_atom("n" ++ integer_to_list(N) ++ "@h") || N <- lists:seq(1, 50)],
+    ?assert(length(lists:usort([Of(Node, 1) || Node <- Nodes])) > 1).
 
 wait_of_one_ms_test() ->
     R = failed([{a@h, why}], 0, #{retry_min => 1, retry_max => 1}, new()),
@@ -33,8 +38,9 @@ failing_node_is_left_alone_until_its_time_test() ->
     ?assertMatch(#{since := 0, attempts := 1, reason := timeout}, find(a@h, R)).
 
 nobody_is_left_alone_for_what_is_not_his_fault_test() ->
-    Failures = [{a@h, paused}, {b@h, local_node_is_not_alive}],
-    ?assertEqual(new(), failed(Failures, 0, ?S, new())).
+    R = failed([{a@h, paused}, {b@h, local_node_is_not_alive}], 0, ?S, new()),
+    ?assertEqual({none, #{}}, {find(a@h, R), failing(R)}),
+    ?assertMatch(#{reason := local_node_is_not_alive}, find(b@h, R)).
 
 %% Else it would be dialled again and again without a pause.
 what_is_not_his_fault_puts_off_the_next_dial_test_() ->
@@ -164,39 +170,68 @@ links_that_lasted_are_forgotten_test() ->
     ?assertNotEqual(none, find(a@h, keep(All, {30499, ?S}, R))),
     ?assertEqual(none, find(a@h, keep(All, {30500, ?S}, R))).
 
-joined_node_is_a_reason_to_dial_the_others_test() ->
-    Far = #{retry_min => 3600000, retry_max => 36000000},
-    Dials = {[a@h], [{a@h, timeout}]},
-    Fail = fun(_, R) -> barnacle_redial:round_ended(Dials, fun(_) -> true end, R) end,
-    Failing = lists:foldl(Fail, barnacle_redial:new(Far, barnacle_gate:new()), [1, 2, 3]),
-    #{attempts := 3, next := Before} = barnacle_redial:find(a@h, Failing),
-    Now = barnacle_redial:node_up(b@h, Failing),
-    #{attempts := 3, next := After} = barnacle_redial:find(a@h, Now),
+%% ---- the sub-machine ----
+
+connected_node_is_a_reason_to_connect_the_others_test() ->
+    Fail = fun(_, Own) -> element(1, ended([a@h], Own)) end,
+    Failing = lists:foldl(Fail, barnacle_retries:new(settings()), [1, 2, 3]),
+    #{attempts := 3, next := Before} = barnacle_retries:find(a@h, Failing),
+    {Now, [{timer, retry, _, _}]} = barnacle_retries:handle({up, b@h, visible}, 1, Failing, view()),
+    #{attempts := 3, next := After} = barnacle_retries:find(a@h, Now),
     ?assert(After < Before - 3600000).
 
-node_that_leaves_while_it_is_dialled_is_not_dialled_again_test() ->
-    Trapped = process_flag(trap_exit, true),
-    {ok, Soon} = barnacle_options:new(#{
-        strategy => {epmd, [a@h]}, retry_min => 1, retry_max => 1
-    }),
-    Dials = {[a@h, b@h], [{a@h, timeout}, {b@h, timeout}]},
-    Failing = barnacle_redial:round_ended(
-        Dials, fun(_) -> true end, barnacle_redial:new(Soon, barnacle_gate:new())
-    ),
-    Waiting = barnacle_redial:wait(Failing),
-    Dialling =
-        receive
-            {timeout, _, retry} = Due -> element(2, barnacle_redial:info(Due, Waiting))
-        end,
-    Ended =
-        receive
-            {'EXIT', _, _} = End -> End
-        end,
-    {ok, After} = barnacle_redial:info(Ended, barnacle_redial:forget(a@h, Dialling)),
-    ?assertEqual(none, barnacle_redial:find(a@h, After)),
-    ?assertMatch(#{attempts := 2}, barnacle_redial:find(b@h, After)),
-    _ = barnacle_redial:rest(After),
-    true = process_flag(trap_exit, Trapped).
+node_that_leaves_while_it_is_connected_is_not_connected_again_test() ->
+    {Waiting, [{timer, retry, Generation, _}]} =
+        ended([a@h, b@h], barnacle_retries:new(settings())),
+    LaterMs = 36000000,
+    {Connecting, [{connect, retry, [a@h, b@h]}]} =
+        barnacle_retries:handle({timeout, retry, Generation}, LaterMs, Waiting, view()),
+    {Left, []} = barnacle_retries:handle({leaving, a@h}, LaterMs, Connecting, view()),
+    Failures = [{a@h, timeout}, {b@h, timeout}],
+    {After, [{timer, retry, Newer, _}]} =
+        barnacle_retries:handle({connected, retry, Failures}, LaterMs, Left, view()),
+    ?assertEqual(none, barnacle_retries:find(a@h, After)),
+    ?assertMatch(#{attempts := 2}, barnacle_retries:find(b@h, After)),
+    %% A timer of before.
+    ?assert(Newer > Generation),
+    ?assertEqual(
+        {After, []},
+        barnacle_retries:handle({timeout, retry, Generation}, 2 * LaterMs, After, view())
+    ).
+
+retries_rest_while_paused_and_beside_a_refresh_test() ->
+    {Waiting, _} = ended([a@h], barnacle_retries:new(settings())),
+    {_, Paused} = barnacle_retries:handle({mode, paused}, 1, Waiting, view()),
+    ?assertEqual([{cancel_timer, retry}], Paused),
+    Refresh = (view())#{phase := asked, trigger := refresh},
+    {_, Rested} = barnacle_retries:handle('begin', 1, Waiting, Refresh),
+    ?assertEqual([{cancel_timer, retry}], Rested).
+
+ended(Nodes, Own) ->
+    Outcome = #{tried => Nodes, failed => [{Node, timeout} || Node <- Nodes]},
+    barnacle_retries:handle({ended, Outcome}, 0, Own, view()).
+
+settings() ->
+    #{
+        retry_min => 3600000,
+        retry_max => 36000000,
+        seed => 1,
+        own_list => false,
+        own_connect => false,
+        node => self@h
+    }.
+
+view() ->
+    Names = [<<"a@h">>, <<"b@h">>],
+    #{
+        settings => settings(),
+        plan => barnacle_plan:observe({complete, Names}, 0, barnacle_plan:new()),
+        mode => running,
+        phase => none,
+        trigger => none,
+        announced => #{},
+        connected => #{}
+    }.
 
 failed(Failures, NowMs, Settings, Retries) ->
     Nodes = [Node || {Node, _} <- Failures],
@@ -213,5 +248,21 @@ wait_after(Failures) ->
         fun(_, Acc) -> failed([{a@h, timeout}], 0, ?S, Acc) end, new(), lists:seq(1, Failures)
     ),
     barnacle_retry:next(R).
+
+
+%% Its attempt failed, but it has connected this node before the refresh has ended.
+node_that_has_connected_itself_does_not_fail_test() ->
+    Settings = #{own_list => false, node => a@h, retry_min => 1000, retry_max => 30000, seed => 1},
+    View = #{
+        settings => Settings,
+        plan => barnacle_plan:observe({complete, [b@h]}, 0, barnacle_plan:new()),
+        announced => #{},
+        connected => #{b@h => visible},
+        mode => running,
+        trigger => none
+    },
+    Ended = {ended, #{tried => [b@h], failed => [{b@h, failed_to_connect}]}},
+    {Own, []} = barnacle_retries:handle(Ended, 0, barnacle_retries:new(Settings), View),
+    ?assertEqual(#{}, barnacle_retries:failing(Own)).
 
 -endif.

@@ -242,7 +242,9 @@ caller_outlives_a_start_without_library(_Config) ->
      || File <- filelib:wildcard(filename:join(filename:dirname(code:which(barnacle_cluster)), "*"))
     ],
     Tests = filename:dirname(code:which(?MODULE)),
-    Node = start_node(#{fixed_port => bed_ports:port(), code_path => [Ebin, Tests]}),
+    Node = start_node(#{
+        fixed_port => bed_ports:port(), code_path => [Ebin, Tests], applications => [barnacle]
+    }),
     {alive, {error, {native_library, <<_, _/binary>>} = Reason}} =
         bed_node:call(Node, ?MODULE, start_linked, [#{strategy => local_epmd}]),
     Text = bed_node:call(Node, barnacle_cluster, format_error, [Reason]),

@@ -191,9 +191,10 @@ watch() ->
                 1 = erlang:trace_pattern({Module, Function, Arity}, true, [global])
             end
          || {Module, Function, Arity} <- [
-                {barnacle_farewell, ask, 1},
-                {barnacle_farewell, leave, 1},
-                {barnacle_links, disconnect, 2}
+                {barnacle_leave_protocol, ask, 1},
+                {barnacle_leave_protocol, leave, 1},
+                {barnacle_leave_protocol, expel, 1},
+                {barnacle_dist, disconnect, 2}
             ]
         ],
         Caller ! {self(), watching},

@@ -32,6 +32,7 @@ refresh(Way, Node, TimeoutMs) ->
     end.
 
 run_once(Options) ->
+    ok = bed_app:started(),
     try
         barnacle_cluster:run_once(Options)
     catch

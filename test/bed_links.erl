@@ -3,7 +3,7 @@
 
 %% What becomes of a node's links: which it loses, which it dials. Runs in the node.
 
--export([start/0, lost/1, dials/2, net_kernel/0]).
+-export([start/0, lost/1, connect/2, dials/2, net_kernel/0]).
 
 %% Watches which links are lost; one that is lost and made again is lost all the same.
 -spec start() -> pid().
@@ -35,6 +35,17 @@ watch(Lost) ->
         {Caller, Ref} ->
             Caller ! {Ref, lists:reverse(Lost)},
             watch(Lost)
+    end.
+
+%% Connects nodes without a barnacle, and returns those that failed.
+-spec connect([node()], map()) -> [{node(), term()}].
+connect(Nodes, Options) ->
+    Work = #{
+        do => connect, nodes => Nodes, transport => barnacle_transport:default(), options => Options
+    },
+    #{ref := Ref} = barnacle_connector:start(Work),
+    receive
+        {barnacle_connector, Ref, {done, Failed}} -> Failed
     end.
 
 %% The nodes that are dialled during some rounds of a barnacle of the node.

@@ -78,6 +78,7 @@ read_times_us(File, Count) ->
 %% system time, in ms, it begins to end, and ends as it is told. [Nameserver, Count, halt | stop]
 -spec wait_and_end([string()]) -> ok.
 wait_and_end([Nameserver, Count, How]) ->
+    ok = bed_app:started(),
     _ = wait_for(list_to_binary(Nameserver), list_to_integer(Count)),
     io:format("~b~n", [os:system_time(millisecond)]),
     case How of

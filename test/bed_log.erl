@@ -4,7 +4,7 @@
 %% What barnacles log in the calling node: each line with its text and the time of its event. Also
 %% events of telemetry there.
 
--export([watch/0, lines/0, texts/1, log/2]).
+-export([watch/0, unwatch/0, forget/0, lines/0, texts/1, log/2]).
 -export([watch_events/0, events/0]).
 
 -define(TABLE, bed_log).
@@ -15,6 +15,18 @@
 watch() ->
     ?TABLE = ets:new(?TABLE, [named_table, public, ordered_set, {heir, whereis(init), none}]),
     ok = logger:add_handler(?TABLE, ?MODULE, #{level => notice}).
+
+-spec unwatch() -> ok.
+unwatch() ->
+    ok = logger:remove_handler(?TABLE),
+    true = ets:delete(?TABLE),
+    ok.
+
+%% What was kept is forgotten.
+-spec forget() -> ok.
+forget() ->
+    true = ets:delete_all_objects(?TABLE),
+    ok.
 
 %% {What, Report}, in order.
 -spec lines() -> [{atom(), map()}].

@@ -23,7 +23,8 @@
 %% accepts no links (so it doesn't register in an EPMD). exec: a program in the place of erl.
 %% code_path: in the place of this VM's.
 %% owner: a process to be linked to from the very beginning. alive: false is a node without
-%% distribution, which needs none of the others.
+%% distribution, which needs none of the others. applications: started before start/1 returns; none,
+%% but barnacle without distribution.
 -type options() :: #{
     alive => boolean(),
     name => string(),
@@ -38,6 +39,7 @@
     env => [{string(), string()}],
     exec => {string(), [string()]} | string(),
     code_path => [file:filename()],
+    applications => [atom()],
     owner => pid()
 }.
 -type name() :: pid().
@@ -174,14 +176,22 @@ boot(#state{options = Options, node = Node} = State) ->
         args => args(Options),
         env => env(Options)
     },
-    Started = maps:merge(Start, maps:with([exec], Options)),
-    case peer:start_link(maps:merge(Started, long_name(Options))) of
+    Run = maps:merge(Start, maps:with([exec], Options)),
+    case peer:start_link(maps:merge(Run, long_name(Options))) of
         {ok, Peer, Node} ->
             Pid = list_to_integer(call_peer(Peer, os, getpid, [])),
+            [
+                {ok, _} = call_peer(Peer, application, ensure_all_started, [Name])
+             || Name <- applications(Options)
+            ],
             {ok, State#state{peer = Peer, os_pid = Pid}};
         {error, Reason} ->
             {stop, Reason}
     end.
+
+applications(#{applications := Names}) -> Names;
+applications(#{alive := false}) -> [barnacle];
+applications(#{}) -> [].
 
 %% Without a limit of one's own it would have five seconds.
 call_peer(Peer, Module, Function, Args) ->

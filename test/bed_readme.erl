@@ -13,12 +13,14 @@ a name server on a loopback address in place of the system's; that is the only c
 -export([check/1, write/1]).
 
 -define(FILE_NAME, "README.md").
+-define(DEPARTURES, "docs/departures.md").
 -define(QUERY, "my-app.internal").
 -define(LIMIT_MS, 60000).
 
 ?DOC("Checks everything, with a directory for the files of the examples, and ends the VM.").
 -spec check([atom()]) -> no_return().
 check([DirName]) ->
+    ok = bed_app:started(),
     Dir = atom_to_list(DirName),
     {ok, Readme} = file:read_file(?FILE_NAME),
     ok = filelib:ensure_dir(filename:join(Dir, "any")),
@@ -30,6 +32,10 @@ check([DirName]) ->
     Results = [
         test("tables are those of the code", fun() ->
             Readme = bed_readme_tables:write(Readme)
+        end),
+        test("the table of departures is that of the code", fun() ->
+            {ok, Page} = file:read_file(?DEPARTURES),
+            Page = bed_readme_tables:departures(Page)
         end),
         test("Gleam has each option, with unit and default", fun gleam_settings/0)
         | [
@@ -43,11 +49,15 @@ check([DirName]) ->
     io:format("~b passed, ~b failed, 0 skipped~n", [length(Results) - Failed, Failed]),
     halt(min(Failed, 1)).
 
-?DOC("Writes the tables into README.md and ends the VM.").
+?DOC("Writes the tables into README.md, docs/departures.md and CONTRIBUTING.md, and ends the VM.").
 -spec write([atom()]) -> no_return().
 write(_) ->
     {ok, Readme} = file:read_file(?FILE_NAME),
     ok = file:write_file(?FILE_NAME, bed_readme_tables:write(Readme)),
+    {ok, Contributing} = file:read_file("CONTRIBUTING.md"),
+    ok = file:write_file("CONTRIBUTING.md", bed_rooms:write(Contributing)),
+    {ok, Page} = file:read_file(?DEPARTURES),
+    ok = file:write_file(?DEPARTURES, bed_readme_tables:departures(Page)),
     halt(0).
 
 test(Name, Fun) ->
@@ -68,7 +78,8 @@ test(Name, Fun) ->
 %% of it names its unit, if that is ms, and its default.
 gleam_settings() ->
     {ok, Gleam} = file:read_file("src/barnacle.gleam"),
-    Arguments = [strategy, basename, query, timeout, hosts],
+    %% A transport is a module with callbacks, for Erlang and Elixir only.
+    Arguments = [strategy, transport, basename, query, timeout, hosts],
     [] = [
         {Key, Missing}
      || Table <- [barnacle_options, barnacle_strategy_dns, barnacle_strategy_hosts],
@@ -99,7 +110,7 @@ by_default(Value) -> [Value, " by default"].
 
 %% What is said of a function, in one line.
 doc(Name, Gleam) ->
-    Pattern = ["((?:^///.*\n)+)^@external.*\n^pub fn ", Name, "\\("],
+    Pattern = ["((?:^///.*\n)+)^pub fn ", Name, "\\("],
     case re:run(Gleam, Pattern, [multiline, {capture, all_but_first, list}]) of
         {match, [Doc]} -> re:replace(Doc, "\\s*///\\s*", " ", [global, {return, list}]);
         nomatch -> no_function
@@ -155,7 +166,7 @@ configured(Readme, Nameserver, Dir) ->
 
 elixir(File) ->
     Ebin = filename:dirname(code:which(barnacle_cluster)),
-    os:cmd(lists:flatten(["elixir -pa '", Ebin, "' '", File, "' 2>&1"])).
+    os:cmd(lists:flatten(["elixir -pa '", Ebin, "' --app barnacle '", File, "' 2>&1"])).
 
 %% With the name server added behind what each language says first.
 with_nameserver(Code, Marker, Addition) ->

@@ -5,7 +5,7 @@
 
 ?MODULEDOC("The tables of README.md, made from those in the code.").
 
--export([write/1, term/1]).
+-export([write/1, departures/1, section/3, term/1]).
 
 ?DOC("README.md with each of its tables as the code has it.").
 -spec write(binary()) -> binary().
@@ -23,6 +23,32 @@ write(Readme) ->
         ]
     ).
 
+?DOC("docs/departures.md with its tables as the code has them.").
+-spec departures(binary()) -> binary().
+departures(Page) ->
+    Columns = barnacle_departures:columns(),
+    Rows = [
+        [["`", column(Cell), "`"] || Cell <- tuple_to_list(Row)]
+     || Row <- barnacle_departures:table()
+    ],
+    Values = [
+        [[First, [["`", atom_to_list(Value), "`"]], Meaning]
+         || {First, {Value, Meaning}} <- lists:zip(
+                [Column | ["" || _ <- tl(Meanings)]], Meanings
+            )]
+     || {Column, Meanings} <- barnacle_departures:meanings()
+    ],
+    section(
+        "departures",
+        table(Columns, Rows),
+        section("values", table(["Column", "Value", "Meaning"], lists:append(Values)), Page)
+    ).
+
+column(List) when is_list(List) -> lists:join("`, `", [atom_to_list(Value) || Value <- List]);
+column(Value) -> atom_to_list(Value).
+
+?DOC("A text in which the section of this name is replaced.").
+-spec section(string(), unicode:chardata(), binary()) -> binary().
 section(Name, Text, Readme) ->
     Begin = ["<!-- ", Name, ": `make readme` writes this from the code -->\n"],
     End = ["<!-- end of ", Name, " -->\n"],

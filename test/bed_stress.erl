@@ -31,6 +31,7 @@
 
 -spec run([string()]) -> no_return().
 run([Seconds]) ->
+    ok = bed_app:started(),
     %% Random, and told, so that what it does can be had again; when things happen cannot.
     Seed = erlang:phash2(make_ref()),
     _ = rand:seed(exsss, Seed),

@@ -31,6 +31,7 @@ eunit([Dir]) ->
 eunit([_Dir | Modules]) ->
     Skips = [Skip || {Module, _, _} = Skip <- bed_skips:all(), lists:member(Module, Modules)],
     [say("skipped: ~s:~s: ~ts~n", [Module, Name, Why]) || {Module, Name, Why} <- Skips],
+    ok = bed_app:started(),
     Tests = [eunit_tests(Module, Skips) || Module <- Modules],
     _ = eunit:test(Tests, [
         no_tty, {scale_timeouts, bed_long:factor()}, {report, {?MODULE, [self()]}}
@@ -129,6 +130,7 @@ property([Dir]) ->
         {Name, 0} <- Module:module_info(exports),
         lists:prefix("prop_", atom_to_list(Name))
     ],
+    ok = bed_app:started(),
     Results = [run_property(Module, Name, Number) || {Module, Name} <- Properties],
     finish(#count{
         passed = length([true || true <- Results]),
@@ -162,6 +164,7 @@ ct([Dir, Pattern, Logs]) ->
         {abort_if_missing_suites, true},
         {verbosity, 0}
     ],
+    ok = bed_app:started(),
     case ct:run_test(lists:flatten(Options)) of
         {Passed, Failed, {UserSkipped, AutoSkipped}} ->
             %% Common Test skips by itself where an init failed: that is a failure here.

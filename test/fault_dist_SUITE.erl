@@ -57,7 +57,7 @@ tls_mesh(Config) ->
         Carriers =:= [tls, tls] orelse Carriers
     end),
     %% Who speaks plain TCP takes the beginning of TLS for a long message and waits for its end.
-    [Plain] = bed_hosts:nodes([Other], #{}),
+    [Plain] = bed_hosts:nodes([Other], #{applications => [barnacle]}),
     Name = bed_node:name(Plain),
     ?assertMatch(
         {error, {connect_error, [{Name, timeout}]}},

@@ -79,7 +79,9 @@ by_kind(Config, OnLoopback, InNetns) ->
 %% Without global's mesh between them, each of them is joined by the first alone.
 in_trouble(Config, Reason, Trouble) ->
     [_ | Hosts] = All = hosts(Config, 9),
-    [First | Nodes] = bed_hosts:nodes(All, #{args => ["-connect_all", "false"]}),
+    [First | Nodes] = bed_hosts:nodes(All, #{
+        args => ["-connect_all", "false"], applications => [barnacle]
+    }),
     lists:foreach(
         fun(Count) ->
             {Bad, Good} = lists:split(Count, lists:zip(Hosts, Nodes)),
@@ -121,7 +123,9 @@ dies_during_the_connect(Config) ->
     Stages = [1, 36, 60, 80, 90],
     [_, _ | Mortal] = Hosts = hosts(Config, 2 + length(Stages)),
     [First | [Live | Dying] = Others] =
-        bed_hosts:nodes(Hosts, #{args => ["-connect_all", "false"]}),
+        bed_hosts:nodes(Hosts, #{
+            args => ["-connect_all", "false"], applications => [barnacle]
+        }),
     [ok = bed_hosts:silent_after(Host, Bytes) || {Host, Bytes} <- lists:zip(Mortal, Stages)],
     ?assertEqual(
         {error, {connect_error, [{Name, timeout} || Name <- bed_story:names(Dying)]}},
@@ -135,7 +139,9 @@ dies_during_the_connect(Config) ->
 %% be through at the deadline.
 slow_hosts(Config) ->
     [_ | Slow] = Hosts = hosts(Config, 9),
-    [First | Others] = Nodes = bed_hosts:nodes(Hosts, #{args => ["-connect_all", "false"]}),
+    [First | Others] = Nodes = bed_hosts:nodes(Hosts, #{
+        args => ["-connect_all", "false"], applications => [barnacle]
+    }),
     [ok = bed_hosts:slow(Host, 200) || Host <- Slow],
     Options = bed_story:patient(bed_story:names(Others)),
     ?assertMatch({ok, _}, bed_node:call(First, barnacle_cluster, run_once, [Options])),
@@ -190,7 +196,7 @@ lossy_name_service(Config) ->
 %% Nobody is there for the others: their packets get lost in namespaces, are refused on loopback.
 two_hundred_names_five_live(Config) ->
     Hosts = hosts(Config, 5),
-    [First | _] = Nodes = bed_hosts:nodes(Hosts, #{}),
+    [First | _] = Nodes = bed_hosts:nodes(Hosts, #{applications => [barnacle]}),
     Absent = absent(proplists:get_value(kind, Config), 195),
     Live = [bed_hosts:address(Host) || Host <- Hosts],
     Dns = bed_dns_script:start_link([{'_', type(hd(Live)), Absent ++ Live}]),

@@ -1,21 +1,24 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(demo_no_join).
 
-%% Another strategy with its connecting taken out, for BREAK=join: it discovers what that one
-%% discovers, says that it has connected to it, and has not.
+%% A transport for BREAK=join: it says that it has connected a node, and has not.
 
--behaviour(barnacle_strategy).
+-behaviour(barnacle_transport).
 
--export([init/1, discover/1, connect/2]).
+-export([init/1, connect/3, disconnect/2, connected/1]).
 
--spec init(term()) -> {ok, barnacle_strategy:t()} | {error, binary()}.
-init(Strategy) ->
-    barnacle_strategy:new(Strategy).
+-spec init(term()) -> {ok, nil}.
+init(_) ->
+    {ok, nil}.
 
--spec discover(barnacle_strategy:t()) -> {barnacle_strategy:answer(), barnacle_strategy:t()}.
-discover(Strategy) ->
-    barnacle_strategy:discover(Strategy).
+-spec connect(node(), term(), nil) -> ok.
+connect(_Node, _Data, nil) ->
+    ok.
 
--spec connect([node()], barnacle_strategy:t()) -> {ok, [node()]}.
-connect(Nodes, _Strategy) ->
-    {ok, Nodes}.
+-spec disconnect(node(), nil) -> ok.
+disconnect(_Node, nil) ->
+    ok.
+
+-spec connected(nil) -> {ok, [node()]}.
+connected(nil) ->
+    {ok, nodes()}.

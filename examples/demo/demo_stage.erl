@@ -116,6 +116,6 @@ records(_Addresses, dns) -> [];
 records(Addresses, _Break) -> [{?HOST, Address} || Address <- Addresses].
 
 options(Strategy, join) ->
-    options({demo_no_join, Strategy}, none);
+    (options(Strategy, none))#{transport => {demo_no_join, []}};
 options(Strategy, _Break) ->
     #{strategy => Strategy, poll_interval => ?POLL_MS}.

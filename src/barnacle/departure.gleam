@@ -11,15 +11,15 @@ pub type Departure {
   NotAsked
   /// The node was asked to leave, and has not responded yet.
   Asked
-  /// The node did not respond for three refreshes. It may run no barnacle.
+  /// The node has not responded, and is asked again at growing intervals.
   NoAnswer
-  /// The node decided to stay.
+  /// The node declined, or it has no barnacle and a condition to disconnect it does not hold.
   Stays(Stay)
   /// Anything else, as a text for people.
   OtherDeparture(String)
 }
 
-/// Why a node that was asked to leave stays.
+/// Why a departed node stays connected.
 pub type Stay {
   /// Its own discovery names it.
   Named
@@ -37,6 +37,16 @@ pub type Stay {
   Disconnect(setting.Disconnect)
   /// Its barnacle is paused.
   Paused
+  /// It has no barnacle for this source, and is being looked at.
+  NoBarnacle
+  /// It has no barnacle, and the barnacles on these nodes want it.
+  WantedBy(List(atom.Atom))
+  /// It has no barnacle, and the barnacles on these nodes did not say whether they want it.
+  NoReply(List(atom.Atom))
+  /// It has no barnacle, was made to leave, and has not left yet.
+  NotDisconnected
+  /// It has no barnacle, was made to leave, and is connected again. It will be made to leave again.
+  Returned
   /// Anything else, as a text for people.
   OtherStay(String)
 }

@@ -75,8 +75,6 @@ pub type Reason {
   UnusableAddress(String)
   /// The operating system's error, by its POSIX name in lower case.
   Posix(String)
-  /// The VM has its maximum of processes.
-  TooManyProcesses(Int)
   /// Anything else, as a text for people.
   Other(String)
 }

@@ -8,7 +8,8 @@
 pub type Disconnect {
   /// A node that complete discoveries returned before, and that they omit for `with_departed_after` and
   /// three refreshes, is asked to leave. The node decides by its own discoveries. After leaving, it is on
-  /// standby until discovery returns it again.
+  /// standby until discovery returns it again. A node without a barnacle is made to leave, if no barnacle of
+  /// the cluster wants it. A node that the list of a custom strategy omits departs at once.
   Departed
   /// Every visible node that a complete discovery omits is disconnected at once.
   Undiscovered

@@ -343,7 +343,6 @@ pub fn reason(reason: reason.Reason) -> String {
     reason.LookupFailed(error) -> lookup_error(error)
     reason.NotRegistered(_) -> "NotRegistered"
     reason.Posix(name) -> name
-    reason.TooManyProcesses(_) -> "TooManyProcesses"
     reason.Other(text) -> text
   }
 }
@@ -411,6 +410,11 @@ fn stay_name(stay: departure.Stay) -> String {
     departure.Disconnect(setting.Departed) -> "Departed"
     departure.Disconnect(_) -> "Disconnect"
     departure.Paused -> "Paused"
+    departure.NoBarnacle -> "NoBarnacle"
+    departure.WantedBy(_) -> "WantedBy"
+    departure.NoReply(_) -> "NoReply"
+    departure.NotDisconnected -> "NotDisconnected"
+    departure.Returned -> "Returned"
     departure.OtherStay(text) -> text
   }
 }

@@ -95,6 +95,7 @@ missing_application_is_told(_Config) ->
 start_without_the_library_says_how_to_build_it(Config) ->
     {0, Output} = erl(
         [
+            "{ok, _} = application:ensure_all_started(barnacle),"
             "{error, {init_failed, Text}} = barnacle:start(barnacle:local_epmd()),"
             "io:format(\"~ts\", [Text]), halt(0)."
         ],

@@ -64,7 +64,9 @@ functions_decide_the_result(_) ->
             {Both({error, [{b@h, DisconnectFailed}]}),
                 {error, {disconnect_error, [{b@h, DisconnectFailed}]}}},
             {Both({error, [{b@h, NotAlive}]}), {error, {disconnect_error, [{b@h, NotAlive}]}}},
-            {Both({ok, [b@h]}), {ok, [b@h]}}
+            {Both({ok, [b@h]}), {ok, [b@h]}},
+            %% This node under the transport's name is neither connected nor disconnected.
+            {barnacle:with_own_name_function(Both({error, []}), fun() -> a@h end), {ok, [b@h]}}
         ]
     ].
 
@@ -93,17 +95,28 @@ too_many_nodes_are_an_error_of_each_strategy(_) ->
     ?assertEqual(
         {exit, {too_many_nodes, 2, 1}}, result(ask(fun() -> barnacle:run_once(Capped(Custom)) end))
     ),
+    Listener = facade_support:subject(),
+    Polled = barnacle:with_poll_interval(Capped(Custom), ?NEVER_MS),
+    {ok, Subject} = barnacle:start(barnacle:with_listener(Polled, Listener)),
+    ?assertEqual(
+        {exit, {too_many_nodes, 2, 1}},
+        result(ask(fun() -> barnacle:refresh(Subject, ?LIMIT_MS) end))
+    ),
+    ?assertEqual(
+        facade@page:refresh_response({error, facade@page:connect_error([])}),
+        facade_support:next(Listener)
+    ),
+    {_, _, {some, LastError}} = facade@beyond:status_history(barnacle:status(Subject)),
+    ?assertMatch({{too_many_nodes, 2, 1}, _, _, _, _}, facade@beyond:last_error(LastError)),
+    nil = barnacle:shutdown(Subject, ?LIMIT_MS),
     [
         begin
-            {ok, State} = barnacle_gleam_strategy:init(Strategy),
-            Error = barnacle_gleam_strategy:to_error({too_many_nodes, 2, 1}, State),
-            ?assertEqual(Expected, Error)
+            Error = {error, {strategy_error, {too_many_nodes, 2, 1}}},
+            ?assertEqual(
+                {error, {strategy_error, Expected}}, barnacle_gleam_error:result(Kind, Error)
+            )
         end
-     || {Strategy, Expected} <- [
-            {{dns, #{basename => <<"a">>, query => <<"b">>}}, unknown},
-            {{hosts, #{hosts => [<<"127.0.0.1">>]}}, []},
-            {local_epmd, nil}
-        ]
+     || {Kind, Expected} <- [{dns, unknown}, {hosts, []}, {nil, nil}]
     ].
 
 functions_get_the_nodes(_) ->

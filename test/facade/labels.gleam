@@ -84,6 +84,13 @@ pub fn with_list_nodes_function(
   barnacle.with_list_nodes_function(list_nodes: list_nodes, strategy: strategy)
 }
 
+pub fn with_own_name_function(
+  strategy: barnacle.Strategy(a),
+  own_name: fn() -> atom.Atom,
+) -> barnacle.Strategy(a) {
+  barnacle.with_own_name_function(own_name: own_name, strategy: strategy)
+}
+
 pub fn with_name(
   barnacle: barnacle.Barnacle(a),
   name: String,

@@ -10,13 +10,20 @@
 -import(history_nodes, [to_nodes/1]).
 
 -export([new/0, told/2, told/3, forget/2, forgotten/1, unlinked/2, missing/1]).
--export([knows/2, asks/3, dials/3, cuts/2, leaves/3, waits/3, due/3, dialled_again/2]).
+-export([knows/2, asks/3, checks/3, expels/3, dials/3, cuts/2, leaves/3, waits/3, due/3]).
+-export([dialled_again/2, rested/1, wanted_here/2]).
 
 -define(SELF, 1).
 
 %% past: {complete | partial, AtMs, Names} with at least one name, or {left | back | forget, Nodes}.
-%% asked: who was asked to leave since it was last named or linked.
--record(rules, {past = [], asked = 0}).
+%% asked: the nodes that were asked to leave since they were last named or linked; asks: how often
+%% in a row, and when last. waived: those that a refresh asked. expelled: nodes without a barnacle
+%% that were made to leave, and are not named since.
+-record(rules, {past = [], asked = 0, asks = #{}, waived = 0, expelled = 0}).
+
+%% The first interval between two questions; each is twice as long as the one before, this at most.
+-define(FIRST_MS, 5000).
+-define(LAST_MS, 600000).
 
 new() ->
     #rules{}.
@@ -25,10 +32,15 @@ told(Said, Rules) ->
     told(Said, 0, Rules).
 
 %% Before the newest Later things that were said. Answers that name nobody and errors say nothing.
+%% The complete result of a custom strategy (exact) says something, also if it names no node.
+told({exact, AtMs, Names}, 0, #rules{past = Past, expelled = Expelled} = Rules) ->
+    Told = unlinked(Names, Rules#rules{past = [{complete, AtMs, Names} | Past]}),
+    Told#rules{expelled = Expelled band bnot Names};
 told({Kind, _, Names} = Answer, Later, Rules) when Names =/= 0, Kind =/= error ->
-    #rules{past = Past, asked = Asked} = Rules,
+    #rules{past = Past, expelled = Expelled} = Rules,
     {After, Before} = lists:split(Later, Past),
-    Rules#rules{past = After ++ [Answer | Before], asked = Asked band bnot Names};
+    Told = unlinked(Names, Rules#rules{past = After ++ [Answer | Before]}),
+    Told#rules{expelled = Expelled band bnot Names};
 told({Kind, Nodes}, 0, #rules{past = Past} = Rules) ->
     Rules#rules{past = [{Kind, Nodes} | Past]};
 told(_, _, Rules) ->
@@ -42,8 +54,20 @@ forget(Nodes, Rules) -> told({forget, Nodes}, Rules).
 forgotten(#rules{}) ->
     #rules{}.
 
-unlinked(Nodes, #rules{asked = Asked} = Rules) ->
-    Rules#rules{asked = Asked band bnot Nodes}.
+unlinked(Nodes, #rules{asked = Asked, asks = Asks, waived = Waived} = Rules) ->
+    Rules#rules{
+        asked = Asked band bnot Nodes,
+        asks = maps:without(to_nodes(Nodes), Asks),
+        waived = Waived band bnot Nodes
+    }.
+
+%% The mode was not running meanwhile: each departed node is asked anew.
+rested(Rules) ->
+    Rules#rules{asked = 0, asks = #{}, waived = 0}.
+
+%% Another barnacle of this VM wants these: each is asked anew when it does so no more.
+wanted_here(Nodes, #rules{asks = Asks} = Rules) ->
+    Rules#rules{asks = maps:without(to_nodes(Nodes), Asks)}.
 
 missing(Rules) ->
     where(fun is_missing/2, Rules).
@@ -54,20 +78,57 @@ missing(Rules) ->
 knows(Wanted, Rules) ->
     rule(wanted_is_what_was_told, Wanted =:= wanted(Rules), {Wanted, wanted(Rules)}).
 
-%% At: when, the answer of the round, what began it, the settings, the server's mode.
+%% At: when, the last answer, what began it, the settings, the server's mode. What begins it: a
+%% poll, a refresh, another look (again) or a node's report that its reason to decline is over
+%% (report).
 asks(0, _At, Rules) ->
     Rules;
-asks(Nodes, {NowMs, Answer, Trigger, {Setting, AfterMs}, Mode}, #rules{asked = Asked} = Rules) ->
+asks(Nodes, {NowMs, Answer, Trigger, {_, AfterMs}, _} = At, #rules{waived = Waived} = Rules) ->
+    ok = may_depart(Nodes, At, Rules),
+    Gone = where(fun(Bit, Past) -> is_gone(Bit, NowMs - AfterMs, Past) end, Rules),
+    Due = Gone bor Waived bor Rules#rules.expelled,
+    IsAtOnce = Trigger =:= refresh orelse element(1, Answer) =:= exact,
+    ok = rule(a_poll_asks_only_the_gone, IsAtOnce orelse is_in(Nodes, Due), Nodes),
+    asked(Trigger, to_nodes(Nodes), NowMs, Rules#rules{asked = Rules#rules.asked bor Nodes}).
+
+%% A node that declined for a reason that may pass, or has not replied, is asked again at growing
+%% intervals. A refresh begins anew; a node that reports that its reason is over is asked at once.
+asked(refresh, Nodes, NowMs, #rules{asks = Asks, waived = Waived} = Rules) ->
+    Anew = maps:from_keys(Nodes, {1, NowMs}),
+    Rules#rules{asks = maps:merge(Asks, Anew), waived = Waived bor history_nodes:mask(Nodes)};
+asked(Trigger, Nodes, NowMs, #rules{asks = Asks} = Rules) ->
+    Next = fun(Node, Acc) ->
+        {Times, LastMs} = maps:get(Node, Acc, {0, NowMs}),
+        WaitMs = min(?LAST_MS, (?FIRST_MS bsl Times) div 2),
+        IsDue = Times =:= 0 orelse Trigger =:= report orelse NowMs - LastMs >= WaitMs,
+        ok = rule(ask_again_at_growing_intervals, IsDue, {Node, Times, NowMs - LastMs}),
+        Acc#{Node => {Times + 1, NowMs}}
+    end,
+    Rules#rules{asks = lists:foldl(Next, Asks, Nodes)}.
+
+%% Whether there is a barnacle is checked before the waiting is over too.
+checks(0, _At, _Rules) -> ok;
+checks(Nodes, At, Rules) -> may_depart(Nodes, At, Rules).
+
+%% Found: how many checks in a row found no barnacle on the node, the nodes that it is connected to,
+%% and what the other barnacles of the cluster say (no: none wants it, or there is none).
+expels(Node, {At, Checks, Connections, Wanted}, #rules{expelled = Expelled} = Rules) ->
+    ok = may_depart(Node, At, Rules),
+    Known = where(fun is_known/2, Rules) bor ?SELF,
+    ok = rule(expel_only_after_three_checks, Checks >= 3, {Node, Checks}),
+    ok = rule(expel_only_with_connections_of_this_source, is_in(Connections, Known), Connections),
+    ok = rule(never_expel_what_another_barnacle_wants, Wanted =:= no, Wanted),
+    Rules#rules{expelled = Expelled bor Node}.
+
+may_depart(Nodes, {_, Answer, _, {Setting, _}, Mode}, #rules{expelled = Expelled} = Rules) ->
+    IsExact = element(1, Answer) =:= exact,
+    IsAsking = Setting =:= departed orelse (IsExact andalso Setting =:= undiscovered),
     ok = rule(never_ask_oneself, Nodes band ?SELF =:= 0, Nodes),
-    ok = rule(ask_only_in_mode_departed, Setting =:= departed, Setting),
+    ok = rule(ask_only_in_mode_departed, IsAsking, Setting),
     ok = rule(ask_only_while_running, Mode =:= running, Mode),
     ok = rule(ask_only_on_a_complete_answer_with_names, is_evidence(Answer), Answer),
-    ok = rule(never_ask_where_the_source_is_suspect, not is_suspect(Rules), Nodes),
-    ok = rule(ask_only_the_missing, is_in(Nodes, missing(Rules)), Nodes),
-    Gone = where(fun(Bit, Past) -> is_gone(Bit, NowMs - AfterMs, Past) end, Rules),
-    ok = rule(a_poll_asks_only_the_gone, Trigger =:= refresh orelse is_in(Nodes, Gone), Nodes),
-    ok = rule(a_poll_asks_once, Trigger =:= refresh orelse Nodes band Asked =:= 0, Nodes),
-    Rules#rules{asked = Asked bor Nodes}.
+    ok = rule(never_ask_where_the_source_is_suspect, IsExact orelse not is_suspect(Rules), Nodes),
+    rule(ask_only_the_missing, is_in(Nodes, missing(Rules) bor Expelled), Nodes).
 
 dials(0, _At, _Rules) ->
     ok;
@@ -92,11 +153,17 @@ cuts(Nodes, {{Kind, Names}, Setting, Others}) ->
 %% This node leaves all that are linked.
 leaves(Linked, {Answer, Setting, Mode, IsAsked, Others}, Rules) ->
     ok = rule(leave_only_if_asked, IsAsked, Linked),
-    ok = rule(leave_only_in_mode_departed, Setting =:= departed, Setting),
-    ok = rule(leave_only_while_running, Mode =:= running, Mode),
+    IsExact = element(1, Answer) =:= exact,
+    IsAsking = Setting =:= departed orelse (IsExact andalso Setting =:= undiscovered),
+    ok = rule(leave_only_in_mode_departed, IsAsking, Setting),
+    ok = rule(leave_only_while_running, Mode =:= running orelse Mode =:= standby, Mode),
     ok = rule(leave_only_on_a_complete_answer_with_names, is_evidence(Answer), Answer),
-    ok = rule(leave_only_if_missing, is_in(?SELF, missing(Rules)), Answer),
-    ok = rule(never_leave_where_the_source_is_suspect, not is_suspect(Rules), Answer),
+    %% A server that was restarted on standby has never seen its own name.
+    IsMissing = is_in(?SELF, missing(Rules)) orelse
+        (Mode =:= standby andalso not is_in(?SELF, where(fun is_known/2, Rules))),
+    ok = rule(leave_only_if_missing, IsMissing, Answer),
+    IsTrusted = IsExact orelse not is_suspect(Rules),
+    ok = rule(never_leave_where_the_source_is_suspect, IsTrusted, Answer),
     ok = rule(never_leave_foreign_links, is_in(Linked, where(fun is_known/2, Rules)), Linked),
     rule(never_leave_what_another_barnacle_wants, Linked band Others =:= 0, Linked).
 
@@ -134,6 +201,7 @@ rule(Rule, false, Act) -> error({broken, Rule, Act}).
 is_in(Nodes, Others) -> Nodes band bnot Others =:= 0.
 
 is_evidence({complete, Names}) -> Names =/= [];
+is_evidence({exact, _}) -> true;
 is_evidence(_) -> false.
 
 %% ---- the naive reading ----

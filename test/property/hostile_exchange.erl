@@ -56,7 +56,7 @@ wrong_addresses({ok, #{a := A, aaaa := Aaaa}}, Said) ->
         {not_said, Address, Said}
      || {addresses, Addresses} <- [A, Aaaa], Address <- Addresses, not is_said(Address, Said)
     ];
-wrong_addresses({error, {bad_options, _}} = Error, _Said) ->
+wrong_addresses({error, {bad_request, _}} = Error, _Said) ->
     [Error];
 wrong_addresses({error, _}, _Said) ->
     [].

@@ -57,21 +57,49 @@ prop_only_complete_answers_take_away() ->
 
 prop_cuts_are_never_made_on_less_than_a_complete_answer() ->
     Mode = oneof([departed, undiscovered, never, report]),
+    Nodes = list(oneof([a@h, b@h, c@h])),
     ?FORALL(
-        {M, Answer, Own, Extra, Others},
-        {Mode, answer(), boolean(), list(oneof([a@h, b@h, c@h])), list(oneof([a@h, b@h, c@h]))},
+        {M, Answer, Own, Connected, Others},
+        {Mode, answer(), boolean(), Nodes, Nodes},
         begin
-            Cut = barnacle_plan:cut(#{
-                mode => M,
-                answer => Answer,
-                own_list => Own,
-                extra => Extra,
-                wanted_by_others => fun(Node) -> lists:member(Node, Others) end
-            }),
+            View = view(M, Answer, Own, Connected, Others),
+            {R1, _} = barnacle_refreshing:handle({refresh, 1, poll}, 0, none, View),
+            Found = #{result => Answer, listed => none, ours => all},
+            {R2, E2} = barnacle_refreshing:handle({discovered, 1, Found}, 0, R1, View),
+            {_, E3} = barnacle_refreshing:handle({named, 1, [], []}, 0, R2, View),
+            Cut = lists:append([Gone || {disconnect, 1, Gone} <- E2 ++ E3]),
             Exact = M =:= undiscovered andalso is_reason_to_cut(Answer, Own),
-            Cut =:= [Node || Node <- Extra, Exact, not lists:member(Node, Others)]
+            lists:sort(Cut) =:=
+                [
+                    Node
+                 || Node <- lists:usort(Connected),
+                    Exact,
+                    not names(atom_to_binary(Node), Answer),
+                    not names(Node, Answer),
+                    not lists:member(Node, Others)
+                ]
         end
     ).
+
+view(Mode, Answer, Own, Connected, Others) ->
+    Settings = #{
+        node => self@h,
+        self => <<"self@h">>,
+        disconnect => Mode,
+        own_list => Own,
+        own_connect => false,
+        own_disconnect => false,
+        custom => false
+    },
+    #{
+        settings => Settings,
+        mode => running,
+        plan => barnacle_plan:observe(Answer, 0, barnacle_plan:new()),
+        connected => maps:from_keys(Connected, visible),
+        visible => maps:from_keys(Connected, []),
+        others => maps:from_keys([atom_to_binary(Node) || Node <- Others], present),
+        retries => barnacle_retries:new(Settings)
+    }.
 
 is_reason_to_cut({complete, []}, Own) -> Own;
 is_reason_to_cut({complete, _}, _Own) -> true;

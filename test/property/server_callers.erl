@@ -35,7 +35,7 @@ crash(hard) -> exit;
 crash({{bad_return, _}, [_ | _]}) -> bad;
 crash(Other) -> Other.
 
-normal({result, Result}) -> normal(Result);
+normal({result, _Strategy, Result}) -> normal(Result);
 normal({crashed, Why}) -> {crashed, crash(Why)};
 normal({error, {crashed, Why}}) -> {error, {crashed, crash(Why)}};
 normal({ok, Nodes}) -> {ok, lists:sort(Nodes)};

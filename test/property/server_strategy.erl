@@ -9,13 +9,13 @@
 -behaviour(barnacle_strategy).
 
 -export([strategy/2, result/1]).
--export([init/1, discover/1, connect/2, disconnect/2, list/1, functions/1]).
+-export([init/1, discover/1]).
 -export([notify/2]).
 
 %% The option strategy, for settings of server_acts.
-strategy(Test, #{strategy := module} = Settings) ->
+strategy(Test, #{strategy := module, functions := []} = Settings) ->
     {?MODULE, {Test, Settings}};
-strategy(Test, #{strategy := custom, functions := Functions} = Settings) ->
+strategy(Test, #{functions := Functions} = Settings) ->
     State = {Test, Settings},
     All = #{
         discover => fun() -> held(discover, [], State) end,
@@ -26,8 +26,6 @@ strategy(Test, #{strategy := custom, functions := Functions} = Settings) ->
     {custom, maps:with([discover | Functions], All)}.
 
 init(State) -> {ok, State}.
-
-functions({_, #{functions := Functions}}) -> Functions.
 
 discover(State) ->
     case held(discover, [], State) of

@@ -17,12 +17,15 @@
 -define(NAME, server_world_barnacle).
 -define(LISTENER, server_world_listener).
 
-%% held, orphan: none or {Worker, Ref, Function, Nodes}. asking: callers by pid, bare ones by tag,
-%% with number and request.
+%% held, going: none or a map, of the refresh and of a leave: f, the function; nodes; pids, the
+%% processes that are in it, each {Pid, Ref, Nodes} (a connector calls connect and disconnect once
+%% for each node, which is one call here); boss, the worker; new, whether it began in this run.
+%% fresh: those that have begun, but are not told apart yet. orphan: a worker that its server left
+%% behind. asking: callers by pid, bare ones by tag, with number and request.
 -record(w, {
     settings, server = down, pid, monitor, parent, listener, gone,
-    held = none, orphan = none, asking = #{}, calls = 0, linked = [],
-    timer = none, timers = [], round = none,
+    held = none, going = none, fresh = [], orphan = none, asking = #{}, calls = 0, linked = [],
+    timer = none, timers = [], generation = 0, round = none,
     answers = [], told = [], begun = [], died = none
 }).
 
@@ -63,17 +66,14 @@ stop() ->
         undefined -> ok;
         #w{listener = Listener, asking = Asking} = W ->
             _ = is_pid(W#w.server) andalso act(kill, W),
-            Orphan = [Pid || {Pid, _, _, _} <- [W#w.orphan, (get_orphan(W))]],
+            Orphan = [Pid || #{pids := Held} <- [W#w.orphan, W#w.held], {Pid, _, _} <- Held],
             Pids = [Pid || Pid <- [Listener | maps:keys(Asking) ++ Orphan], is_pid(Pid)],
             lists:foreach(fun ended/1, Pids),
             %% A server of the same options may be next.
-            _ = is_pid(whereis(barnacle_registry)) andalso gen_server:stop(barnacle_registry),
+            ok = bed_app:restarted(barnacle_registry),
             _ = bed_held:flush()
     end,
     ok.
-
-get_orphan(#w{held = {_, _, _, _} = Held}) -> Held;
-get_orphan(_) -> none.
 
 ended(Pid) ->
     Monitor = monitor(process, Pid),
@@ -82,15 +82,21 @@ ended(Pid) ->
         {'DOWN', Monitor, process, _, _} -> ok
     end.
 
-observed(#w{} = W) ->
-    put(?MODULE, W#w{answers = [], told = [], begun = [], died = none}),
+observed(#w{held = Held, going = Going} = W) ->
+    put(?MODULE, W#w{
+        answers = [], told = [], begun = [], died = none, held = old(Held), going = old(Going)
+    }),
+    New = [{F, Nodes} || #{f := F, nodes := Nodes, new := true} <- [Held, Going]],
     #{
         answers => lists:sort(W#w.answers),
         told => lists:reverse(W#w.told),
-        begun => lists:reverse(W#w.begun),
+        begun => lists:sort(New ++ W#w.begun),
         died => W#w.died,
         status => status(W)
     }.
+
+old(none) -> none;
+old(Held) -> Held#{new := false}.
 
 status(#w{server = down}) -> down;
 status(#w{server = Server}) ->
@@ -110,6 +116,7 @@ started(#w{settings = #{disconnect := Mode, named := Named} = Settings} = W) ->
         listener => listener(W),
         poll_interval => ?NEVER_MS,
         strategy_timeout => ?NEVER_MS,
+        connect_timeout => ?NEVER_MS,
         retry_min => ?NEVER_MS,
         retry_max => ?NEVER_MS,
         log => none
@@ -167,37 +174,42 @@ act({call, raw, Request}, #w{server = Server, calls = Calls, asking = Asking} = 
 act({call, api, Request}, #w{calls = Calls, asking = Asking} = W) ->
     Pid = server_callers:start(self(), target(W), Request),
     W#w{calls = Calls + 1, asking = Asking#{Pid => {Calls + 1, Request}}};
-act({release, _}, #w{held = none} = W) ->
+act({release, _}, #w{held = none, going = none} = W) ->
     W;
-act({release, How}, #w{held = {Pid, Ref, Function, Nodes}, linked = Before} = W) ->
-    {Result, Linked} = server_acts:result(Function, Nodes, How, Before),
-    Pid ! {Ref, Result},
-    await_worker(Pid, W#w{held = none, linked = Linked});
+act({release, How}, #w{held = none, going = Going} = W) ->
+    released(How, Going, W#w{going = none});
+act({release, How}, #w{held = Held} = W) ->
+    released(How, Held, W#w{held = none});
 act(release_orphan, #w{orphan = none} = W) ->
     W;
-act(release_orphan, #w{orphan = {Pid, Ref, Function, Nodes}} = W) ->
+act(release_orphan, #w{orphan = #{f := Function, nodes := Nodes, pids := [{Pid, Ref, _}]}} = W) ->
     {Result, _} = server_acts:result(Function, Nodes, {good, 31}, []),
     Pid ! {Ref, Result},
     await_worker(Pid, W#w{orphan = none});
-act(overdue, #w{held = none} = W) ->
+act(overdue, #w{server = Server, round = Ref, held = #{f := F}} = W) when
+    F =:= discover; F =:= list
+->
+    Server ! {barnacle_refresh, Ref, {overdue, F}},
     W;
-act(overdue, #w{server = Server, round = Ref, held = {_, _, Function, _}} = W) ->
-    Server ! {barnacle_round, Ref, {overdue, Function}},
+act(overdue, W) ->
     W;
 act(poll, #w{timer = none} = W) ->
     W;
-act(poll, #w{server = Server, timer = Timer} = W) ->
-    Server ! {timeout, Timer, poll},
+act(poll, #w{server = Server, timer = Timer, generation = Generation} = W) ->
+    Server ! {timeout, Timer, {machine, poll, Generation}},
     W;
 act(kill, #w{server = down} = W) ->
     W;
-act(kill, #w{server = Server, held = Held, settings = #{traps := Traps}} = W) ->
+act(kill, #w{server = Server, held = Held, going = Going, settings = #{traps := Traps}} = W) ->
     exit(Server, kill),
     W1 = died(W),
-    case {Held, Traps} of
-        {none, _} -> W1;
-        {_, true} -> W1#w{held = none, orphan = Held};
-        {{Pid, _, _, _}, false} -> await_worker(Pid, W1#w{held = none})
+    ok = await_end(Going),
+    case Held of
+        #{f := F} when Traps, F =:= discover orelse F =:= list ->
+            W1#w{held = none, going = none, orphan = Held};
+        _ ->
+            ok = await_end(Held),
+            W1#w{held = none, going = none}
     end;
 act(restart, #w{server = down} = W) ->
     started(W#w{timer = none});
@@ -218,7 +230,11 @@ act({drift, Mask}, #w{linked = Linked} = W) ->
     W#w{linked = lists:sort((Linked -- Nodes) ++ (Nodes -- Linked))};
 act({others, Mask}, W) ->
     Names = [atom_to_binary(Node) || Node <- server_acts:nodes_of(Mask)],
-    ok = barnacle_registry:want(self(), maps:from_keys(Names, present)),
+    Wants = maps:from_keys(Names, present),
+    ok = barnacle_registry:want(Wants),
+    _ = sys:get_state(barnacle_registry, ?LIMIT_MS),
+    %% The registry tells it too, a little later.
+    _ = is_pid(W#w.server) andalso W#w.server ! {barnacle_others, Wants},
     W;
 act({stray, _}, #w{server = down} = W) ->
     W;
@@ -231,39 +247,45 @@ stray(cast, Server, _) -> gen_server:cast(Server, noise);
 stray(unknown_call, Server, _) -> Server ! {'$gen_call', {self(), make_ref()}, noise};
 stray(exit_signal, Server, _) -> exit(Server, noise);
 stray(down, Server, _) -> Server ! {'DOWN', make_ref(), process, self(), noise};
-stray(late_poll, Server, W) -> Server ! {timeout, late(W), poll};
-stray(late_round, Server, _) -> Server ! {barnacle_round, make_ref(), {overdue, discover}};
-stray(begin_round, Server, _) -> Server ! begin_round;
-stray(nodeup, Server, _) -> Server ! {nodeup, n1@h, []};
+stray(late_poll, Server, #w{generation = Generation} = W) ->
+    Server ! {timeout, late(W), {machine, poll, Generation}};
+stray(late_round, Server, _) -> Server ! {barnacle_refresh, make_ref(), {overdue, discover}};
+stray(begin_round, Server, _) -> Server ! 'begin';
+stray(nodeup, Server, _) -> Server ! {nodeup, n1@h};
 stray(stays, Server, _) -> Server ! {barnacle_peer, {stays, n1@h, named}};
 stray(farewell, Server, _) -> Server ! {barnacle_farewell, make_ref(), []};
-stray(redial, Server, _) -> Server ! {barnacle_redial, make_ref(), []}.
+stray(redial, Server, _) -> Server ! {barnacle_connector, make_ref(), {done, []}}.
 
 late(#w{timer = Timer, timers = Timers}) ->
     hd(lists:delete(Timer, Timers) ++ [make_ref()]).
 
-%% What only the server itself knows: its poll timer, and what its round is called. Whatever it
-%% keeps them in, one is a timer that runs, the other goes by the name ref.
+%% What only the server itself knows: its poll timer with the generation, what the worker of its
+%% refresh is called, and which worker makes it leave.
 peeked(Acts, #w{server = Server} = W) when is_pid(Server) ->
     case lists:any(fun needs_peek/1, Acts) of
         false ->
             W;
         true ->
-            State = tuple_to_list(sys:get_state(Server, ?LIMIT_MS)),
-            Timers = [T || T <- State, is_reference(T), is_integer(erlang:read_timer(T))],
-            Refs = [
-                Ref
-             || Round <- State, is_tuple(Round), #{ref := Ref, pid := _} <- tuple_to_list(Round)
-            ],
-            Timer = hd(Timers ++ [none]),
+            #{timers := Timers, workers := Workers, schedule := Schedule} = peek(Server),
+            Poll = [Timer || #{poll := Timer} <- [Timers]],
+            Refs = [Ref || #{discover := {_, #{ref := Ref}}} <- [Workers]],
             W#w{
-                timer = Timer,
-                timers = lists:usort(Timers ++ W#w.timers),
+                timer = hd(Poll ++ [none]),
+                timers = lists:usort(Poll ++ W#w.timers),
+                generation = Schedule,
                 round = hd(Refs ++ [none])
             }
     end;
 peeked(_Acts, W) ->
     W.
+
+%% By the places in the records.
+peek(Server) ->
+    State = sys:get_state(Server, ?LIMIT_MS),
+    {machine, _, _, _, _, _, _, Schedule} = Machine = element(4, State),
+    schedule = element(1, Schedule),
+    machine = element(1, Machine),
+    #{timers => element(8, State), workers => element(9, State), schedule => element(9, Schedule)}.
 
 needs_peek(Act) -> lists:member(Act, [poll, overdue, {stray, late_poll}]).
 
@@ -277,21 +299,83 @@ answer(Id, Answer, #w{answers = Answers} = W) ->
 
 %% ---- until nothing happens ----
 
+released(How, #{f := F, nodes := Nodes, pids := Pids, boss := Boss} = Held, W) ->
+    #w{linked = Before, begun = Begun} = W,
+    {Result, Linked} = server_acts:result(F, Nodes, How, Before),
+    lists:foreach(fun({Pid, Ref, Of}) -> Pid ! {Ref, part(F, Of, Result)} end, Pids),
+    New = [{F, Nodes} || maps:get(new, Held)],
+    await_worker(Boss, W#w{linked = Linked, begun = New ++ Begun}).
+
+%% What the function that was called with one of the nodes gives.
+part(F, Nodes, {error, Failed}) when F =:= connect; F =:= disconnect ->
+    case [Failure || {Node, _} = Failure <- Failed, lists:member(Node, Nodes)] of
+        [] -> {ok, Nodes};
+        Failures -> {error, Failures}
+    end;
+part(F, Nodes, {ok, _}) when F =:= connect; F =:= disconnect ->
+    {ok, Nodes};
+part(_F, _Nodes, Result) ->
+    Result.
+
 %% The worker is in the next function, or over.
 await_worker(Pid, W) ->
     Monitor = monitor(process, Pid),
     receive
         {begun, Pid, Ref, Function, Nodes} ->
             demonitor(Monitor, [flush]),
-            begun({Pid, Ref, Function, Nodes}, W);
+            W#w{held = group([{Pid, Ref, Function, Nodes}], Pid)};
         {'DOWN', Monitor, process, _, _} ->
             W
     after ?LIMIT_MS -> error(worker_hangs)
     end.
 
-begun({Pid, Ref, Function, Nodes}, #w{begun = Begun} = W) ->
-    Sorted = lists:sort(Nodes),
-    W#w{held = {Pid, Ref, Function, Sorted}, begun = [{Function, Sorted} | Begun]}.
+await_end(none) ->
+    ok;
+await_end(#{boss := Boss}) ->
+    Monitor = monitor(process, Boss),
+    receive
+        {'DOWN', Monitor, process, _, _} -> ok
+    after ?LIMIT_MS -> error(worker_hangs)
+    end.
+
+group([{_, _, Function, _} | _] = Begun, Boss) ->
+    #{
+        f => Function,
+        nodes => lists:sort(lists:append([Nodes || {_, _, _, Nodes} <- Begun])),
+        pids => [{Pid, Ref, Nodes} || {Pid, Ref, _, Nodes} <- Begun],
+        boss => Boss,
+        new => true
+    }.
+
+%% Which worker each process that has begun belongs to. One that has ended already was stopped.
+told_apart(#w{fresh = []} = W) ->
+    W;
+told_apart(#w{fresh = Fresh, server = Server} = W) when is_pid(Server) ->
+    #{workers := Workers} = peek(Server),
+    Alive = [Begun || {Pid, _, _, _} = Begun <- Fresh, is_process_alive(Pid)],
+    maps:fold(
+        fun
+            (_, {_, #{pid := Boss}}, Acc) when Alive =:= [], is_pid(Boss) -> Acc;
+            (Key, {_, #{pid := Boss}}, Acc) ->
+                IsOf = fun({Pid, _, _, _}) -> Pid =:= Boss orelse is_linked(Pid, Boss) end,
+                case lists:filter(IsOf, Alive) of
+                    [] -> Acc;
+                    Begun when Key =:= leave -> Acc#w{going = group(Begun, Boss)};
+                    Begun -> Acc#w{held = group(Begun, Boss)}
+                end;
+            (_, _, Acc) -> Acc
+        end,
+        W#w{fresh = []},
+        Workers
+    );
+told_apart(W) ->
+    W#w{fresh = []}.
+
+is_linked(Pid, Boss) ->
+    case process_info(Pid, links) of
+        {links, Links} -> lists:member(Boss, Links);
+        undefined -> false
+    end.
 
 settled(W) ->
     settled(W, erlang:monotonic_time(millisecond) + ?LIMIT_MS).
@@ -300,30 +384,46 @@ settled(W0, DeadlineMs) ->
     W = drained(W0),
     IsLate = erlang:monotonic_time(millisecond) > DeadlineMs,
     case is_quiet(W) of
-        true -> drained(heard_out(W));
+        true -> told_apart(drained(heard_out(W)));
         Why when IsLate -> error({not_quiet, Why, W});
         _ -> erlang:yield(), settled(W, DeadlineMs)
     end.
 
 is_quiet(#w{server = down, asking = Asking}) ->
     map_size(Asking) =:= 0;
-is_quiet(#w{server = Server, parent = Parent, held = Held, asking = Asking} = W) ->
-    Workers = [Pid || {Pid, _, _, _} <- [Held]],
+is_quiet(#w{server = Server, parent = Parent, asking = Asking} = W) ->
+    Begun = [Pid || #{pids := Pids} <- [W#w.held, W#w.going], {Pid, _, _} <- Pids] ++
+        [Pid || {Pid, _, _, _} <- W#w.fresh],
     Status = status(W),
     case process_info(Server, [status, message_queue_len, links, current_function]) of
         %% It may also wait for code to be loaded.
         [{_, waiting}, {_, 0}, {_, Links}, {_, {_, F, _}}] when F =:= loop; F =:= hibernate ->
-            Busy = (Links -- Workers) -- [Parent],
+            Busy = [Pid || Pid <- Links -- [Parent], not is_held(Pid, Server, Begun)],
             Over = [Id || {Id, {await, _, 0}} <- maps:values(Asking)],
-            Fits = {maps:get(round, Status), Workers =/= []},
-            case {Busy, Over, Fits} of
-                {[], [], {Round, IsHeld}} when (Round =:= running) =:= IsHeld ->
-                    lists:all(fun server_callers:waits/1, maps:keys(Asking));
+            case {Busy, Over, maps:get(round, Status)} of
+                {[], [], Round} when is_atom(Round) ->
+                    lists:all(fun server_callers:waits/1, maps:keys(Asking)) andalso is_worked(W);
                 Why -> Why
             end;
         Info ->
             Info
     end.
+
+%% A refresh that runs has a worker, and that one is held.
+is_worked(#w{server = Server} = W) ->
+    #{workers := Workers} = peek(Server),
+    IsRunning = maps:get(round, status(W)) =:= running,
+    IsRunning =:= (is_map_key(discover, Workers) orelse is_map_key(connect, Workers)).
+
+%% The worker of a refresh is in a function itself; a connector waits for processes that all are.
+is_held(Pid, Server, Begun) ->
+    lists:member(Pid, Begun) orelse
+        case process_info(Pid, [status, message_queue_len, links, current_function]) of
+            [{_, waiting}, {_, 0}, {_, Links}, {_, {barnacle_dial, loop, _}}] ->
+                lists:delete(Server, Links) -- Begun =:= [] andalso Links =/= [Server];
+            _ ->
+                false
+        end.
 
 %% The listener has passed on all that it was told before.
 heard_out(#w{listener = Pid} = W) when is_pid(Pid) ->
@@ -338,7 +438,7 @@ heard_out(W) ->
 drained(#w{pid = Server, monitor = Monitor, asking = Asking} = W) ->
     receive
         {begun, Pid, Ref, Function, Nodes} ->
-            drained(begun({Pid, Ref, Function, Nodes}, W));
+            drained(W#w{fresh = [{Pid, Ref, Function, Nodes} | W#w.fresh]});
         {answer, Pid, Answer} ->
             {{Id, _}, Others} = maps:take(Pid, Asking),
             drained(answer(Id, Answer, W#w{asking = Others}));
@@ -356,13 +456,15 @@ drained(#w{pid = Server, monitor = Monitor, asking = Asking} = W) ->
     end.
 
 %% A worker that the server has ended.
-over(#w{held = {Pid, _, _, _}} = W) ->
+over(#w{held = Held, going = Going} = W) ->
+    W#w{held = over(Held), going = over(Going)};
+over(#{pids := [{Pid, _, _} | _]} = Held) ->
     case is_process_alive(Pid) of
-        true -> W;
-        false -> W#w{held = none}
+        true -> Held;
+        false -> none
     end;
-over(W) ->
-    W.
+over(none) ->
+    none.
 
 told({refresh, Result}) -> {refresh, normal(Result)};
 told(Event) -> Event.
@@ -393,8 +495,13 @@ gone(Why, #w{server = Server, parent = Parent} = W) ->
     ).
 
 await_forgotten(Server) ->
+    ok = bed_wait:until(ended, fun() ->
+        not is_map_key(Server, element(2, sys:get_state(barnacle_registry, ?LIMIT_MS)))
+    end),
+    %% Its mode is not to be forgotten.
+    ok = gen_server:cast(barnacle_registry, {want, Server, 0, #{}}),
     bed_wait:until(forgotten, fun() ->
-        not is_map_key(Server, sys:get_state(barnacle_registry, ?LIMIT_MS))
+        not is_map_key(Server, element(2, sys:get_state(barnacle_registry, ?LIMIT_MS)))
     end).
 
 -endif.

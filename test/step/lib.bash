@@ -54,16 +54,9 @@ totals() {
 jobs=-j$(nproc)
 side_by_side=${JOBS:-$((2 * $(nproc)))}
 
-# Steps run side by side. What several of them use is built by one at a time, and once in a run: even
-# a build that finds nothing to do writes files that others may be reading.
+# The core, and modules and tests in Erlang; test/run has built them before (test/steps.mk).
 mkdir -p _build
-prepared() { [ -n "${TEST_RUN:-}" ] && [ "$(cat _build/prepared 2>/dev/null)" = "$TEST_RUN" ]; }
-# The core, and modules and tests in Erlang.
-prepare() {
-    prepared || {
-        flock 9 && { prepared || rebar3 as test compile; } && echo "${TEST_RUN:-}" >_build/prepared
-    } 9>>_build/lock
-}
+prepare() { [ -n "${PREPARED:-}" ] || rebar3 as test compile; }
 
 # Where rebar3 puts what the Erlang steps run.
 beams=_build/test/lib/barnacle/ebin
