@@ -6,7 +6,7 @@
 %% either grows over 10,000 polls.
 
 -export([run/0, memory/2, polls/3, growth/2, start/2, poll/2, nodes_of/1, is_hibernating/1]).
--export([init/1, discover/1, timeout/1, list/1]).
+-export([init/1, discover/1, timeout/1]).
 
 -define(BARNACLES, 1000).
 -define(NAMES, 50).
@@ -144,6 +144,7 @@ growth(Polls, Nameserver) ->
 start(ours, {Size, Nameserver}) ->
     {ok, Server} = barnacle_cluster:start_link(#{
         strategy => {?MODULE, {Size, bench_net:nameserver(Nameserver)}},
+        transport => {bench_nodes, Size},
         poll_interval => ?DAY_MS
     }),
     Server;
@@ -199,10 +200,6 @@ discover({Size, Dns}) ->
 -spec timeout(term()) -> pos_integer().
 timeout({_Size, Dns}) ->
     barnacle_strategy_dns:timeout(Dns).
-
--spec list(term()) -> {ok, [node()]}.
-list({Size, _Dns}) ->
-    {ok, nodes_of(Size)}.
 
 nodes_of(Size) ->
     case persistent_term:get({?MODULE, Size}, none) of
