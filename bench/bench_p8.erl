@@ -25,6 +25,7 @@ run() ->
     %% One of those that are found.
     Peer = bench_net:peer(#{
         alive => true,
+        applications => [barnacle],
         name => "my_app",
         host => address(1),
         fixed_port => bed_ports:port(address(1)),
