@@ -1,8 +1,8 @@
 %% SPDX-License-Identifier: Apache-2.0
 -module(bench_nodes).
 
-%% A transport whose nodes are always connected, so that a poll has nothing to do but to discover and
-%% to compare.
+%% A transport whose nodes are always connected, so that a poll has nothing to do but to discover
+%% and to compare.
 
 -behaviour(barnacle_transport).
 
