@@ -64,15 +64,12 @@ plain(Why) when is_atom(Why) ->
 plain({Kind, Of} = Why) when is_atom(Kind), is_atom(Of) ->
     Why;
 plain({Kind, [_ | _] = List} = Why) when is_atom(Kind) ->
-    case is_list_of_atoms(List) of
+    case barnacle_names:is_list_of(fun is_atom/1, List) of
         true -> Why;
         false -> Kind
     end;
 plain(_) ->
     unknown.
-
-is_list_of_atoms([Atom | Rest]) -> is_atom(Atom) andalso is_list_of_atoms(Rest);
-is_list_of_atoms(Rest) -> Rest =:= [].
 
 ?DOC("Asks a connected node to leave, in the name of the calling process.").
 -spec ask(node()) -> ok.
@@ -196,7 +193,7 @@ registry(Pid, _) when is_pid(Pid) -> there;
 registry(_, _) -> unknown.
 
 connections(Nodes) ->
-    case is_list_of_atoms(Nodes) of
+    case barnacle_names:is_list_of(fun is_atom/1, Nodes) of
         true -> lists:sort(Nodes);
         false -> unknown
     end.

@@ -20,6 +20,7 @@ connected (barnacle_atom_budget), and only if it has the form that OTP accepts f
     split/1,
     set/1,
     are_keys/3,
+    is_list_of/2,
     to_binary/1
 ]).
 
@@ -163,6 +164,14 @@ are_keys([], _Own, _Map, Left) -> Left =:= 0;
 are_keys([Own | Nodes], Own, Map, Left) -> are_keys(Nodes, Own, Map, Left);
 are_keys([Node | Nodes], Own, Map, Left) ->
     is_map_key(Node, Map) andalso are_keys(Nodes, Own, Map, Left - 1).
+
+?DOC("""
+Whether a term is a list whose elements all satisfy a predicate. An improper list is none, and
+lists:all/2 would crash.
+""").
+-spec is_list_of(fun((term()) -> boolean()), term()) -> boolean().
+is_list_of(Is, [Element | Rest]) -> Is(Element) andalso is_list_of(Is, Rest);
+is_list_of(_Is, Rest) -> Rest =:= [].
 
 ?DOC("A name as a binary, whichever form it came in.").
 -spec to_binary(name()) -> binary().

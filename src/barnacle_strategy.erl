@@ -3,6 +3,7 @@
 
 -include("barnacle_doc.hrl").
 
+-import(barnacle_names, [is_list_of/2]).
 -import(barnacle_settings, [text/2]).
 -import(barnacle_text, [term/1]).
 -import(barnacle_words, [reason/1]).
@@ -196,7 +197,3 @@ is_named(Name) -> is_name(Name).
 
 is_name(Name) ->
     is_atom(Name) orelse is_binary(Name).
-
-%% An improper list is not one, so lists:all/2 will not do.
-is_list_of(Is, [Element | Rest]) -> Is(Element) andalso is_list_of(Is, Rest);
-is_list_of(_Is, Rest) -> Rest =:= [].

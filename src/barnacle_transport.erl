@@ -243,17 +243,13 @@ call(Function, #transport{module = Module, state = State}) ->
     is_listed(Result) orelse error({bad_return, returned(Function, Result, Module)}),
     Result.
 
-is_listed({ok, Nodes}) -> is_nodes(Nodes);
+is_listed({ok, Nodes}) -> barnacle_names:is_list_of(fun is_atom/1, Nodes);
 is_listed({error, _}) -> true;
 is_listed(_) -> false.
 
 %% A function of a custom strategy goes by its own name.
 returned(connected, Result, barnacle_transport_custom) -> {barnacle_strategy_custom, list, Result};
 returned(Function, Result, Module) -> {Module, Function, Result}.
-
-%% An improper list is not one, so lists:all/2 will not do.
-is_nodes([Node | Rest]) -> is_atom(Node) andalso is_nodes(Rest);
-is_nodes(Rest) -> Rest =:= [].
 
 ?DOC("What the transport itself has to say of what may be wrong.").
 -spec hints(t()) -> [binary()].

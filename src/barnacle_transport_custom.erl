@@ -3,6 +3,8 @@
 
 -include("barnacle_doc.hrl").
 
+-import(barnacle_names, [is_list_of/2]).
+
 ?MODULEDOC("""
 The transport of a custom strategy: its functions, and distributed Erlang for those that are absent.
 """).
@@ -84,7 +86,3 @@ bad(Function, Result) ->
 
 is_failure({Node, _Reason}) -> is_atom(Node);
 is_failure(_) -> false.
-
-%% An improper list is not one, so lists:all/2 will not do.
-is_list_of(Is, [Element | Rest]) -> Is(Element) andalso is_list_of(Is, Rest);
-is_list_of(_Is, Rest) -> Rest =:= [].
