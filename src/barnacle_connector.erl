@@ -15,7 +15,7 @@ The owner receives one message, {barnacle_connector, Ref, {done, Failures}} or
 
 -export([start/1, stop/1, up/2]).
 
--export_type([work/0, worker/0, failure/0]).
+-export_type([work/0, failure/0]).
 
 -type failure() :: {node(), Reason :: term()}.
 
@@ -36,42 +36,22 @@ events connect and disconnect; {emitter, _} for those of a refresh; none for no 
     metadata => #{atom() => term()} | {emitter, barnacle_event:emitter()} | none
 }.
 
--type worker() :: #{pid := pid(), monitor := reference(), ref := reference()}.
-
 ?DOC("Starts a worker, linked to the calling process, which owns and monitors it.").
--spec start(work()) -> worker().
+-spec start(work()) -> barnacle_worker:worker().
 start(Work) ->
-    Owner = self(),
-    Ref = make_ref(),
-    {Pid, Monitor} = spawn_opt(fun() -> worker(Owner, Ref, Work) end, [link, monitor]),
-    #{pid => Pid, monitor => Monitor, ref => Ref}.
+    barnacle_worker:start(fun(Owner, Ref) -> worker(Owner, Ref, Work) end, []).
 
 ?DOC("""
 Ends a worker, and waits for its end. Nodes that it has connected stay connected. A connection that
 OTP is setting up may still come.
 """).
--spec stop(worker()) -> ok.
-stop(#{pid := Pid, monitor := Monitor} = Worker) ->
+-spec stop(barnacle_worker:worker()) -> ok.
+stop(#{pid := Pid} = Worker) ->
     ok = barnacle_dial:stop(Pid),
-    %% The owner may have received the first monitor's message already.
-    demonitor(Monitor, [flush]),
-    Gone = monitor(process, Pid),
-    receive
-        {'DOWN', Gone, process, _, _} -> ok
-    end,
-    unlink(Pid),
-    flush(Worker).
-
-%% The exit signal of a linked worker is a message if the owner traps exits.
-flush(#{pid := Pid, ref := Ref} = Worker) ->
-    receive
-        {?MODULE, Ref, _} -> flush(Worker);
-        {'EXIT', Pid, _} -> flush(Worker)
-    after 0 -> ok
-    end.
+    barnacle_worker:await_end(?MODULE, Worker).
 
 ?DOC("A node has come: the worker checks a pending attempt at once.").
--spec up(worker(), node()) -> ok.
+-spec up(barnacle_worker:worker(), node()) -> ok.
 up(#{pid := Pid}, Node) ->
     barnacle_dial:up(Pid, Node).
 

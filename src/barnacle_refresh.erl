@@ -15,7 +15,7 @@ user exceeds its time limit, and then nothing else; or else one of {discovered, 
 
 -export([discover/1, list/1, stop/1]).
 
--export_type([work/0, worker/0, found/0]).
+-export_type([work/0, found/0]).
 
 ?DOC("""
 plan, own_names: what is known. failed: nodes that could not be connected before. events: the
@@ -46,52 +46,31 @@ without a list of its own.
     listed := none | {ok, barnacle_transport:listed()} | {error, term()}
 }.
 
--type worker() :: #{pid := pid(), monitor := reference(), ref := reference()}.
-
 %% 20 kB, for as long as a refresh takes: room for some hundred names, where a process that starts
 %% small collects its garbage again and again.
 -define(HEAP_WORDS, 2586).
 
 ?DOC("Starts a discovery in a worker, linked to the calling process, which owns and monitors it.").
--spec discover(work()) -> worker().
+-spec discover(work()) -> barnacle_worker:worker().
 discover(Work) ->
     start(fun(Context) -> discover(Work, Context) end, maps:get(events, Work)).
 
 ?DOC("Starts a worker that lists the nodes of the transport.").
 -spec list(#{options := barnacle_options:checked(), events := barnacle_event:emitter(), _ => _}) ->
-    worker().
+    barnacle_worker:worker().
 list(#{options := Options, events := Events}) ->
     start(fun(Context) -> {listed, listed(Options, Context)} end, Events).
 
 ?DOC("Ends a worker, wherever it is. No message of it arrives afterwards.").
--spec stop(worker()) -> ok.
-stop(#{pid := Pid, monitor := Monitor} = Worker) ->
+-spec stop(barnacle_worker:worker()) -> ok.
+stop(#{pid := Pid} = Worker) ->
     unlink(Pid),
     exit(Pid, kill),
-    %% The owner may have received the first monitor's message already.
-    demonitor(Monitor, [flush]),
-    Gone = monitor(process, Pid),
-    receive
-        {'DOWN', Gone, process, _, _} -> ok
-    end,
-    flush(Worker).
-
-%% The exit signal of a linked worker is a message if the owner traps exits.
-flush(#{pid := Pid, ref := Ref} = Worker) ->
-    receive
-        {?MODULE, Ref, _} -> flush(Worker);
-        {'EXIT', Pid, _} -> flush(Worker)
-    after 0 -> ok
-    end.
+    barnacle_worker:await_end(?MODULE, Worker).
 
 start(Run, Events) ->
-    Owner = self(),
-    Ref = make_ref(),
-    {Pid, Monitor} = spawn_opt(
-        fun() -> worker(Run, #{owner => Owner, ref => Ref}, Events) end,
-        [link, monitor, {min_heap_size, ?HEAP_WORDS}]
-    ),
-    #{pid => Pid, monitor => Monitor, ref => Ref}.
+    Worker = fun(Owner, Ref) -> worker(Run, #{owner => Owner, ref => Ref}, Events) end,
+    barnacle_worker:start(Worker, [{min_heap_size, ?HEAP_WORDS}]).
 
 worker(Run, #{owner := Owner, ref := Ref} = Context, Events) ->
     Event =

@@ -111,10 +111,13 @@ handle_info({timeout, Timer, {machine, Name, Generation}}, #state{timers = Timer
         #{} ->
             {noreply, State}
     end;
-handle_info({Module, Ref, Event}, State) when
+handle_info({Module, Ref, Event}, #state{workers = Workers} = State) when
     Module =:= barnacle_refresh; Module =:= barnacle_connector
 ->
-    worker_said(Ref, Event, State);
+    case worker(ref, Ref, Workers) of
+        [Worker] -> ended(Worker, Event, State);
+        [] -> {noreply, State}
+    end;
 handle_info({'DOWN', Monitor, process, _, _} = Down, State) ->
     down(Monitor, Down, State);
 handle_info({'EXIT', Pid, Reason}, #state{workers = Workers} = State) ->
@@ -176,11 +179,9 @@ down(Monitor, _Down, #state{callers = Callers} = State) when is_map_key(Monitor,
 down(Once, _Down, #state{once = Once} = State) ->
     {stop, normal, State};
 down(Monitor, Down, #state{workers = Workers, listening = Listening} = State) ->
-    case [W || {_, {_, #{monitor := M}}} = W <- maps:to_list(Workers), M =:= Monitor] of
-        [{Key, {Id, Worker}}] ->
-            ok = barnacle_effects:stop(Key, {Id, Worker}),
-            Ended = State#state{workers = maps:remove(Key, Workers)},
-            said({crashed, element(5, Down), []}, Key, Id, Ended);
+    case worker(monitor, Monitor, Workers) of
+        [Worker] ->
+            ended(Worker, {crashed, element(5, Down), []}, State);
         [] ->
             case barnacle_listener:info(Down, Listening) of
                 {ok, Changed} -> {noreply, listening(Changed, State)};
@@ -188,14 +189,13 @@ down(Monitor, Down, #state{workers = Workers, listening = Listening} = State) ->
             end
     end.
 
-worker_said(Ref, Event, #state{workers = Workers} = State) ->
-    case [W || {_, {_, #{ref := R}}} = W <- maps:to_list(Workers), R =:= Ref] of
-        [{Key, {Id, Worker}}] ->
-            ok = barnacle_effects:stop(Key, {Id, Worker}),
-            said(Event, Key, Id, State#state{workers = maps:remove(Key, Workers)});
-        [] ->
-            {noreply, State}
-    end.
+%% By: ref, the reference in its messages, or monitor.
+worker(By, Ref, Workers) ->
+    [Worker || {_, {_, #{By := R}}} = Worker <- maps:to_list(Workers), R =:= Ref].
+
+ended({Key, {Id, _} = Worker}, Event, #state{workers = Workers} = State) ->
+    ok = barnacle_effects:stop(Key, Worker),
+    said(Event, Key, Id, State#state{workers = maps:remove(Key, Workers)}).
 
 said({discovered, #{node := Node} = Found, Strategy}, _Key, Id, State) ->
     step({discovered, Id, Found}, renamed(Node, State#state{strategy = Strategy}));
