@@ -47,15 +47,10 @@ under another name (barnacle_own).
 -spec connect(node(), Data :: term(), State :: term()) ->
     ok | {error, failed_to_connect | this_node | local_node_is_not_alive}.
 connect(Node, _Data, _State) ->
-    case barnacle_registry:has_left(Node) orelse barnacle_own:is_this(Node) of
-        true -> this_or_left(Node);
-        false -> connected_now(net_kernel:connect_node(Node))
-    end.
-
-this_or_left(Node) ->
-    case barnacle_registry:has_left(Node) of
+    case barnacle_registry:has_left(Node) orelse {this, barnacle_own:is_this(Node)} of
         true -> ok;
-        false -> {error, this_node}
+        {this, true} -> {error, this_node};
+        {this, false} -> connected_now(net_kernel:connect_node(Node))
     end.
 
 connected_now(true) -> ok;

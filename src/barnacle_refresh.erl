@@ -133,8 +133,8 @@ queried({complete, _}, _Strategy) -> [];
 queried(_Result, Strategy) -> barnacle_strategy:queried(Strategy).
 
 hints(Named, Observed, Strategy, #{options := Options, failed := Failed}, Context) ->
-    #{transport := Transport, strategy_timeout := TimeoutMs} = Options,
-    calling(hints, TimeoutMs, Context, fun() ->
+    #{transport := Transport} = Options,
+    of_transport(hints, Options, Context, fun() ->
         barnacle_hints:found(Strategy, Transport, Observed#{failed => Failed}, Named)
     end).
 
@@ -149,8 +149,16 @@ ours(Listed, #{filter := _, transport := Transport} = Options, Context) ->
 ours(_Listed, _Options, _Context) ->
     all.
 
-name(#{transport := Transport, strategy_timeout := TimeoutMs}, Context) ->
-    calling(name, TimeoutMs, Context, fun() -> barnacle_transport:name(Transport) end).
+name(#{transport := Transport} = Options, Context) ->
+    of_transport(name, Options, Context, fun() -> barnacle_transport:name(Transport) end).
+
+%% Distributed Erlang has no function of the user, so that it needs no time limit.
+of_transport(Function, Options, Context, Call) ->
+    #{transport := Transport, strategy_timeout := TimeoutMs} = Options,
+    case barnacle_transport:is_distribution(Transport) of
+        true -> Call();
+        false -> calling(Function, TimeoutMs, Context, Call)
+    end.
 
 listed(#{transport := Transport, strategy_timeout := TimeoutMs}, Context) ->
     case barnacle_transport:has_list(Transport) of

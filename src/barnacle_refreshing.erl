@@ -99,12 +99,11 @@ discovered(NowMs, #refresh{found = #{listed := {error, _} = Error}} = R, View) -
     {Ended, Effects} = ended(Error, [], NowMs, R, View),
     {Ended, [{want, wants(View)} | Effects]};
 discovered(_NowMs, #refresh{found = #{result := Result} = Found} = R, View) ->
-    #{settings := #{node := Self}, connected := Connected, visible := Visible} = View,
+    #{settings := #{node := Self}, connected := Connected} = View,
     Wants = wants(View),
-    {Connect, _} = barnacle_diff:names(
-        wanted(Result, Wants, View), maps:keys(maps:remove(Self, Connected)), Self
-    ),
-    Extra = extra(Result, Found, maps:keys(maps:remove(Self, Visible)), View),
+    Wanted = wanted(Result, Wants, View),
+    {Connect, _} = barnacle_diff:names(Wanted, maps:keys(Connected), Self),
+    Extra = extra(Result, Found, View),
     {Next, Effects} =
         case Connect of
             [] -> connected([], R#refresh{extra = Extra}, View);
@@ -127,19 +126,19 @@ wanted(_PartialOrError, Wants, _View) ->
 
 %% The mode undiscovered disconnects what is connected and was not discovered. The complete result
 %% of a custom strategy with a disconnect function decides on the nodes that it returned before.
-extra({complete, Names}, Found, Visible, #{settings := Settings, plan := Plan}) ->
+extra({complete, Names}, Found, #{settings := Settings, plan := Plan, visible := Visible}) ->
     #{custom := IsCustom, own_disconnect := OwnDisconnect, node := Self} = Settings,
     case {IsCustom, maps:get(disconnect, Settings)} of
         {true, Mode} when OwnDisconnect, Mode =:= departed orelse Mode =:= undiscovered ->
-            Absent = [Node || Node <- Visible, barnacle_plan:standing(Node, Plan) =:= absent],
-            ours(Absent, Found);
+            IsAbsent = fun(Node) -> barnacle_plan:standing(Node, Plan) =:= absent end,
+            ours(lists:filter(IsAbsent, lists:delete(Self, maps:keys(Visible))), Found);
         {false, undiscovered} ->
-            {_, Extra} = barnacle_diff:names(Names, Visible, Self),
+            {_, Extra} = barnacle_diff:names(Names, maps:keys(Visible), Self),
             ours(Extra, Found);
         _ ->
             []
     end;
-extra(_Result, _Found, _Visible, _View) ->
+extra(_Result, _Found, _View) ->
     [].
 
 ours(Extra, #{ours := all}) -> Extra;
