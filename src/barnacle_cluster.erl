@@ -160,7 +160,8 @@ Leaves the cluster, as before a planned stop: tells the peers, so that their bar
 this node again until it is back or named anew, pauses, and disconnects this node from all visible
 nodes, which it gives. If one of them links to it again within 10 s, it leaves again. The next
 refresh joins again; a restart after a crash does not, as with pause/2, but for those 10 s, which it
-knows nothing of. Exits as gen_server:call/3 does; with {too_many_callers, Max} it leaves nobody.
+knows nothing of. Exits as gen_server:call/3 does; with {too_many_callers, Max} this node does not
+leave.
 """).
 -spec leave(server(), timeout()) -> {ok, [node()]}.
 leave(Server, TimeoutMs) ->

@@ -34,7 +34,6 @@ settings(#{strategy := Strategy, transport := Transport} = Options, IsPolling) -
         #{
             node => Node,
             self => barnacle_names:to_binary(Node),
-            events => barnacle_transport:watches(Transport),
             own_list => OwnList,
             own_connect => not barnacle_transport:connects_by_distribution(Transport),
             own_disconnect => is_map_key(disconnect, Functions),

@@ -53,7 +53,7 @@ no_barnacle: the registry of a VM without a barnacle for this source replies so.
     wanted_by_others := fun((node()) -> boolean())
 }.
 
-%% stands_by: also below a pause. later: who asked since the discovery began; askers: before.
+%% stands_by: also below a pause. later: asked since the discovery began; askers: before.
 %% declined: nodes to tell when the reason is over. callers: of leave. left: the nodes that it left
 %% last, until_ms when that counts, times how often it may leave again.
 -record(leaving, {

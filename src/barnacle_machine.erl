@@ -31,10 +31,9 @@ the event of an older generation changes nothing.
 
 ?DOC("""
 The settings of a barnacle that decisions depend on. self, node: the own name in the transport.
-events: the transport reports nodes that come and go. own_list: it has a list of its own, whose
-results are exact. own_connect, own_disconnect: it has functions of its own. custom: a complete
-result is the user's word. distribution: the transport is distributed Erlang. seed: of the random
-numbers.
+own_list: the transport has a list of its own, and results are exact. own_connect, own_disconnect:
+it has functions of its own. custom: a complete result is the user's word. distribution: the
+transport is distributed Erlang. seed: of the random numbers.
 """).
 -type settings() :: #{
     self := binary(),
@@ -47,7 +46,6 @@ numbers.
     retry_max := pos_integer(),
     connect_timeout := pos_integer(),
     max_nodes := pos_integer(),
-    events := boolean(),
     own_list := boolean(),
     own_connect := boolean(),
     own_disconnect := boolean(),

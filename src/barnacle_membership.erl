@@ -12,7 +12,7 @@ what the other barnacles of this VM want, and what refreshes brought. Pure.
 
 -export_type([membership/0]).
 
-%% names: the names of the connected nodes. announced: nodes that said that they leave, and when.
+%% announced: nodes that said that they leave, and when.
 %% result: the kind of the last result. suspect: whether too many names are absent.
 -record(membership, {
     plan = barnacle_plan:new() :: barnacle_plan:plan(),
@@ -34,11 +34,9 @@ what the other barnacles of this VM want, and what refreshes brought. Pure.
 
 ?DOC("Nothing is known.").
 -spec new(barnacle_machine:settings()) -> membership().
-new(#{node := Node, own_list := OwnList}) ->
-    #membership{history = barnacle_history:new(links_by(OwnList), Node, 0)}.
-
-links_by(true) -> rounds;
-links_by(false) -> [].
+new(#{node := Node}) ->
+    %% The first event has the connected nodes.
+    #membership{history = barnacle_history:new([], Node, 0)}.
 
 ?DOC("The part of the view that this sub-machine owns.").
 -spec view(membership()) -> map().

@@ -201,7 +201,6 @@ start(Settings, Start) ->
             #{
                 self => <<"a@h">>,
                 node => a@h,
-                events => true,
                 own_list => false,
                 custom => false,
                 own_disconnect => false,

@@ -49,7 +49,7 @@ new({Setting, AfterMs, IsCustom}, Trace) ->
         settings = ?RETRY#{
             self => <<"n0@h">>, node => n0@h, disconnect => Setting, departed_after => AfterMs,
             custom => IsCustom, poll_interval => 60000, connect_timeout => 7000, max_nodes => 1000,
-            events => true, own_list => false, own_connect => false, own_disconnect => false,
+            own_list => false, own_connect => false, own_disconnect => false,
             distribution => true, polls => true, seed => 1
         }
     }).
