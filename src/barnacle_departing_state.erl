@@ -28,7 +28,15 @@ have not replied. not_disconnected: it was made to leave and has not left. retur
 came back.
 """).
 -type stays() ::
-    barnacle_leaving:stay()
+    named
+    | never_named
+    | no_complete_answer
+    | suspect
+    | {foreign_links, [node()]}
+    | {wanted_by_others, [node()]}
+    | {disconnect, barnacle_plan:mode()}
+    | paused
+    | no_barnacle
     | {wanted_by, [node()]}
     | {no_reply, [node()]}
     | not_disconnected
